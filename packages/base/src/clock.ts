@@ -1,0 +1,5 @@
+/** Where time comes from: milliseconds since the Unix epoch. A parameter everywhere, so tests can move it. */
+export type Clock = () => number;
+
+/** A source of random bytes, `length` of them per call. A parameter everywhere outside adapters. */
+export type RandomBytes = (length: number) => Uint8Array;
