@@ -31,7 +31,11 @@ const codecs = [
 
 describe.each(codecs)('$name', ({ encode, decode, invalid }) => {
   it('decodes what it encodes', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => expect(decode(encode(bytes))).toEqual(bytes)));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(decode(encode(bytes))).toEqual(bytes);
+      }),
+    );
   });
 
   it.each(invalid)('refuses %j', (text) => {
@@ -56,7 +60,11 @@ describe.each(codecs)('$name', ({ encode, decode, invalid }) => {
 
 describe('UTF-8', () => {
   it('decodes what it encodes, a byte order mark included', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => expect(fromUtf8(toUtf8(text))).toBe(text)));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(fromUtf8(toUtf8(text))).toBe(text);
+      }),
+    );
     expect(fromUtf8(new Uint8Array([0xef, 0xbb, 0xbf]))).toBe('\ufeff');
   });
 

@@ -1,0 +1,48 @@
+import { fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+
+import { useUntypedReplies } from './untyped-reply.ts';
+
+export interface AppOptions {
+  /** Largest request body in bytes; a longer one is answered with 413. */
+  readonly bodyLimitBytes: number;
+  /** Longest time a whole request may take to arrive, in milliseconds. */
+  readonly requestTimeoutMs?: number;
+  /** TLS key and certificate chain in PEM; plain HTTP when missing. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
+
+/** Longest sum of request header bytes, as the UID2 reference services limit it. */
+const MAX_HEADER_BYTES = 8192 + 4096;
+
+/**
+ * A Fastify application with the serving rules all services share: case-sensitive paths, doubled slashes merged, one
+ * trailing slash ignored, no HEAD routes, and bodies of every content type delivered as the raw bytes that arrived
+ * (`request.body` is a Buffer, or undefined when the request has none).
+ */
+export function createApp(options: AppOptions): FastifyInstance {
+  const settings = {
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle' as const,
+    return503OnClosing: false,
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+  };
+  const app = (
+    options.tls === undefined
+      ? fastify({ ...settings, http: { maxHeaderSize: MAX_HEADER_BYTES } })
+      : fastify({ ...settings, https: { ...options.tls, maxHeaderSize: MAX_HEADER_BYTES } })
+  ) as FastifyInstance;
+  useUntypedReplies(app);
+  app.addHook('onRequest', (request, _reply, done) => {
+    // Fastify answers 415 to a malformed content type before any handler runs; here it counts as none.
+    if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
+    done();
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  return app;
+}

@@ -1,0 +1,11 @@
+export { createApp } from './app.ts';
+export type { AppOptions } from './app.ts';
+export { bearerKey } from './bearer-key.ts';
+export { HttpClient } from './client.ts';
+export type { HttpAnswer, HttpRequest } from './client.ts';
+export { errorCodes } from './error-codes.ts';
+export { listen } from './listen.ts';
+export type { ListenAddress } from './listen.ts';
+export { buildMetricsApp, createMetricsRegistry } from './metrics.ts';
+export { sendReason, useReferenceFallbacks } from './reference-fallbacks.ts';
+export { sendUntyped } from './untyped-reply.ts';
