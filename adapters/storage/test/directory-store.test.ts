@@ -1,0 +1,169 @@
+import { mkdir, mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Secret } from '@holdfast/base';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { createDirectoryStore, objectPath } from '../src/index.ts';
+
+let base: string;
+beforeAll(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-storage-')));
+});
+afterAll(async () => rm(base, { recursive: true, force: true }));
+
+let next = 0;
+async function openStore() {
+  next += 1;
+  const folder = join(base, `bucket-${next}`);
+  await mkdir(folder);
+  const store = createDirectoryStore({
+    folder,
+    linkBaseUrl: 'http://127.0.0.1:1/',
+    linkKey: new Secret(new Uint8Array(32).fill(7)),
+    clock: () => 0,
+  });
+  return { folder, store };
+}
+
+const HOSTILE = [
+  '',
+  '/',
+  '/etc/passwd',
+  '..',
+  '../outside',
+  'a/../../outside',
+  './a',
+  'a//b',
+  'a/',
+  'a\\..\\b',
+  'a\u0000b',
+  'C:/x',
+  'a.',
+  'a ',
+  'a/b.12.0123abcd.tmp',
+  'x'.repeat(2000),
+];
+
+it('an object reads back as it was written, whole and as a stream, and belongs to its user alone', async () => {
+  const { folder, store } = await openStore();
+  await store.write('a/b/c.bin', new Uint8Array([1, 2, 3]));
+  expect([...(await store.read('a/b/c.bin'))]).toEqual([1, 2, 3]);
+  await store.write('a/b/c.bin', 'text');
+  const { sizeBytes, stream } = await store.readStream('a/b/c.bin');
+  expect([sizeBytes, Buffer.concat(await stream.toArray()).toString()]).toEqual([4, 'text']);
+  // oxlint-disable-next-line no-bitwise -- permission bits
+  if (process.platform !== 'win32') expect((await stat(join(folder, 'a/b/c.bin'))).mode & 0o777).toBe(0o600);
+  expect(await readdir(join(folder, 'a/b'))).toEqual(['c.bin']);
+});
+
+it('an empty object streams as nothing', async () => {
+  const { store } = await openStore();
+  await store.write('empty', '');
+  const { sizeBytes, stream } = await store.readStream('empty');
+  expect([sizeBytes, (await stream.toArray()).length]).toEqual([0, 0]);
+});
+
+it('reading what is missing, or a folder, fails with OBJECT_NOT_FOUND', async () => {
+  const { store } = await openStore();
+  await store.write('a/b', 'x');
+  for (const path of ['missing', 'a', 'a/b/c', 'no/such/folder']) {
+    await expect(store.read(path)).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' });
+    expect(await store.exists(path)).toBe(false);
+  }
+  expect(await store.exists('a/b')).toBe(true);
+});
+
+it('delete removes an object and does not mind when there is none', async () => {
+  const { store } = await openStore();
+  await store.write('a/b', 'x');
+  await store.delete('a/b');
+  await store.delete('a/b');
+  await store.delete('other/b');
+  expect(await store.exists('a/b')).toBe(false);
+});
+
+it('list answers every object with the prefix in order, and no unfinished write', async () => {
+  const { folder, store } = await openStore();
+  for (const path of ['optout/delta/2026-02/x', 'optout/delta/2026-01/b', 'optout/delta/2026-01/a', 'optout/d', 'z']) {
+    await store.write(path, path);
+  }
+  await writeFile(join(folder, 'optout/delta/2026-01/a.12.0123abcd.tmp'), 'half');
+  const paths = async (prefix: string) => (await store.list(prefix)).map((found) => found.path);
+  expect(await paths('')).toEqual([
+    'optout/d',
+    'optout/delta/2026-01/a',
+    'optout/delta/2026-01/b',
+    'optout/delta/2026-02/x',
+    'z',
+  ]);
+  expect(await paths('optout/delta/2026-0')).toHaveLength(3);
+  expect(await paths('optout/delta/2026-01/')).toHaveLength(2);
+  expect(await paths('optout/delta/2026-01/b')).toEqual(['optout/delta/2026-01/b']);
+  expect(await paths('nothing/here')).toEqual([]);
+  expect((await store.list('z'))[0]).toMatchObject({ sizeBytes: 1 });
+});
+
+it('no operation takes a path that could leave the folder', async () => {
+  const { store } = await openStore();
+  for (const path of HOSTILE) {
+    const refused = { code: 'OBJECT_PATH_INVALID' };
+    await expect(store.read(path)).rejects.toMatchObject(refused);
+    await expect(store.write(path, 'x')).rejects.toMatchObject(refused);
+    await expect(store.delete(path)).rejects.toMatchObject(refused);
+    await expect(store.exists(path)).rejects.toMatchObject(refused);
+    expect(() => store.presign(path, 1)).toThrow(expect.objectContaining(refused));
+  }
+  await expect(store.list('../')).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+});
+
+it.skipIf(process.platform === 'win32')('symbolic links are neither followed nor listed', async () => {
+  const { folder, store } = await openStore();
+  const outside = join(base, `outside-${next}`);
+  await mkdir(outside);
+  await writeFile(join(outside, 'secret'), 'secret');
+  await symlink(outside, join(folder, 'linked'));
+  await symlink(join(outside, 'secret'), join(folder, 'file'));
+  for (const path of ['linked/secret', 'file']) {
+    await expect(store.read(path)).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+  }
+  await expect(store.write('linked/new', 'x')).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+  await expect(store.delete('linked/secret')).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+  await expect(store.list('linked/')).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+  expect(await store.list('')).toEqual([]);
+  expect(await readdir(outside)).toEqual(['secret']);
+});
+
+it('a store whose folder does not exist yet is empty, and the first write creates it', async () => {
+  const store = createDirectoryStore({
+    folder: join(base, 'later', 'bucket'),
+    linkBaseUrl: 'http://127.0.0.1:1',
+    linkKey: new Secret(new Uint8Array(32)),
+    clock: () => 0,
+  });
+  expect(await store.list('')).toEqual([]);
+  await expect(store.read('a')).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' });
+  await store.delete('a');
+  await store.write('a', 'x');
+  expect(await store.list('')).toHaveLength(1);
+});
+
+it('objectPath only lets through paths that stay below a folder, whatever the text', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom('.', '/', '\\', 'a', ' ', '\0', ':', 'é'), maxLength: 12 }),
+      (text) => {
+        let segments: readonly string[];
+        try {
+          segments = objectPath(text);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+          return;
+        }
+        expect(join('/root', ...segments)).toBe(`/root/${text}`);
+      },
+    ),
+  );
+});

@@ -1,0 +1,47 @@
+import { equalBytes } from '@holdfast/base';
+
+import { firstLevelHash, identityHash } from './identity-hash.ts';
+import type { IdentityScope, IdentityType } from './identity.ts';
+
+/**
+ * What a test identity does. `optout`: opted out everywhere. `refresh-optout`: gets tokens and maps, but every refresh says
+ * opted out. `validate`: never opted out, whatever the opt-out list says.
+ */
+export type TestIdentityBehaviour = 'optout' | 'refresh-optout' | 'validate';
+
+export interface TestIdentities {
+  readonly scope: IdentityScope;
+  /** The behaviour bound to this first-level hash and type, or undefined for everybody else. */
+  classify(firstLevelHash: Uint8Array, type: IdentityType): TestIdentityBehaviour | undefined;
+}
+
+const CONSTANTS: readonly (readonly [IdentityType, string, TestIdentityBehaviour])[] = [
+  ['email', 'optout@example.com', 'optout'],
+  ['phone', '+00000000000', 'optout'],
+  ['email', 'refresh-optout@example.com', 'refresh-optout'],
+  ['phone', '+00000000002', 'refresh-optout'],
+  ['email', 'validate@example.com', 'validate'],
+  ['phone', '+12345678901', 'validate'],
+];
+
+/**
+ * The identities with fixed behaviour that UID2 documents for integration tests, recognised by their first-level hash so
+ * that raw and hashed inputs both match. Build it again whenever the first-level salt changes.
+ */
+export function createTestIdentities(firstLevelSalt: string, scope: IdentityScope): TestIdentities {
+  const known = CONSTANTS.map(([type, text, behaviour]) => {
+    return { type, behaviour, flh: firstLevelHash(identityHash(text), firstLevelSalt) };
+  });
+  return {
+    scope,
+    classify(flh, type) {
+      for (const identity of known) {
+        // One byte decides for practically everybody; this runs for every mapped identity.
+        if (identity.flh[0] === flh[0] && identity.type === type && equalBytes(identity.flh, flh)) {
+          return identity.behaviour;
+        }
+      }
+      return undefined;
+    },
+  };
+}

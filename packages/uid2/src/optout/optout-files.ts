@@ -1,0 +1,170 @@
+import { Buffer } from 'node:buffer';
+
+import { ByteWriter, concatBytes, MalformedError } from '@holdfast/base';
+
+import {
+  decodeOptOutRecord,
+  encodeOptOutRecord,
+  OPTOUT_HASH_LENGTH,
+  OPTOUT_RECORD_LENGTH,
+  readOptOutTime,
+} from './optout-record.ts';
+import type { OptOutRecord } from './optout-record.ts';
+
+export interface DeltaFile {
+  /** Seconds since the epoch. */
+  readonly windowStart: number;
+  /** Seconds since the epoch. */
+  readonly windowEnd: number;
+  readonly records: readonly OptOutRecord[];
+}
+
+const SENTINEL_BODY_LENGTH = 64;
+const GROUPS = 65_536;
+const INSERTION_LIMIT = 48;
+
+/** The bytes of a delta: start sentinel, records in the order given, end sentinel. */
+export function encodeDeltaFile(delta: DeltaFile): Uint8Array {
+  const parts = delta.records.map(encodeOptOutRecord);
+  return concatBytes(sentinel(0x00, delta.windowStart), ...parts, sentinel(0xff, delta.windowEnd));
+}
+
+/**
+ * Reads a delta. Its sentinels must be there.
+ * @throws MalformedError OPTOUT_FILE_MALFORMED
+ */
+export function decodeDeltaFile(bytes: Uint8Array): DeltaFile {
+  const count = optOutRecordCount(bytes);
+  const last = (count - 1) * OPTOUT_RECORD_LENGTH;
+  if (count < 2 || !isUniformHash(bytes, 0, 0x00) || !isUniformHash(bytes, last, 0xff)) {
+    throw malformed('a delta begins with an all-zero and ends with an all-one sentinel');
+  }
+  const records: OptOutRecord[] = [];
+  for (let offset = OPTOUT_RECORD_LENGTH; offset < last; offset += OPTOUT_RECORD_LENGTH) {
+    records.push(decodeOptOutRecord(bytes.subarray(offset, offset + OPTOUT_RECORD_LENGTH)));
+  }
+  return { windowStart: readOptOutTime(bytes, 0), windowEnd: readOptOutTime(bytes, last), records };
+}
+
+/**
+ * Merges deltas, or partitions, into one partition: all records, sentinels included, sorted by unsigned identity hash, one
+ * for each hash, the latest.
+ * @throws MalformedError OPTOUT_FILE_MALFORMED when a length is not a multiple of 72
+ */
+export function encodePartitionFile(files: readonly Uint8Array[]): Uint8Array {
+  for (const file of files) optOutRecordCount(file);
+  const all = concatBytes(...files);
+  const sorted = sortedRecordOffsets(all);
+  const kept: Uint8Array[] = [];
+  let previous = -1;
+  for (const offset of sorted) {
+    const record = all.subarray(offset, offset + OPTOUT_RECORD_LENGTH);
+    if (previous >= 0 && compareHashes(all, previous, all, offset) === 0) {
+      if (readOptOutTime(all, offset) > readOptOutTime(all, previous)) {
+        kept[kept.length - 1] = record;
+        previous = offset;
+      }
+      continue;
+    }
+    kept.push(record);
+    previous = offset;
+  }
+  return concatBytes(...kept);
+}
+
+/**
+ * How many records these bytes hold.
+ * @throws MalformedError OPTOUT_FILE_MALFORMED when the length is not a multiple of 72
+ */
+export function optOutRecordCount(bytes: Uint8Array): number {
+  if (bytes.length % OPTOUT_RECORD_LENGTH !== 0) {
+    throw malformed(`${bytes.length} bytes are not a whole number of 72-byte records`);
+  }
+  return bytes.length / OPTOUT_RECORD_LENGTH;
+}
+
+/** Whether the record at `offset` is a sentinel: its identity hash all zero, or all one. */
+export function isSentinel(records: Uint8Array, offset: number): boolean {
+  return isUniformHash(records, offset, 0x00) || isUniformHash(records, offset, 0xff);
+}
+
+/** Orders two identity hashes, wherever they lie, as unsigned bytes. */
+export function compareHashes(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number): number {
+  for (let at = 0; at < OPTOUT_HASH_LENGTH; at++) {
+    const difference = (a[aOffset + at] ?? 0) - (b[bOffset + at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * The offsets of all records, ascending by the 32 bytes at `keyOffset` of each; equal keys keep their order. Hashes are
+ * uniformly distributed, so counting by the first two bytes leaves groups of a few records to put in order. Keys that
+ * crowd into one group, made on purpose or not, cost a general sort and nothing worse.
+ */
+export function sortedRecordOffsets(records: Uint8Array, keyOffset = 0): Uint32Array {
+  const starts = new Uint32Array(GROUPS + 1);
+  for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
+    const group = groupOf(records, offset + keyOffset) + 1;
+    starts[group] = (starts[group] ?? 0) + 1;
+  }
+  for (let group = 0; group < GROUPS; group++) starts[group + 1] = (starts[group + 1] ?? 0) + (starts[group] ?? 0);
+  const ends = starts.slice(0, GROUPS);
+  const order = new Uint32Array(records.length / OPTOUT_RECORD_LENGTH);
+  for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
+    const group = groupOf(records, offset + keyOffset);
+    const at = ends[group] ?? 0;
+    order[at] = offset;
+    ends[group] = at + 1;
+  }
+  const compare = (a: number, b: number): number =>
+    compareHashes(records, a + keyOffset, records, b + keyOffset) || a - b;
+  for (let group = 0; group < GROUPS; group++) {
+    const start = starts[group] ?? 0;
+    const end = starts[group + 1] ?? 0;
+    if (end - start > INSERTION_LIMIT) order.subarray(start, end).sort(compare);
+    else if (end - start > 1) insertionSort(order, start, end, compare);
+  }
+  return order;
+}
+
+function insertionSort(
+  order: Uint32Array,
+  start: number,
+  end: number,
+  compare: (a: number, b: number) => number,
+): void {
+  for (let at = start + 1; at < end; at++) {
+    const value = order[at] ?? 0;
+    let place = at;
+    for (; place > start; place--) {
+      const before = order[place - 1] ?? 0;
+      if (compare(before, value) <= 0) break;
+      order[place] = before;
+    }
+    order[place] = value;
+  }
+}
+
+function groupOf(records: Uint8Array, offset: number): number {
+  return (records[offset] ?? 0) * 256 + (records[offset + 1] ?? 0);
+}
+
+function isUniformHash(records: Uint8Array, offset: number, byte: number): boolean {
+  for (let at = 0; at < OPTOUT_HASH_LENGTH; at++) {
+    if (records[offset + at] !== byte) return false;
+  }
+  return true;
+}
+
+function sentinel(byte: number, seconds: number): Uint8Array {
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64LE(BigInt(seconds));
+  return new ByteWriter(OPTOUT_RECORD_LENGTH).bytes(new Uint8Array(SENTINEL_BODY_LENGTH).fill(byte)).bytes(time).done();
+}
+
+function malformed(problem: string): MalformedError {
+  return new MalformedError('OPTOUT_FILE_MALFORMED', problem, {
+    action: 'Fetch the file again; if it stays so, it was damaged where it is stored.',
+  });
+}

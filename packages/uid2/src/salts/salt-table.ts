@@ -1,0 +1,129 @@
+import { createBucketIdEncoder } from './bucket-id.ts';
+
+/** Key material of a bucket whose raw UIDs are version 4. Texts as UTF-8 bytes; the key is used as text, never decoded. */
+export interface SaltKeyMaterial {
+  readonly id: number;
+  readonly key: Uint8Array;
+  /** Undefined when the file leaves the column blank: such material cannot make raw UIDs. */
+  readonly salt: Uint8Array | undefined;
+}
+
+/**
+ * The columns of a salt file. All bytes lie in shared memory and the object can be structure-cloned, so worker threads
+ * share one copy: `postMessage(table.share())` here, `SaltTable.fromShared(data)` there.
+ */
+export interface SaltTableData {
+  readonly idPrefix: string;
+  readonly idSecret: string;
+  /** Entry ids; the bucket id is derived from them. */
+  readonly ids: Int32Array<SharedArrayBuffer>;
+  /** Milliseconds. NaN marks a hole: an entry that the file did not bring. */
+  readonly lastUpdated: Float64Array<SharedArrayBuffer>;
+  /** Milliseconds. */
+  readonly refreshFrom: Float64Array<SharedArrayBuffer>;
+  readonly currentKeyIds: Int32Array<SharedArrayBuffer>;
+  readonly previousKeyIds: Int32Array<SharedArrayBuffer>;
+  /** Per entry, where its six texts start: segment number times `segmentSize` plus offset inside it. */
+  readonly textOffsets: Uint32Array<SharedArrayBuffer>;
+  /** Six lengths per entry in file order: current salt, previous salt, current key, its salt, previous key, its salt. */
+  readonly textLengths: Uint8Array<SharedArrayBuffer>;
+  readonly segmentSize: number;
+  readonly segments: readonly Uint8Array<SharedArrayBuffer>[];
+}
+
+/** The number of entries for which the index is taken from the hash directly. */
+const ONE_MILLION = 1_048_576;
+
+const CURRENT_SALT = 0;
+const PREVIOUS_SALT = 1;
+const CURRENT_KEY = 2;
+const PREVIOUS_KEY = 4;
+/** Texts per entry. */
+export const TEXTS_PER_ENTRY = 6;
+
+/** The entries of one salt file ("buckets"), held as columns rather than records: about 100 bytes each. */
+export class SaltTable {
+  readonly size: number;
+  readonly #data: SaltTableData;
+  #encodeBucketId: ((saltId: number) => string) | undefined;
+
+  private constructor(data: SaltTableData) {
+    this.#data = data;
+    this.size = data.ids.length;
+  }
+
+  /** A table over columns that `share()` gave out, in this thread or another. */
+  static fromShared(data: SaltTableData): SaltTable {
+    return new SaltTable(data);
+  }
+
+  /** The columns, for `postMessage`. */
+  share(): SaltTableData {
+    return this.#data;
+  }
+
+  /** The entry that belongs to a first-level hash: its first 12 bits, next byte's 8 and the low nibble of the third. */
+  indexOf(firstLevelHash: Uint8Array): number {
+    const [a = 0, b = 0, c = 0] = firstLevelHash;
+    const index = (a << 12) | (b << 4) | (c & 0x0f);
+    return this.size === ONE_MILLION ? index : index % this.size;
+  }
+
+  /** Whether the file brought this entry. */
+  isLoaded(index: number): boolean {
+    return !Number.isNaN(this.lastUpdated(index));
+  }
+
+  id(index: number): number {
+    return this.#data.ids[index] ?? 0;
+  }
+
+  /** Milliseconds since the epoch; NaN for a hole. */
+  lastUpdated(index: number): number {
+    return this.#data.lastUpdated[index] ?? Number.NaN;
+  }
+
+  /** Milliseconds since the epoch; NaN for a hole. */
+  refreshFrom(index: number): number {
+    return this.#data.refreshFrom[index] ?? Number.NaN;
+  }
+
+  /** The public name of an entry: prefix and Hashids text of its id. */
+  bucketId(index: number): string {
+    this.#encodeBucketId ??= createBucketIdEncoder(this.#data.idPrefix, this.#data.idSecret);
+    return this.#encodeBucketId(this.id(index));
+  }
+
+  /** UTF-8 bytes of the salt text, a view; undefined when the entry has none. */
+  currentSalt(index: number): Uint8Array | undefined {
+    return this.#text(index, CURRENT_SALT);
+  }
+
+  previousSalt(index: number): Uint8Array | undefined {
+    return this.#text(index, PREVIOUS_SALT);
+  }
+
+  currentKey(index: number): SaltKeyMaterial | undefined {
+    return this.#key(index, CURRENT_KEY, this.#data.currentKeyIds);
+  }
+
+  previousKey(index: number): SaltKeyMaterial | undefined {
+    return this.#key(index, PREVIOUS_KEY, this.#data.previousKeyIds);
+  }
+
+  #key(index: number, column: number, ids: Int32Array): SaltKeyMaterial | undefined {
+    const key = this.#text(index, column);
+    return key === undefined ? undefined : { id: ids[index] ?? 0, key, salt: this.#text(index, column + 1) };
+  }
+
+  #text(index: number, column: number): Uint8Array | undefined {
+    const { textLengths, textOffsets, segments, segmentSize } = this.#data;
+    const first = index * TEXTS_PER_ENTRY;
+    const length = textLengths[first + column] ?? 0;
+    if (length === 0) return undefined;
+    let offset = textOffsets[index] ?? 0;
+    for (let before = 0; before < column; before += 1) offset += textLengths[first + before] ?? 0;
+    const start = offset % segmentSize;
+    return segments[(offset - start) / segmentSize]?.subarray(start, start + length);
+  }
+}

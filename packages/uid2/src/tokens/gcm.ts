@@ -1,0 +1,60 @@
+import { createCipheriv, createDecipheriv, type CipherGCMTypes, type KeyObject } from 'node:crypto';
+
+import { MalformedError, VerificationError, type RandomBytes } from '@holdfast/base';
+
+import { aesKeyBits } from './token-key.ts';
+
+const IV_SIZE = 12;
+const TAG_SIZE = 16;
+
+/** Bytes that AES-GCM adds to a message in this layout. */
+export const GCM_OVERHEAD: number = IV_SIZE + TAG_SIZE;
+
+/**
+ * AES-GCM in the layout UID2 uses everywhere: 12 bytes of random IV, ciphertext, 16 bytes of tag.
+ * @throws InternalError CIPHER_KEY_LENGTH_INVALID when the key has no AES length
+ */
+export function encryptGcm(
+  key: KeyObject,
+  plaintext: Uint8Array,
+  randomBytes: RandomBytes,
+  additionalData?: Uint8Array,
+): Uint8Array {
+  const iv = randomBytes(IV_SIZE);
+  const cipher = createCipheriv(gcmFor(key), key, iv);
+  if (additionalData !== undefined) cipher.setAAD(additionalData);
+  const ciphertext = cipher.update(plaintext);
+  cipher.final();
+  const sealed = new Uint8Array(IV_SIZE + ciphertext.length + TAG_SIZE);
+  sealed.set(iv, 0);
+  sealed.set(ciphertext, IV_SIZE);
+  sealed.set(cipher.getAuthTag(), IV_SIZE + ciphertext.length);
+  return sealed;
+}
+
+/**
+ * The plaintext of what `encryptGcm` made.
+ * @throws MalformedError CIPHER_MESSAGE_TRUNCATED when there is no room for IV and tag
+ * @throws VerificationError CIPHER_AUTHENTICATION_FAILED for another key or any changed byte
+ * @throws InternalError CIPHER_KEY_LENGTH_INVALID when the key has no AES length
+ */
+export function decryptGcm(key: KeyObject, sealed: Uint8Array, additionalData?: Uint8Array): Uint8Array {
+  if (sealed.length < GCM_OVERHEAD) {
+    throw new MalformedError('CIPHER_MESSAGE_TRUNCATED', `${sealed.length} bytes cannot hold IV and tag`);
+  }
+  const tagAt = sealed.length - TAG_SIZE;
+  const decipher = createDecipheriv(gcmFor(key), key, sealed.subarray(0, IV_SIZE), { authTagLength: TAG_SIZE });
+  if (additionalData !== undefined) decipher.setAAD(additionalData);
+  decipher.setAuthTag(sealed.subarray(tagAt));
+  const plaintext = decipher.update(sealed.subarray(IV_SIZE, tagAt));
+  try {
+    decipher.final();
+  } catch (cause) {
+    throw new VerificationError('CIPHER_AUTHENTICATION_FAILED', 'the authentication tag does not fit', { cause });
+  }
+  return plaintext;
+}
+
+function gcmFor(key: KeyObject): CipherGCMTypes {
+  return `aes-${aesKeyBits(key)}-gcm`;
+}

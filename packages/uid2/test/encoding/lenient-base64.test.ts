@@ -1,0 +1,58 @@
+import { fromHex, toBase64, toBase64Url, toHex } from '@holdfast/base';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { decodeLenientBase64, decodeLenientBase64Url } from '../../src/encoding/lenient-base64.ts';
+import { vectorGroup, vectorsMissing } from '../operator-vectors.ts';
+
+describe('decodeLenientBase64', () => {
+  it('decodes what standard encoders write, with and without padding', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        const text = toBase64(bytes);
+        expect(toHex(decodeLenientBase64(text) ?? new Uint8Array(1))).toBe(toHex(bytes));
+        expect(toHex(decodeLenientBase64(text.replaceAll('=', '')) ?? new Uint8Array(1))).toBe(toHex(bytes));
+      }),
+    );
+  });
+
+  it.each([
+    ['the empty text', '', ''],
+    ['non-zero trailing bits', 'QR==', '41'],
+    ['non-zero trailing bits without padding', 'QR', '41'],
+  ])('accepts %s', (_name, text, hex) => {
+    expect(toHex(decodeLenientBase64(text) ?? new Uint8Array(9))).toBe(hex);
+  });
+
+  it.each([
+    ['URL-safe letters', '-_-_'],
+    ['white space', 'QUJD RUZH'],
+    ['a line break at the end', 'QUJD\n'],
+    ['incomplete padding', 'QQ='],
+    ['too much padding', 'QQ==='],
+    ['padding where none is needed', 'QUJD='],
+    ['a whole group of padding', 'QUJD===='],
+    ['padding alone', '='],
+    ['padding in the middle', 'QQ==QUJD'],
+    ['a dangling letter', 'QUJDR'],
+    ['a dangling letter with padding', 'QUJDR==='],
+    ['letters outside ASCII', 'QUJé'],
+  ])('refuses %s', (_name, text) => {
+    expect(decodeLenientBase64(text)).toBeUndefined();
+  });
+});
+
+describe('decodeLenientBase64Url', () => {
+  it('tolerates correct padding and refuses the standard alphabet', () => {
+    expect(decodeLenientBase64Url('_-A=')).toEqual(decodeLenientBase64Url('_-A'));
+    expect(decodeLenientBase64Url('_-A')).toBeDefined();
+    expect(decodeLenientBase64Url('/+A')).toBeUndefined();
+  });
+
+  describe.skipIf(vectorsMissing)('known answers', () => {
+    it.each(vectorGroup<{ bytes_hex: string; base64url: string }>('base64url'))('agrees on $base64url', (vector) => {
+      expect(toHex(decodeLenientBase64Url(vector.base64url) ?? new Uint8Array())).toBe(vector.bytes_hex);
+      expect(toBase64Url(fromHex(vector.bytes_hex))).toBe(vector.base64url);
+    });
+  });
+});

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
+
+/** The file `holdfast up --ready-file` writes; docs/guides/local-cloud.md describes it. */
+export interface ReadyFile {
+  readonly version: 1;
+  readonly operator: { readonly url: string; readonly metricsUrl: string; readonly pid: number };
+  readonly core: { readonly url: string; readonly pid: number };
+  readonly optout: { readonly url: string; readonly pid: number };
+  readonly azure: {
+    readonly armUrl: string | null;
+    readonly authorityUrl: string;
+    readonly vaultUrl: string;
+    readonly attestationUrl: string;
+    readonly caFile: string;
+  };
+  readonly virtualNode: { readonly url: string };
+  readonly client: { readonly apiKey: string; readonly secret: string; readonly siteId: number; readonly name: string };
+  readonly enclaveId: string;
+  readonly home: string;
+}
+
+export interface UpOptions {
+  readonly home: string;
+  readonly portBase: number;
+  readonly args?: readonly string[];
+}
+
+/** A running `holdfast up` in a process of its own. */
+export class HoldfastProcess {
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #readyFile: string;
+  #output = '';
+  exitCode: number | null | undefined;
+
+  constructor({ home, portBase, args = [] }: UpOptions) {
+    this.#readyFile = join(home, '..', `ready-${portBase}.json`);
+    this.#child = spawn(
+      process.execPath,
+      [BIN, 'up', '--home', home, '--port-base', String(portBase), '--ready-file', this.#readyFile, ...args],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
+    );
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+    this.#child.once('exit', (code) => {
+      this.exitCode = code;
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Everything printed so far, both streams. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Waits for the ready file; fails with the output when the process ends first. */
+  async ready(deadlineMs = 60_000): Promise<ReadyFile> {
+    await waitFor(() => existsSync(this.#readyFile) || this.exitCode !== undefined, deadlineMs, () => this.#output);
+    if (!existsSync(this.#readyFile)) throw new Error(`holdfast up ended with ${this.exitCode}:\n${this.#output}`);
+    return JSON.parse(readFileSync(this.#readyFile, 'utf8')) as ReadyFile;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Waits for the process to end and answers its exit code (null after a kill). */
+  async exit(): Promise<number | null> {
+    if (this.exitCode === undefined) await once(this.#child, 'close');
+    return this.exitCode ?? null;
+  }
+
+  /** Ctrl-C, and the exit code. */
+  async stop(): Promise<number | null> {
+    if (this.exitCode === undefined) this.signal('SIGINT');
+    return this.exit();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one `holdfast` command to its end. */
+export async function runHoldfast(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** Polls a condition of another process; there is no event to wait for across process borders. */
+export async function waitFor(condition: () => boolean | Promise<boolean>, deadlineMs: number, describe: () => string): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms:\n${describe()}`);
+    await pause(50);
+  }
+}
