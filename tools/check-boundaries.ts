@@ -9,7 +9,7 @@ import type { Workspace } from './workspaces.ts';
  * The direction of dependencies as a table: a workspace may import what stands in a lower layer, and packages only what
  * stands before them in `PACKAGE_ORDER`. Services never import services; only `local` and `cli` start them.
  */
-const LAYERS = ['packages', 'adapters', 'services', 'samples', 'local', 'cli', 'testing'] as const;
+const LAYERS = ['packages', 'adapters', 'services', 'samples', 'local', 'cli', 'testing', 'bench'] as const;
 const PACKAGE_ORDER = ['base', 'uid2', 'attestation', 'key-release', 'policy', 'initdata', 'admission', 'deployment'];
 const ADAPTER_ORDER = ['process', 'http', 'azure', 'kubernetes', 'oci', 'kafka', 'redis', 'storage', 'core-client'];
 

@@ -69,7 +69,11 @@ export class HoldfastProcess {
 
   /** Waits for the ready file; fails with the output when the process ends first. */
   async ready(deadlineMs = 60_000): Promise<ReadyFile> {
-    await waitFor(() => existsSync(this.#readyFile) || this.exitCode !== undefined, deadlineMs, () => this.#output);
+    await waitFor(
+      () => existsSync(this.#readyFile) || this.exitCode !== undefined,
+      deadlineMs,
+      () => this.#output,
+    );
     if (!existsSync(this.#readyFile)) throw new Error(`holdfast up ended with ${this.exitCode}:\n${this.#output}`);
     return JSON.parse(readFileSync(this.#readyFile, 'utf8')) as ReadyFile;
   }
@@ -102,7 +106,10 @@ export interface CommandResult {
 }
 
 /** Runs one `holdfast` command to its end. */
-export async function runHoldfast(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+export async function runHoldfast(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
   const child = spawn(process.execPath, [BIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', ...env },
@@ -120,7 +127,11 @@ export async function runHoldfast(args: readonly string[], env: Readonly<Record<
 }
 
 /** Polls a condition of another process; there is no event to wait for across process borders. */
-export async function waitFor(condition: () => boolean | Promise<boolean>, deadlineMs: number, describe: () => string): Promise<void> {
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs: number,
+  describe: () => string,
+): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms:\n${describe()}`);

@@ -1,3 +1,3 @@
 export { freePortBlock, isListening } from './ports.ts';
-export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
+export { HoldfastProcess, runHoldfast, waitFor } from './holdfast-process.ts';
 export type { ReadyFile } from './holdfast-process.ts';

@@ -1,0 +1,71 @@
+export {
+  parseCertificate,
+  parseCertificates,
+  certificatesToPem,
+  verifyCertificateSignature,
+} from './x509/certificate.ts';
+export type { Certificate, CertificateExtension, KeyUsage, SignatureAlgorithm } from './x509/certificate.ts';
+export {
+  authorityKeyIdentifierExtension,
+  basicConstraintsExtension,
+  createCertificate,
+  extendedKeyUsageExtension,
+  keyUsageExtension,
+  subjectAltNameExtension,
+  subjectKeyIdentifierExtension,
+} from './x509/create-certificate.ts';
+export type { CreateCertificateOptions, CreateSignatureAlgorithm } from './x509/create-certificate.ts';
+export type { DistinguishedName, NameAttribute } from './x509/name.ts';
+export type { JsonObject, JsonValue } from './json/json.ts';
+export { buildSnpReport, parseSnpReport, SNP_REPORT_SIGNED_SIZE, SNP_REPORT_SIZE } from './snp/report.ts';
+export type { SnpFirmwareVersion, SnpGuestPolicy, SnpReport, SnpReportFields, SnpSigningKey } from './snp/report.ts';
+export { signSnpReport, verifySnpReportSignature } from './snp/signature.ts';
+export { decodeTcb, encodeTcb } from './snp/tcb.ts';
+export type { SnpTcb } from './snp/tcb.ts';
+export type { SnpProduct } from './snp/product.ts';
+export { amdRoots, simulatedRoot } from './snp/roots.ts';
+export type { SnpTrustedRoot } from './snp/roots.ts';
+export { appraiseSnpEvidence, verifySnpEvidence } from './snp/evidence.ts';
+export type { SnpCheck, SnpEvidence, SnpEvidenceOptions, SnpVerdict, SnpVerifiedEvidence } from './snp/evidence.ts';
+export type { SnpKeyKind } from './snp/endorsement-certificate.ts';
+export { parseSnpCertificateTable } from './snp/certificate-table.ts';
+export { formatThimCertificates, parseThimCertificates, thimCertificateBundle, thimTcb } from './snp/thim.ts';
+export type { ThimCertificates } from './snp/thim.ts';
+export { productionUvmTrust, verifyUvmEndorsement } from './uvm/endorsement.ts';
+export type { CoseAlgorithm } from './cose/sign1.ts';
+export type { UvmEndorsement, UvmTrustEntry } from './uvm/endorsement.ts';
+export {
+  createSimulatedPlatform,
+  generateSimulatedPlatformKeys,
+  restoreSimulatedPlatform,
+} from './simulated/platform.ts';
+export type {
+  SimulatedAttester,
+  SimulatedKeyPair,
+  SimulatedPlatform,
+  SimulatedPlatformKeys,
+  SimulatedPlatformRecord,
+  SimulatedReportRequest,
+} from './simulated/platform.ts';
+export { formatAttestSevSnpVmRequest, parseAttestSevSnpVmRequest } from './maa/request.ts';
+export type { AttestedData, AttestSevSnpVmRequest } from './maa/request.ts';
+export { appraiseSevSnpVm, maaErrorResponse } from './maa/appraise.ts';
+export { sevSnpVmClaims, SEV_SNP_VM, TEST_ROOT_CLAIM } from './maa/claims.ts';
+export type { SevSnpVmClaimsInput } from './maa/claims.ts';
+export { attestationPolicyHash, DEFAULT_ATTESTATION_POLICY } from './maa/policy.ts';
+export type { AttestationPolicy } from './maa/policy.ts';
+export { parseAttestationPolicy } from './maa/policy-parser.ts';
+export type { AppraiseSevSnpVmOptions, SevSnpVmAppraisal } from './maa/appraise.ts';
+export { createTokenSigner, issueAttestationToken, jwksFor } from './maa/token.ts';
+export type { AttestationJwk, TokenSigner } from './maa/token.ts';
+export { parseAttestationJwks } from './maa/jwks.ts';
+export type { AttestationKey, AttestationKeySet, AttestationKeySetEntry } from './maa/jwks.ts';
+export { verifyAttestationToken, verifyAttestationTokenSignature } from './maa/verify-token.ts';
+export type {
+  AttestationExpectations,
+  SevSnpVmClaims,
+  TokenAlgorithm,
+  VerifiedAttestationToken,
+  VerifyAttestationTokenOptions,
+} from './maa/verify-token.ts';
+export { errorCodes } from './error-codes.ts';

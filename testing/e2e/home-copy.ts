@@ -1,0 +1,39 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, inject } from 'vitest';
+
+const folders: string[] = [];
+
+/** A private copy of the seeded home folder, removed after the test. */
+export function copySeededHome(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
+  folders.push(folder);
+  const home = join(folder, 'home');
+  cpSync(inject('seededHome'), home, { recursive: true });
+  return home;
+}
+
+/** Rewrites one text file of a home folder; fails when the edit changed nothing. */
+export function editFile(home: string, path: string, edit: (text: string) => string): void {
+  const file = join(home, path);
+  const before = readFileSync(file, 'utf8');
+  const after = edit(before);
+  if (after === before) throw new Error(`${path} was not changed`);
+  writeFileSync(file, after);
+}
+
+/** Changes one store of Core's bucket and counts its version up, as an administrator's tool does. */
+export function editStore<T>(home: string, store: string, edit: (records: T[]) => T[]): void {
+  const folder = `world/core/${store}`;
+  editFile(home, `${folder}/${store}.json`, (text) => JSON.stringify(edit(JSON.parse(text) as T[])));
+  editFile(home, `${folder}/metadata.json`, (text) => {
+    const metadata = JSON.parse(text) as { version: number };
+    return JSON.stringify({ ...metadata, version: metadata.version + 1 });
+  });
+}
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});

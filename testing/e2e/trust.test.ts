@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+
+import { freePortBlock, HoldfastProcess, runHoldfast, waitFor } from '../src/index.ts';
+import { copySeededHome, editFile, editStore } from './home-copy.ts';
+
+interface Failure {
+  readonly exit: number | null;
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly details?: { readonly exitCode?: number };
+  };
+}
+
+/** Starts the cloud in `home`, expecting that the operator gives up. */
+async function failedStart(home: string): Promise<Failure> {
+  const portBase = await freePortBlock(9);
+  const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', String(portBase)]);
+  return { exit: result.code, error: (JSON.parse(result.stdout) as { error: Failure['error'] }).error };
+}
+
+const ATTESTATION_REFUSED_EXIT = 40;
+
+function expectRefusal({ exit, error }: Failure, reason: string): void {
+  expect([exit, error.code]).toEqual([1, 'OPERATOR_EXITED']);
+  expect(error.message).toContain(`uid2-operator ended with exit code ${ATTESTATION_REFUSED_EXIT}`);
+  expect(error.message).toContain(reason);
+}
+
+describe('Core refuses, and the operator ends with a code of its own and says why', () => {
+  it('when one byte of the policy in the manifest was changed', async () => {
+    const home = copySeededHome();
+    editFile(home, 'operator.yaml', (text) =>
+      text.replace(
+        /(virtualnode\.ccepolicy: *(?:>-|\|-?)?\s*"?)([A-Za-z0-9+/=]+)/,
+        (_all, key: string, policy: string) => {
+          const bytes = Buffer.from(policy, 'base64');
+          const last = bytes.length - 2;
+          bytes[last] = (bytes[last] ?? 0) ^ 1;
+          return key + bytes.toString('base64');
+        },
+      ),
+    );
+    expectRefusal(await failedStart(home), 'The enclave identifier is unknown');
+  });
+
+  it('when the enclave id is not registered', async () => {
+    const home = copySeededHome();
+    editStore(home, 'enclaves', () => []);
+    expectRefusal(await failedStart(home), 'The enclave identifier is unknown');
+  });
+
+  it('when the guest is debuggable', async () => {
+    const home = copySeededHome();
+    editFile(home, 'virtual-node.json', () => JSON.stringify({ guest: { debug: true } }));
+    expectRefusal(await failedStart(home), 'Not run in Azure Compliance Utility VM');
+  });
+
+  it('when the operator key was revoked', async () => {
+    const home = copySeededHome();
+    editStore<{ protocol: string }>(home, 'operators', (operators) =>
+      operators.map((operator) => (operator.protocol === 'azure-cc' ? { ...operator, disabled: true } : operator)),
+    );
+    expectRefusal(await failedStart(home), 'disabled');
+  });
+});
+
+describe('a running operator', () => {
+  it('goes on serving when Core is gone, and /ops/status counts down', async () => {
+    await using up = new HoldfastProcess({ home: copySeededHome(), portBase: await freePortBlock(9) });
+    const ready = await up.ready();
+    const status = async () =>
+      (await (await fetch(`${ready.operator.url}/ops/status`)).json()) as {
+        ready: boolean;
+        shutdown: { secondsLeft: number } | null;
+      };
+    process.kill(ready.core.pid, 'SIGKILL');
+    await waitFor(
+      async () => (await status()).shutdown !== null,
+      30_000,
+      () => 'no countdown began',
+    );
+    const before = (await status()).shutdown?.secondsLeft ?? 0;
+    expect(before).toBeGreaterThan(11 * 3600);
+    expect(before).toBeLessThanOrEqual(12 * 3600);
+    await waitFor(
+      async () => ((await status()).shutdown?.secondsLeft ?? before) < before,
+      10_000,
+      () => 'the countdown does not move',
+    );
+    expect((await status()).ready).toBe(true);
+    const token = await runHoldfast([
+      'uid2',
+      'token',
+      '--home',
+      ready.home,
+      '--operator',
+      ready.operator.url,
+      '--email',
+      'user@example.com',
+      '--json',
+    ]);
+    expect([token.code, JSON.parse(token.stdout)]).toMatchObject([0, { status: 'success' }]);
+  });
+});
