@@ -1,5 +1,5 @@
 import { fastify } from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import { useUntypedReplies } from './untyped-reply.ts';
 
@@ -29,7 +29,18 @@ export function createApp(options: AppOptions): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
-    routerOptions: { caseSensitive: true, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+    // A path that is no URL never reaches a route or the error handler; Fastify's own answer would repeat the path.
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
+      const body = 'Bad Request';
+      reply.raw.writeHead(400, { 'Content-Length': body.length }).end(body); // no hook runs for it
+    },
+    routerOptions: {
+      caseSensitive: true,
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      // The router answers 404 to a longer path parameter; names of Azure resources reach 127 characters.
+      maxParamLength: 1024,
+    },
   };
   const app = (
     options.tls === undefined

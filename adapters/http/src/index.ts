@@ -7,5 +7,7 @@ export { errorCodes } from './error-codes.ts';
 export { listen } from './listen.ts';
 export type { ListenAddress } from './listen.ts';
 export { buildMetricsApp, createMetricsRegistry } from './metrics.ts';
+export { useReferenceCors } from './reference-cors.ts';
+export type { CorsHeaders } from './reference-cors.ts';
 export { sendReason, useReferenceFallbacks } from './reference-fallbacks.ts';
 export { sendUntyped } from './untyped-reply.ts';

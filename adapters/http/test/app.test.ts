@@ -59,3 +59,8 @@ it('a body over the limit gets 413 and a thrown error 500, both as bare reason p
   expect([broken.statusCode, broken.body]).toEqual([500, 'Internal Server Error']);
   expect(failures).toHaveLength(1);
 });
+
+it('a path with a malformed escape gets the bare 400, which does not repeat it', async () => {
+  const answer = await buildApp().app.inject('/echo/%zz');
+  expect([answer.statusCode, answer.body, answer.headers['content-type']]).toEqual([400, 'Bad Request', undefined]);
+});

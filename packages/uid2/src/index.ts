@@ -21,7 +21,7 @@ export {
   verifyOperatorJwt,
 } from './core/operator-jwt.ts';
 export type { OperatorJwtClaims, OperatorJwtExpectation } from './core/operator-jwt.ts';
-export { scopedFilePath, scopedMetadataPath, scopeForOperator } from './core/scope-path.ts';
+export { scopedFilePath, scopedMetadataPath } from './core/scope-path.ts';
 export type { StoreScope } from './core/scope-path.ts';
 export { decodeLenientBase64, decodeLenientBase64Url } from './encoding/lenient-base64.ts';
 export { isJsonObject, parseJsonObject, parseLenientJson, textMember } from './envelope/lenient-json.ts';

@@ -1,9 +1,9 @@
-import { createApp, useReferenceFallbacks } from '@holdfast/http';
+import { createApp, useReferenceCors, useReferenceFallbacks } from '@holdfast/http';
 import { useSignedLinks } from '@holdfast/storage';
 import type { FastifyInstance } from 'fastify';
 
 import type { CoreContext } from './context.ts';
-import { refuseFormsOnGet, useCors } from './cors.ts';
+import { refuseFormsOnGet } from './form-refusal.ts';
 import { addAttestRoute } from './routes/attest.ts';
 import { addCloudEncryptionKeyRoute } from './routes/cloud-encryption-keys.ts';
 import { addHealthRoute } from './routes/health.ts';
@@ -16,7 +16,7 @@ const BODY_LIMIT_BYTES = 10 * 1024 * 1024;
 export function buildApp(context: CoreContext): FastifyInstance {
   const app = createApp({ bodyLimitBytes: BODY_LIMIT_BYTES });
   useReferenceFallbacks(app, (error, path) => context.events.requestFailed(path, error));
-  useCors(app);
+  useReferenceCors(app);
   refuseFormsOnGet(app);
   addHealthRoute(app);
   addAttestRoute(app, context);

@@ -1,5 +1,3 @@
-import type { OperatorType } from '../api-keys/operator-record.ts';
-
 /** Whose copy of a store: everybody's, one site's, or one site's encrypted with its keys. */
 export type StoreScope =
   | { readonly kind: 'global' }
@@ -18,26 +16,6 @@ export function scopedMetadataPath(metadataPath: string, scope: StoreScope): str
 /** The path of a data file beside the metadata of a store in a scope. */
 export function scopedFilePath(metadataPath: string, scope: StoreScope, fileName: string): string {
   return `${split(metadataPath).folder}${scopeFolder(scope)}${fileName}`;
-}
-
-/**
- * Which copy of a store Core serves to an operator.
- * @param encrypted Whether the operator said that it can decrypt files at rest.
- * @param privateSiteData Whether Core keeps a copy for each private operator's site.
- */
-export function scopeForOperator(operator: {
-  readonly operatorType: OperatorType;
-  readonly siteId: number;
-  readonly encrypted: boolean;
-  readonly privateSiteData: boolean;
-}): StoreScope {
-  const { siteId } = operator;
-  if (operator.encrypted) {
-    return { kind: 'encrypted', siteId, view: operator.operatorType === 'PUBLIC' ? 'public' : 'private' };
-  }
-  return operator.operatorType === 'PRIVATE' && operator.privateSiteData
-    ? { kind: 'site', siteId }
-    : { kind: 'global' };
 }
 
 function scopeFolder(scope: StoreScope): string {

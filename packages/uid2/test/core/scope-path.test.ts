@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { scopedFilePath, scopedMetadataPath, scopeForOperator } from '../../src/core/scope-path.ts';
+import { scopedFilePath, scopedMetadataPath } from '../../src/core/scope-path.ts';
 import type { StoreScope } from '../../src/core/scope-path.ts';
 import { coreVector, hasVectors } from '../uid2-vectors.ts';
 
@@ -25,20 +25,5 @@ describe.skipIf(!hasVectors)('scope paths, known answers', () => {
     if (scope === undefined) throw new Error(`unknown scope ${entry.scope}`);
     if (entry.metadata !== undefined) expect(scopedMetadataPath(entry.root, scope)).toBe(entry.metadata);
     expect(scopedFilePath(entry.root, scope, entry.resolve ?? 'file.xyz')).toBe(entry.file);
-  });
-
-  it.each(
-    coreVector<{ cases?: { operator_type: 'PUBLIC' | 'PRIVATE'; encrypted: boolean; path: string }[] }>('metadata-path')
-      .cases ?? [],
-  )('serves $path to a $operator_type operator, encrypted $encrypted', ({ operator_type, encrypted, path }) => {
-    const scope = scopeForOperator({ operatorType: operator_type, siteId: 42, encrypted, privateSiteData: true });
-    expect(scopedMetadataPath('s3://test-bucket/folder/', scope)).toBe(path);
-  });
-});
-
-describe('scopeForOperator', () => {
-  it('serves everything to private operators while there are no private copies', () => {
-    const operator = { operatorType: 'PRIVATE', siteId: 42, encrypted: false, privateSiteData: false } as const;
-    expect(scopeForOperator(operator)).toEqual({ kind: 'global' });
   });
 });

@@ -1,0 +1,113 @@
+import { createPublicKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import { ConfigError, errorMessage, PlatformError } from '@holdfast/base';
+import type { Clock, RandomBytes } from '@holdfast/base';
+import type { Logger } from '@holdfast/process';
+import { createDirectoryStore, readLinkKeyFile } from '@holdfast/storage';
+import type { ObjectStore } from '@holdfast/storage';
+import { AuthorizableStore, deriveAttestationTokenKey, parseJwtPublicKeys } from '@holdfast/uid2';
+import type { OperatorRecord } from '@holdfast/uid2';
+import type { Registry } from 'prom-client';
+
+import type { OptOutConfig } from './config.ts';
+import { createEvents } from './events.ts';
+import type { OptOutEvents } from './events.ts';
+import { OptOutLog } from './opt-out-log.ts';
+import { OptOutQueue } from './opt-out-queue.ts';
+
+export interface OptOutContext {
+  readonly config: OptOutConfig;
+  readonly clock: Clock;
+  readonly objects: ObjectStore;
+  readonly queue: OptOutQueue;
+  readonly log: OptOutLog;
+  readonly operators: AuthorizableStore<OperatorRecord>;
+  /** False until operators were loaded once. */
+  readonly operatorsLoaded: () => boolean;
+  /** Takes a new list of operators into use. */
+  readonly useOperators: (records: readonly OperatorRecord[]) => void;
+  readonly attestationTokenKey: KeyObject;
+  readonly jwtPublicKeys: readonly KeyObject[];
+  readonly events: OptOutEvents;
+}
+
+export interface OptOutDependencies {
+  readonly config: OptOutConfig;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+}
+
+/**
+ * Wires everything the opt-out service needs and opens its queue. Operators are not loaded yet.
+ * @throws ConfigError LINK_KEY_UNUSABLE, OPTOUT_JWT_KEY_UNUSABLE
+ * @throws DependencyError OPTOUT_QUEUE_UNUSABLE
+ */
+export async function createContext(dependencies: OptOutDependencies): Promise<OptOutContext> {
+  const { config, clock, randomBytes } = dependencies;
+  const events = createEvents(dependencies.logger, dependencies.metrics);
+  const objects = createDirectoryStore({
+    folder: config.storage_folder,
+    linkBaseUrl: config.link_base_url ?? config.optout_url,
+    linkKey: readLinkKeyFile(config.link_signing_key_file),
+    clock,
+  });
+  const jwtPublicKeys = [
+    ...parseJwtPublicKeys(config.aws_kms_jwt_signing_public_keys, (position) => events.publicKeyUnreadable(position)),
+    ...config.jwt_public_key_files.map(readPublicKey),
+  ];
+  const queue = await OptOutQueue.open(config.optout_data_dir);
+  const log = new OptOutLog({
+    objects,
+    queue,
+    folder: config.optout_s3_folder,
+    replicaId: config.optout_producer_replica_id,
+    rotateIntervalSeconds: config.optout_delta_rotate_interval,
+    maxRecordsPerFile: config.optout_max_messages_per_file,
+    clock,
+    randomBytes,
+  });
+  const operators = new AuthorizableStore<OperatorRecord>();
+  let loaded = false;
+  return {
+    config,
+    clock,
+    objects,
+    queue,
+    log,
+    operators,
+    operatorsLoaded: () => loaded,
+    useOperators(records) {
+      operators.replace(records);
+      loaded = true;
+      events.operatorsLoaded(records.length);
+    },
+    attestationTokenKey: deriveAttestationTokenKey(
+      config.att_token_enc_key.reveal(),
+      config.att_token_enc_salt.reveal(),
+    ),
+    jwtPublicKeys,
+    events,
+  };
+}
+
+function readPublicKey(file: string): KeyObject {
+  try {
+    const key = createPublicKey(readFileSync(file, 'utf8'));
+    if (key.asymmetricKeyType !== 'rsa') throw unusableKey(`${file} does not hold an RSA key`);
+    return key;
+  } catch (cause) {
+    if (cause instanceof PlatformError) throw cause;
+    throw unusableKey(`cannot read the public key ${file}: ${errorMessage(cause)}`, cause);
+  }
+}
+
+function unusableKey(problem: string, cause?: unknown): ConfigError {
+  return new ConfigError('OPTOUT_JWT_KEY_UNUSABLE', [problem], {
+    ...(cause === undefined ? {} : { cause }),
+    action: 'Write the RSA public key of Core in PEM (SPKI) to the named file.',
+  });
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+
+import { buildMetricsApp, createMetricsRegistry, listen } from '@holdfast/http';
+import type { StartService } from '@holdfast/process';
+
+import { buildApp } from './app.ts';
+import { loadOptOutConfig } from './config.ts';
+import { createContext } from './context.ts';
+import type { OptOutContext } from './context.ts';
+import { createOperatorsFeed } from './operators.ts';
+import { startPeriodically } from './periodic.ts';
+import packageJson from '../package.json' with { type: 'json' };
+
+/**
+ * Starts the opt-out service. Its port opens at once; calls get 503 until Core has named the operators. What an earlier run
+ * accepted but did not publish is published first.
+ */
+export const startOptOut: StartService = async (host) => {
+  const config = loadOptOutConfig(host);
+  const metrics = createMetricsRegistry('uid2-optout');
+  const random = (length: number): Uint8Array => randomBytes(length);
+  const context = await createContext({
+    config,
+    logger: host.logger,
+    metrics,
+    clock: Date.now,
+    randomBytes: random,
+  });
+  const app = buildApp(context);
+  const metricsApp = config.metrics_port < 0 ? undefined : buildMetricsApp(metrics);
+  const operators = createOperatorsFeed(context, packageJson.version, random);
+  const addresses: Record<string, string> = {};
+  try {
+    addresses['http'] = await listen(app, { host: config.host, port: config.port });
+    if (metricsApp !== undefined) {
+      addresses['metrics'] = await listen(metricsApp, { host: config.host, port: config.metrics_port });
+    }
+  } catch (error) {
+    await app.close();
+    await context.queue.close();
+    throw error;
+  }
+
+  operators.start();
+  const production = startPeriodically(() => produce(context), config.optout_delta_rotate_interval * 1000);
+  const listing = startPeriodically(() => refreshListing(context), config.cloud_refresh_interval * 1000);
+  return {
+    addresses,
+    async stop() {
+      await Promise.all([production.stop(), listing.stop(), operators.stop()]);
+      await app.close();
+      await metricsApp?.close();
+      await context.queue.close();
+    },
+  };
+};
+
+async function produce(context: OptOutContext): Promise<void> {
+  try {
+    context.events.produced(await context.log.produce(), context.queue.size);
+  } catch (error) {
+    context.events.productionFailed(error);
+  }
+}
+
+async function refreshListing(context: OptOutContext): Promise<void> {
+  try {
+    await context.log.refresh();
+  } catch (error) {
+    context.events.listingFailed(error);
+  }
+}

@@ -1,0 +1,55 @@
+import { fromUtf8 } from '@holdfast/base';
+import type { RandomBytes } from '@holdfast/base';
+import { CoreSession, createInstanceId, RotatingStore, trustedEvidence } from '@holdfast/core-client';
+import { parseOperators, parseStoreMetadata } from '@holdfast/uid2';
+import type { OperatorRecord, StoreMetadata } from '@holdfast/uid2';
+
+import type { OptOutContext } from './context.ts';
+
+/** This service's standing with Core, as a trusted public service, and the operators it follows there. */
+export interface OperatorsFeed {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Follows `/operators/refresh`; every new list is handed to the context. */
+export function createOperatorsFeed(context: OptOutContext, version: string, randomBytes: RandomBytes): OperatorsFeed {
+  const { config, events } = context;
+  const session = new CoreSession({
+    attestUrl: config.core_attest_url,
+    operatorKey: config.core_api_token,
+    evidence: trustedEvidence(),
+    application: { name: 'uid2-optout', version, components: {} },
+    operatorType: 'public',
+    instanceId: createInstanceId(config.uid_instance_id_prefix, randomBytes),
+    onRenewalFailure: (error) => events.attestationRenewalFailed(error),
+  });
+  const store = new RotatingStore<readonly OperatorRecord[], StoreMetadata>({
+    name: 'operators',
+    intervalMs: config.operators_refresh_ms,
+    source: {
+      async fetchMetadata() {
+        const text = await session.downloadMetadata(config.operators_metadata_path);
+        const metadata = parseStoreMetadata(text, 'operators');
+        return { version: metadata.version, metadata };
+      },
+      async load(metadata) {
+        const records = parseOperators(fromUtf8(await session.downloadContent(metadata.location)));
+        context.useOperators(records);
+        return records;
+      },
+    },
+    onRefresh(event) {
+      if (event.result === 'failed') events.operatorsFailed(event.error, event.first);
+    },
+  });
+  return {
+    start() {
+      store.start();
+    },
+    async stop() {
+      // Closing the session ends a download under way, so the store does not have to wait for it.
+      await Promise.all([session.close(), store.stop()]);
+    },
+  };
+}
