@@ -1,0 +1,12 @@
+export { appVersionHeader } from './application.ts';
+export type { Application } from './application.ts';
+export { CoreSession } from './core-session.ts';
+export type { AttestOutcome, CoreSessionOptions, CoreTimeouts, SessionState } from './core-session.ts';
+export { errorCodes } from './error-codes.ts';
+export { azureCcEvidence, azureRuntimeData, trustedEvidence } from './evidence.ts';
+export type { AzureCcEvidenceOptions, EvidenceSource } from './evidence.ts';
+export { createInstanceId } from './instance-id.ts';
+export { RotatingStore } from './rotating-store.ts';
+export type { RefreshEvent, RotatingStoreOptions, StoreSource, StoreState } from './rotating-store.ts';
+export { systemTimers } from './timers.ts';
+export type { Timers } from './timers.ts';

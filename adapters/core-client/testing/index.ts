@@ -1,0 +1,3 @@
+export { FakeCore } from './fake-core.ts';
+export type { FakeAnswer, FakeRequest } from './fake-core.ts';
+export { settleTicks, VirtualTime } from './virtual-time.ts';

@@ -1,0 +1,320 @@
+import { ConfigError, Secret } from '@holdfast/base';
+import { loadConfig } from '@holdfast/process';
+import type { ConfigSources } from '@holdfast/process';
+import { z } from 'zod';
+
+import { readLaunchSettings } from './lifecycle/launch-settings.ts';
+import type { LaunchSettings } from './lifecycle/launch-settings.ts';
+import type { OperatorSettings } from './context.ts';
+
+/** Text that the environment's typing may have turned into a number or a boolean. */
+const text = z.preprocess((value) => (typeof value === 'string' ? value : scalarText(value)), z.string());
+/** `true` in any case is true; every other text is false, as the reference's launch layer reads it. */
+const flagText = z.preprocess(
+  (value) => (typeof value === 'string' ? value.toLowerCase() === 'true' : value),
+  z.boolean().optional(),
+);
+const port = z.number().int().min(-1).max(65_535);
+const intervalMs = z.number().int().min(100).max(86_400_000).default(10_000);
+const hours = z
+  .number()
+  .positive()
+  .max(24 * 365);
+
+const schema = z.object({
+  // The launch layer of the reference: what the manifest sets.
+  VAULT_NAME: text.optional().meta({ description: 'Name of the Key Vault that holds the operator key.' }),
+  OPERATOR_KEY_SECRET_NAME: text.optional().meta({ description: 'Name of the secret that is the operator key.' }),
+  DEPLOYMENT_ENVIRONMENT: text.optional().meta({ description: '`integ` or `prod`.' }),
+  CORE_BASE_URL: text.optional().meta({ description: 'Address of Core; honoured in `integ` only.' }),
+  OPTOUT_BASE_URL: text.optional().meta({ description: 'Address of Opt-Out; honoured in `integ` only.' }),
+  SKIP_VALIDATIONS: flagText.meta({ description: '`true` skips the launch checks E03 to E06.' }),
+  DEBUG_MODE: flagText.meta({ description: '`true` for debug builds; refused in `prod`.' }),
+  IMAGE_VERSION: text.default('unknown').meta({ description: 'Version of this release, for logs and Core.' }),
+
+  // Where to listen.
+  http_host: text.default('0.0.0.0'),
+  http_port: port.min(0).default(8080),
+  metrics_port: port.default(9080).meta({ description: '0 takes any free port, -1 opens no metrics listener.' }),
+  port_offset: z.number().int().default(0).meta({ description: 'Added to both ports unless they are 0 or -1.' }),
+
+  // The operator key.
+  core_api_token: text.optional().meta({ secret: true, description: 'The operator key itself, outside an enclave.' }),
+  azure_vault_name: text.optional(),
+  azure_secret_name: text.optional(),
+  azure_vault_url: text.optional().meta({ description: 'Replaces https://<vault name>.vault.azure.net.' }),
+
+  // Attestation.
+  enclave_platform: text.nullish().meta({ description: 'Empty for a trusted operator key, or `azure-cc`.' }),
+  operator_type: z.enum(['public', 'private']).default('private'),
+  core_attest_url: text.optional().meta({ description: 'Full URL of POST /attest.' }),
+  maa_server_base_url: text.default('https://sharedeus.eus.attest.azure.net'),
+  attestation_sidecar_url: z.url().default('http://localhost:9000'),
+  uid_instance_id_prefix: text.optional(),
+
+  // Stores.
+  clients_metadata_path: z.url().optional(),
+  keysets_metadata_path: z.url().optional(),
+  keyset_keys_metadata_path: z.url().optional(),
+  salts_metadata_path: z.url().optional(),
+  cloud_encryption_keys_metadata_path: z.url().optional(),
+  runtime_config_metadata_path: z.url().optional(),
+  encrypted_files: z.boolean().optional(),
+  enable_remote_config: z.boolean().default(true),
+  auth_refresh_ms: intervalMs,
+  keyset_refresh_ms: intervalMs,
+  keysetkey_refresh_ms: intervalMs,
+  salt_refresh_ms: intervalMs,
+  cloud_encryption_keys_refresh_ms: intervalMs,
+  config_scan_period_ms: intervalMs,
+
+  // Runtime configuration, used when `enable_remote_config` is false.
+  identity_token_expires_after_seconds: z.number().int().positive().optional(),
+  refresh_token_expires_after_seconds: z.number().int().positive().optional(),
+  refresh_identity_token_after_seconds: z.number().int().positive().optional(),
+  sharing_token_expiry_seconds: z.number().int().positive().optional(),
+  identity_environment: text.optional(),
+  max_bidstream_lifetime_seconds: z.number().int().positive().optional(),
+  max_sharing_lifetime_seconds: z.number().int().positive().optional(),
+
+  // Opt-outs.
+  optout_metadata_path: text.optional().meta({ description: 'URL, or path at the Opt-Out address that Core names.' }),
+  optout_api_uri: text.optional().meta({ description: 'URL, or path at the Opt-Out address that Core names.' }),
+  optout_s3_folder: text.optional(),
+  optout_delta_backtrack_in_days: z.number().int().min(0).default(1),
+  optout_synthetic_logs_enabled: z.boolean().default(false),
+  optout_synthetic_logs_count: z.number().int().min(0).default(0),
+  cloud_refresh_interval: z.number().int().min(1).default(60).meta({ description: 'Seconds between opt-out syncs.' }),
+  cloud_download_threads: z.number().int().min(1).max(64).default(8),
+  optout_stale_limit_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .default(43_200)
+    .meta({ description: 'The API stops answering when the last complete opt-out sync is older than this.' }),
+
+  // Shutdown rules and health.
+  salts_expired_shutdown_hours: hours.default(12),
+  store_refresh_stale_shutdown_hours: hours.default(12),
+  pod_termination_file: text.default('/app/pod_terminating/pod_terminating'),
+  pod_termination_check_interval: z.number().int().min(0).default(3000),
+
+  // The API.
+  identity_scope: z
+    .preprocess((value) => (typeof value === 'string' ? value.toLowerCase() : value), z.enum(['uid2', 'euid']))
+    .default('uid2'),
+  identity_v3: z.boolean().default(false),
+  enable_phone_support: z.boolean().default(true),
+  optout_status_api_enabled: z.boolean().default(true),
+  optout_status_max_request_size: z.number().int().positive().default(5000),
+  allow_clock_skew_seconds: z.number().int().min(0).default(1800),
+});
+
+type Settings = z.output<typeof schema>;
+
+/** Where the operator key comes from. */
+export type OperatorKeySource =
+  | { readonly from: 'configuration'; readonly key: Secret }
+  | { readonly from: 'vault'; readonly vaultUrl: string; readonly secretName: string };
+
+/** Where each store's metadata is. Full URLs. */
+export interface StoreUrls {
+  readonly clients: string;
+  readonly keysets: string;
+  readonly keysetKeys: string;
+  readonly salts: string;
+  readonly cloudEncryptionKeys: string;
+  readonly runtimeConfig: string;
+}
+
+export interface OperatorConfig {
+  /** Set when the manifest's variables start this operator, as in a confidential container. */
+  readonly launch: LaunchSettings | undefined;
+  readonly version: string;
+  readonly http: { readonly host: string; readonly port: number };
+  /** −1 opens no metrics listener. */
+  readonly metricsPort: number;
+  readonly operatorKey: OperatorKeySource;
+  readonly platform: 'trusted' | 'azure-cc';
+  readonly operatorType: 'public' | 'private';
+  readonly attestUrl: string;
+  readonly sidecarUrl: string;
+  readonly maaEndpoint: string;
+  /** Undefined: made from the time of the start. */
+  readonly instanceIdPrefix: string | undefined;
+  readonly storeUrls: StoreUrls;
+  readonly encryptedFiles: boolean;
+  /** The runtime configuration's keys when it does not come from Core. */
+  readonly staticRuntimeConfig: Readonly<Record<string, string | number>> | undefined;
+  readonly intervalsMs: {
+    readonly clients: number;
+    readonly keysets: number;
+    readonly keysetKeys: number;
+    readonly salts: number;
+    readonly cloudEncryptionKeys: number;
+    readonly runtimeConfig: number;
+  };
+  readonly optOut: {
+    readonly listPath: string;
+    readonly writeUri: string;
+    readonly folder: string;
+    readonly backtrackInDays: number;
+    readonly syntheticCount: number;
+    readonly intervalMs: number;
+    readonly parallelDownloads: number;
+    readonly staleLimitMs: number;
+  };
+  readonly saltsExpiredShutdownMs: number;
+  readonly storeStaleShutdownMs: number;
+  readonly podTermination: { readonly file: string; readonly intervalMs: number };
+  readonly settings: OperatorSettings;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * The operator's configuration: the manifest's launch variables, which derive every address, or the reference's own keys.
+ * A key that is set always wins over a derived value.
+ * @throws ConfigError CONFIG_INVALID, CONFIG_UNREADABLE
+ * @throws ConfigError LAUNCH_SETTING_MISSING (E03), LAUNCH_SETTING_INVALID (E04): all problems together
+ */
+export function loadOperatorConfig(sources: Omit<ConfigSources<typeof schema>, 'schema'>): OperatorConfig {
+  const settings = loadConfig({ ...sources, schema });
+  const launch = readLaunchSettings(settings);
+  const problems: string[] = [];
+  const config = derive(settings, launch, problems);
+  if (problems.length > 0) {
+    throw new ConfigError('CONFIG_INVALID', problems, {
+      action: 'Correct the named settings in the configuration file or the environment.',
+    });
+  }
+  return Object.freeze(config);
+}
+
+function derive(settings: Settings, launch: LaunchSettings | undefined, problems: string[]): OperatorConfig {
+  const attestUrl = settings.core_attest_url ?? (launch === undefined ? undefined : `${launch.coreUrl}/attest`);
+  if (attestUrl === undefined || !URL.canParse(attestUrl)) {
+    problems.push(
+      attestUrl === undefined
+        ? 'core_attest_url: set it, or start the operator with VAULT_NAME, OPERATOR_KEY_SECRET_NAME and DEPLOYMENT_ENVIRONMENT'
+        : 'core_attest_url: not a URL',
+    );
+  }
+  const atCore = (path: string): string =>
+    new URL(path, URL.canParse(attestUrl ?? '') ? attestUrl : 'http://unknown').href;
+  const atOptOut = (path: string): string => (launch === undefined ? path : `${launch.optOutUrl}${path}`);
+  return {
+    launch,
+    version: settings.IMAGE_VERSION,
+    http: { host: settings.http_host, port: shifted(settings.http_port, settings.port_offset) },
+    metricsPort: shifted(settings.metrics_port, settings.port_offset),
+    operatorKey: operatorKeySource(settings, launch, problems),
+    platform: platform(settings, launch, problems),
+    operatorType: settings.operator_type,
+    attestUrl: attestUrl ?? '',
+    sidecarUrl: settings.attestation_sidecar_url,
+    maaEndpoint: settings.maa_server_base_url,
+    instanceIdPrefix: settings.uid_instance_id_prefix,
+    storeUrls: {
+      clients: settings.clients_metadata_path ?? atCore('/clients/refresh'),
+      keysets: settings.keysets_metadata_path ?? atCore('/key/keyset/refresh'),
+      keysetKeys: settings.keyset_keys_metadata_path ?? atCore('/key/keyset-keys/refresh'),
+      salts: settings.salts_metadata_path ?? atCore('/salt/refresh'),
+      cloudEncryptionKeys: settings.cloud_encryption_keys_metadata_path ?? atCore('/cloud_encryption_keys/retrieve'),
+      runtimeConfig: settings.runtime_config_metadata_path ?? atCore('/operator/config'),
+    },
+    // UID2's own environments publish encrypted views; a Core of one's own need not.
+    encryptedFiles: settings.encrypted_files ?? launch?.publishedServices ?? false,
+    staticRuntimeConfig: settings.enable_remote_config ? undefined : runtimeKeys(settings),
+    intervalsMs: {
+      clients: settings.auth_refresh_ms,
+      keysets: settings.keyset_refresh_ms,
+      keysetKeys: settings.keysetkey_refresh_ms,
+      salts: settings.salt_refresh_ms,
+      cloudEncryptionKeys: settings.cloud_encryption_keys_refresh_ms,
+      runtimeConfig: settings.config_scan_period_ms,
+    },
+    optOut: {
+      listPath: settings.optout_metadata_path ?? atOptOut('/optout/refresh'),
+      writeUri: settings.optout_api_uri ?? atOptOut('/optout/replicate'),
+      folder: withSlash(settings.optout_s3_folder ?? optOutFolder(launch)),
+      backtrackInDays: settings.optout_delta_backtrack_in_days,
+      syntheticCount: settings.optout_synthetic_logs_enabled ? settings.optout_synthetic_logs_count : 0,
+      intervalMs: settings.cloud_refresh_interval * 1000,
+      parallelDownloads: settings.cloud_download_threads,
+      staleLimitMs: settings.optout_stale_limit_seconds * 1000,
+    },
+    saltsExpiredShutdownMs: settings.salts_expired_shutdown_hours * HOUR_MS,
+    storeStaleShutdownMs: settings.store_refresh_stale_shutdown_hours * HOUR_MS,
+    podTermination: { file: settings.pod_termination_file, intervalMs: settings.pod_termination_check_interval },
+    settings: {
+      identityScope: settings.identity_scope,
+      identityV3: settings.identity_v3,
+      phoneSupport: settings.enable_phone_support,
+      optOutStatusApiEnabled: settings.optout_status_api_enabled,
+      optOutStatusMaxRequestSize: settings.optout_status_max_request_size,
+      allowClockSkewSeconds: settings.allow_clock_skew_seconds,
+    },
+  };
+}
+
+function operatorKeySource(
+  settings: Settings,
+  launch: LaunchSettings | undefined,
+  problems: string[],
+): OperatorKeySource {
+  if (launch === undefined && settings.core_api_token !== undefined && settings.core_api_token !== '') {
+    return { from: 'configuration', key: new Secret(settings.core_api_token) };
+  }
+  const vaultName = settings.azure_vault_name ?? launch?.vaultName;
+  const vaultUrl = settings.azure_vault_url ?? (vaultName ? `https://${vaultName}.vault.azure.net` : undefined);
+  const secretName = settings.azure_secret_name ?? launch?.secretName;
+  if (vaultUrl === undefined || secretName === undefined || secretName === '') {
+    problems.push('core_api_token: set it, or azure_vault_name and azure_secret_name');
+    return { from: 'vault', vaultUrl: '', secretName: '' };
+  }
+  return { from: 'vault', vaultUrl, secretName };
+}
+
+function platform(settings: Settings, launch: LaunchSettings | undefined, problems: string[]): 'trusted' | 'azure-cc' {
+  const name = settings.enclave_platform ?? (launch === undefined ? '' : 'azure-cc');
+  if (name === 'azure-cc') return name;
+  if (name !== '' && name !== 'trusted') {
+    problems.push(
+      `enclave_platform: enclave_platform is providing the wrong value: ${name}; known are azure-cc and none`,
+    );
+  }
+  return 'trusted';
+}
+
+function runtimeKeys(settings: Settings): Record<string, string | number> {
+  const keys = {
+    identity_token_expires_after_seconds: settings.identity_token_expires_after_seconds,
+    refresh_token_expires_after_seconds: settings.refresh_token_expires_after_seconds,
+    refresh_identity_token_after_seconds: settings.refresh_identity_token_after_seconds,
+    sharing_token_expiry_seconds: settings.sharing_token_expiry_seconds,
+    identity_environment: settings.identity_environment,
+    max_bidstream_lifetime_seconds: settings.max_bidstream_lifetime_seconds,
+    max_sharing_lifetime_seconds: settings.max_sharing_lifetime_seconds,
+  };
+  return Object.fromEntries(
+    Object.entries(keys).filter((entry): entry is [string, string | number] => entry[1] !== undefined),
+  );
+}
+
+function optOutFolder(launch: LaunchSettings | undefined): string {
+  if (launch?.publishedServices !== true) return 'optout/';
+  return launch.environment === 'prod' ? 'optout-v2/' : 'uid-optout-integ/';
+}
+
+function withSlash(folder: string): string {
+  return folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
+}
+
+function shifted(port: number, offset: number): number {
+  return port <= 0 ? port : port + offset;
+}
+
+function scalarText(value: unknown): unknown {
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+}

@@ -1,0 +1,287 @@
+import type { DiiKind } from '@holdfast/uid2';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Counter, Summary } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+import { siteOf } from './authentication.ts';
+import type { OperatorStores } from './context.ts';
+
+export type TokenEndpoint = 'GenerateV2' | 'RefreshV2';
+
+export type TokenResponseStatus =
+  | 'Success'
+  | 'InvalidUserConsentString'
+  | 'OptOut'
+  | 'ExpiredToken'
+  | 'InvalidToken'
+  | 'MissingParams'
+  | 'Unknown'
+  | 'NoActiveKey';
+
+export type ValidateResult = 'match' | 'mismatch' | 'unauthorized' | 'invalid_token' | 'invalid_input' | 'error';
+
+export type KeysetStatus = 'site_keyset_found' | 'fallback_keyset_found' | 'keyset_not_found';
+
+/** What a batch of one kind of identities came to. */
+export interface BatchCounts {
+  readonly inputs: number;
+  readonly invalid: number;
+  readonly optedOut: number;
+}
+
+export interface RequestMetrics {
+  tokenResponse(
+    endpoint: TokenEndpoint,
+    status: TokenResponseStatus,
+    siteId: number,
+    request: FastifyRequest,
+    clientSide: boolean,
+  ): void;
+  tokenRefresh(siteId: number, secondsSinceIssue: number, isExpired: boolean, request: FastifyRequest): void;
+  refreshTokenReceived(siteId: number, version: 2 | 3): void;
+  refreshTokenServed(siteId: number): void;
+  tokenValidate(siteId: number, result: ValidateResult): void;
+  siteKeyset(siteId: number, status: KeysetStatus): void;
+  identityMap(request: FastifyRequest, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
+  rawUids(version: RawUidVersion, count: number): void;
+  optOutStatus(request: FastifyRequest, inputs: number, optedOut: number): void;
+  /** Version of the SDK, as the refresh and map endpoints count it. */
+  sdkVersion(request: FastifyRequest, siteId: number | undefined): void;
+  /** Counts every request of `app` when its reply is out. */
+  observeRequests(app: FastifyInstance): void;
+}
+
+export type RawUidVersion = 'v2' | 'v3' | 'v4';
+
+const V4_FLAG = 0x20;
+
+/** The version of a raw UID by its length and first byte. */
+export function rawUidVersion(rawUid: Uint8Array): RawUidVersion {
+  if (rawUid.length === 32) return 'v2';
+  return ((rawUid[0] ?? 0) & V4_FLAG) === 0 ? 'v3' : 'v4';
+}
+
+/** Distinct values of a label that callers choose; what comes later is counted as `other`, so nobody can fill memory. */
+const MAX_LABEL_VALUES = 100;
+const MAX_LABEL_LENGTH = 80;
+
+class BoundedLabel {
+  readonly #seen = new Set<string>();
+
+  of(value: string): string {
+    if (this.#seen.has(value)) return value;
+    if (value.length > MAX_LABEL_LENGTH || this.#seen.size >= MAX_LABEL_VALUES) return 'other';
+    this.#seen.add(value);
+    return value;
+  }
+}
+
+/**
+ * The request metrics of the UID2 operator, under the names its exporter shows (counters end in `_total`). Labels that hold
+ * whatever a caller sends are bounded.
+ */
+export function createRequestMetrics(registry: Registry, stores: Pick<OperatorStores, 'siteName'>): RequestMetrics {
+  const counter = <T extends string>(name: string, help: string, labelNames: T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const summary = <T extends string>(name: string, help: string, labelNames: T[]): Summary<T> =>
+    new Summary({ name, help, labelNames, percentiles: [], registers: [registry] });
+
+  const httpRequests = counter('uid2_http_requests_total', 'Requests by caller, path and status', [
+    'api_contact',
+    'site_id',
+    'site_name',
+    'host',
+    'status',
+    'method',
+    'path',
+  ]);
+  const clientVersions = counter('uid2_client_versions_total', 'Requests by X-UID2-AppVersion', [
+    'api_contact',
+    'client_name',
+    'client_version',
+  ]);
+  const sdkVersions = counter('uid2_client_sdk_versions_total', 'Requests by X-UID2-Client-Version', [
+    'site_id',
+    'api_contact',
+    'client_version',
+    'path',
+  ]);
+  const tokenResponses = counter('uid2_token_response_status_count_total', 'Outcomes of token requests', [
+    'site_id',
+    'site_name',
+    'token_endpoint',
+    'token_response_status',
+    'advertising_token_version',
+    'cstg',
+    'platform_type',
+  ]);
+  const refreshDuration = summary('uid2_token_refresh_duration_seconds', 'Age of the refreshed tokens', [
+    'site_id',
+    'site_name',
+    'api_contact',
+    'has_origin_header',
+  ]);
+  const expiredOnRefresh = counter(
+    'uid2_advertising_token_expired_on_refresh_total',
+    'Refreshes by whether the advertising token had expired',
+    ['site_id', 'site_name', 'has_origin_header', 'is_expired'],
+  );
+  const received = counter('uid2_refresh_token_received_count_total', 'Refresh tokens that came in', [
+    'site_id',
+    'refresh_token_version',
+  ]);
+  const served = counter('uid2_refresh_token_served_count_total', 'Refresh tokens that went out', [
+    'site_id',
+    'refresh_token_version',
+  ]);
+  const validations = counter('uid2_token_validate_total', 'Outcomes of token validation', [
+    'site_id',
+    'site_name',
+    'result',
+  ]);
+  const keysets = counter('uid2_site_keyset_status_total', 'Whether tokens used the key of their own site', [
+    'site_id',
+    'status',
+  ]);
+  const mapInputs = summary('uid2_operator_identity_map_inputs', 'Identities per map request', [
+    'api_contact',
+    'path',
+    'dii_type',
+  ]);
+  const unmapped = counter('uid2_operator_identity_map_unmapped_total', 'Identities that were not mapped', [
+    'api_contact',
+    'path',
+    'reason',
+  ]);
+  const unmappedRequests = counter(
+    'uid2_operator_identity_map_unmapped_requests_total',
+    'Map requests with at least one identity that was not mapped',
+    ['api_contact', 'path'],
+  );
+  const rawUids = counter('uid2_raw_uid_version_total', 'Raw UIDs made, by version', ['version']);
+  const statusInputs = summary('uid2_operator_optout_status_input_size', 'Raw UIDs per opt-out status request', [
+    'api_contact',
+  ]);
+  const statusOptOuts = summary('uid2_operator_optout_status_optout_size', 'Opted-out raw UIDs per such request', [
+    'api_contact',
+  ]);
+
+  const hosts = new BoundedLabel();
+  const appNames = new BoundedLabel();
+  const appVersions = new BoundedLabel();
+  const clients = new BoundedLabel();
+  const siteName = (siteId: number): string => stores.siteName(siteId) ?? 'unknown';
+
+  return {
+    tokenResponse(endpoint, status, siteId, request, clientSide) {
+      tokenResponses.inc({
+        site_id: siteId,
+        site_name: siteName(siteId),
+        token_endpoint: endpoint,
+        token_response_status: status,
+        advertising_token_version: status === 'Success' ? 'V4' : 'null',
+        cstg: clientSide ? 'true' : 'false',
+        platform_type: platformOf(request),
+      });
+    },
+    tokenRefresh(siteId, secondsSinceIssue, isExpired, request) {
+      const hasOrigin = request.headers.origin === undefined ? 'false' : 'true';
+      const site = { site_id: siteId, site_name: siteName(siteId), has_origin_header: hasOrigin };
+      refreshDuration.observe({ ...site, api_contact: contactOf(request) }, secondsSinceIssue);
+      expiredOnRefresh.inc({ ...site, is_expired: isExpired ? 'true' : 'false' });
+    },
+    refreshTokenReceived: (siteId, version) => received.inc({ site_id: siteId, refresh_token_version: `v${version}` }),
+    refreshTokenServed: (siteId) => served.inc({ site_id: siteId, refresh_token_version: 'v3' }),
+    tokenValidate: (siteId, result) => validations.inc({ site_id: siteId, site_name: siteName(siteId), result }),
+    siteKeyset: (siteId, status) => keysets.inc({ site_id: siteId, status }),
+    identityMap(request, counts) {
+      const labels = { api_contact: contactOf(request), path: pathOf(request) };
+      let invalid = 0;
+      let optedOut = 0;
+      for (const [kind, count] of counts) {
+        if (count.inputs === 0) continue;
+        mapInputs.observe({ ...labels, dii_type: kind }, count.inputs);
+        invalid += count.invalid;
+        optedOut += count.optedOut;
+      }
+      if (invalid > 0) unmapped.inc({ ...labels, reason: 'invalid' }, invalid);
+      if (optedOut > 0) unmapped.inc({ ...labels, reason: 'optout' }, optedOut);
+      if (invalid + optedOut > 0) unmappedRequests.inc(labels);
+    },
+    rawUids: (version, count) => rawUids.inc({ version }, count),
+    optOutStatus(request, inputs, optedOut) {
+      const labels = { api_contact: contactOf(request) };
+      statusInputs.observe(labels, inputs);
+      statusOptOuts.observe(labels, optedOut);
+    },
+    sdkVersion(request, siteId) {
+      const version = clientVersionOf(request);
+      if (version === undefined) return;
+      sdkVersions.inc({
+        site_id: String(siteId ?? null),
+        api_contact: contactOf(request),
+        client_version: clients.of(version),
+        path: pathOf(request),
+      });
+    },
+    observeRequests(app) {
+      app.addHook('onResponse', (request, reply, done) => {
+        const client = request.operatorClient;
+        const contact = contactOf(request);
+        httpRequests.inc({
+          api_contact: contact,
+          site_id: client === null ? 'null' : String(siteOf(client)),
+          site_name: client === null ? 'unknown' : siteName(siteOf(client)),
+          host: hosts.of(maskedHost(request.headers.host)),
+          status: reply.statusCode,
+          method: request.method,
+          path: pathOf(request),
+        });
+        const [name, version] = appVersionOf(request);
+        if (name !== undefined && version !== undefined) {
+          clientVersions.inc({
+            api_contact: contact,
+            client_name: appNames.of(name),
+            client_version: appVersions.of(version),
+          });
+        }
+        done();
+      });
+    },
+  };
+}
+
+function contactOf(request: FastifyRequest): string {
+  return request.operatorClient?.contact ?? 'unknown';
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? 'unknown';
+}
+
+/** Addresses of load balancers change with every probe and say nothing. */
+function maskedHost(host: string | undefined): string {
+  if (host === undefined || host === '') return 'unknown';
+  return host.startsWith('10.') ? '10.x.x.x' : host;
+}
+
+/** The first `name=version` of `X-UID2-AppVersion`. */
+function appVersionOf(request: FastifyRequest): readonly (string | undefined)[] {
+  const header = request.headers['x-uid2-appversion'];
+  return typeof header === 'string' ? (header.split(/[;,]/, 1)[0] ?? '').split('=', 2).map((part) => part.trim()) : [];
+}
+
+function clientVersionOf(request: FastifyRequest): string | undefined {
+  const header = request.headers['x-uid2-client-version'];
+  if (typeof header === 'string' && header !== '') return header;
+  const query = (request.query as Readonly<Record<string, unknown>>)['client'];
+  return typeof query === 'string' && query !== '' ? query : undefined;
+}
+
+/** Compared with case, as the reference does. */
+const APP_SDK = /Android|ios|tvos/;
+
+function platformOf(request: FastifyRequest): 'InApp' | 'HasOriginHeader' | 'Other' {
+  if (APP_SDK.test(clientVersionOf(request) ?? '')) return 'InApp';
+  return request.headers.origin === undefined ? 'Other' : 'HasOriginHeader';
+}
