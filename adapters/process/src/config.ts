@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { ConfigError, errorMessage } from '@holdfast/base';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,16 +17,17 @@ export interface ConfigSources<S extends z.ZodObject> {
 
 /**
  * The typed, frozen configuration of one service: defaults, then environment, then file, checked once with every problem
- * reported together. Environment text is typed as the UID2 operator reference does: true/false in any case, numbers, and
- * JSON arrays and objects become values.
+ * reported together. Environment text for a setting that takes no text is typed as the UID2 operator reference does:
+ * true/false in any case, numbers, and JSON arrays and objects become values.
  * @throws ConfigError CONFIG_UNREADABLE when the file cannot be read or is no JSON object
  * @throws ConfigError CONFIG_INVALID listing all problems with their paths
  */
 export function loadConfig<S extends z.ZodObject>(sources: ConfigSources<S>): z.output<S> {
   const merged: Record<string, unknown> = { ...sources.defaults };
-  for (const key of Object.keys(sources.schema.shape)) {
+  for (const [key, setting] of Object.entries(sources.schema.shape)) {
     const text = sources.env[key];
-    if (text !== undefined) merged[key] = typedEnvironmentValue(text);
+    // A setting that takes texts keeps the text: "5.70" is a version, not the number 5.7.
+    if (text !== undefined) merged[key] = z.safeParse(setting, text).success ? text : typedEnvironmentValue(text);
   }
   if (sources.file !== undefined) Object.assign(merged, readConfigFile(sources.file));
   const parsed = sources.schema.safeParse(merged);

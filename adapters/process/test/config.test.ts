@@ -32,6 +32,10 @@ it('loadConfig layers defaults, environment and file, and types environment text
   expect(Object.isFrozen(config)).toBe(true);
 });
 
+it('loadConfig keeps environment text that looks like a number when the setting takes texts', () => {
+  expect(loadConfig({ schema, env: { port: '1', name: '5.70' } }).name).toBe('5.70');
+});
+
 it('loadConfig reports every problem at once, with its path', () => {
   const load = () => loadConfig({ schema, env: { port: 'http' } });
   expect(load).toThrow(ConfigError);

@@ -13,7 +13,8 @@ export class ByteReader {
 
   /** @param what The format's name for messages, for example "refresh token". */
   constructor(bytes: Uint8Array, code: string, what: string) {
-    this.#bytes = bytes;
+    // A Buffer's slice() is a view where a Uint8Array's is a copy; parsers must get the one that copies.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#code = code;
     this.#what = what;

@@ -23,6 +23,12 @@ describe('ByteReader', () => {
     );
   });
 
+  it('hands out bytes whose slice is a copy, also when the input is a Buffer', () => {
+    const input = Buffer.from([1, 2, 3]);
+    new ByteReader(input, 'TEST_MALFORMED', 'test').bytes(3).slice().reverse();
+    expect([...input]).toEqual([1, 2, 3]);
+  });
+
   it('names the format and the offset when the input ends early', () => {
     const reader = new ByteReader(new Uint8Array(3), 'TEST_MALFORMED', 'a record');
     expect(() => reader.int32()).toThrow(

@@ -172,8 +172,8 @@ export function readSnpReport(bytes: Uint8Array): SnpReport {
   const launchMitigations = reader.uint64le();
   const currentMitigations = reader.uint64le();
   reader.bytes(152);
-  const signatureR = reader.bytes(72).slice(0, 48).reverse();
-  const signatureS = reader.bytes(72).slice(0, 48).reverse();
+  const signatureR = reader.bytes(72).subarray(0, 48).toReversed();
+  const signatureS = reader.bytes(72).subarray(0, 48).toReversed();
   return {
     bytes,
     version,
@@ -295,8 +295,8 @@ export function buildSnpReport(fields: SnpReportFields): Uint8Array {
 /** The report with its signature field filled from big-endian R and S (48 bytes each). */
 export function withSnpSignature(unsigned: Uint8Array, r: Uint8Array, s: Uint8Array): Uint8Array {
   const signed = concatBytes(unsigned);
-  signed.set(r.slice().reverse(), SNP_REPORT_SIGNED_SIZE);
-  signed.set(s.slice().reverse(), SNP_REPORT_SIGNED_SIZE + 72);
+  signed.set(r.toReversed(), SNP_REPORT_SIGNED_SIZE);
+  signed.set(s.toReversed(), SNP_REPORT_SIGNED_SIZE + 72);
   return signed;
 }
 

@@ -81,9 +81,10 @@ describe('appraiseSnpEvidence, the report', () => {
     const fields = [
       4, 8, 16, 32, 48, 56, 64, 80, 143, 144, 192, 224, 320, 352, 384, 394, 416, 480, 488, 492, 496, 672, 744,
     ];
-    for (const offset of fields) {
-      expect(appraiseSnpEvidence(evidence({ report: flipBit(report, offset * 8) })).ok, `offset ${offset}`).toBe(false);
-    }
+    const accepted = fields.filter(
+      (offset) => appraiseSnpEvidence(evidence({ report: flipBit(report, offset * 8) })).ok,
+    );
+    expect(accepted).toEqual([]);
   });
 
   it('ends at once for a report that is cut short', () => {

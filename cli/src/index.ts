@@ -1,0 +1,3 @@
+export type { CliIo, OutputStream } from './context.ts';
+export { errorCodes } from './error-codes.ts';
+export { runCli } from './run-cli.ts';

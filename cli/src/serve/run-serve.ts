@@ -1,0 +1,47 @@
+import { createLogger, runService } from '@holdfast/process';
+import type { ExitCodes, StartService } from '@holdfast/process';
+
+import type { ServeFlags, ServiceName } from '../commands/serve.ts';
+import type { CliContext, CliIo } from '../context.ts';
+
+interface Service {
+  readonly name: string;
+  readonly start: StartService;
+  readonly exitCodes: ExitCodes;
+}
+
+const SERVICES: Readonly<Record<ServiceName, () => Promise<{ readonly service: Service }>>> = {
+  operator: () => import('@holdfast/operator'),
+  core: () => import('@holdfast/core'),
+  optout: () => import('@holdfast/optout'),
+  attestation: () => import('@holdfast/attestation-service'),
+  skr: () => import('@holdfast/skr'),
+};
+
+/** `holdfast serve SERVICE`: runs it until it is told to stop or fails, and exits with the service's code. */
+export async function runServe(context: CliContext, flags: ServeFlags, name: ServiceName): Promise<void> {
+  const { service } = await SERVICES[name]();
+  const stop = new AbortController();
+  const release = context.io.onStopRequest(() => stop.abort());
+  if (flags.untilStdinCloses) void stopAtEndOfInput(context.io, stop);
+  const exitCode = await runService({
+    name: service.name,
+    start: service.start,
+    exitCodes: service.exitCodes,
+    logger: createLogger({ name: service.name }),
+    env: context.io.env,
+    stopSignal: stop.signal,
+    ...(flags.config === undefined ? {} : { configFile: flags.config }),
+  });
+  release();
+  context.setExitCode(exitCode);
+}
+
+async function stopAtEndOfInput(io: CliIo, stop: AbortController): Promise<void> {
+  try {
+    for await (const _chunk of io.stdin); // nothing is said here; only the end counts
+  } catch {
+    // A broken pipe is an end too.
+  }
+  stop.abort();
+}

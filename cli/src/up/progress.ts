@@ -1,0 +1,45 @@
+import { styleText } from 'node:util';
+
+import type { ProgressEvent } from '@holdfast/local';
+
+import { mayColour } from '../context.ts';
+import type { CliIo } from '../context.ts';
+
+const STEP_WIDTH = 21;
+
+/** Shows the steps of `up` on standard error as they happen: a tick, the step, what came of it, how long it took. */
+export function progressPrinter(io: CliIo): (event: ProgressEvent) => void {
+  const { stderr } = io;
+  const paint = (style: 'green' | 'red' | 'yellow' | 'dim', text: string): string =>
+    mayColour(io, stderr) ? styleText(style, text, { validateStream: false }) : text;
+  let open = false;
+  const line = (text: string): void => {
+    // On a terminal the line of the running step is replaced by what came of it.
+    stderr.write(`${open && stderr.isTerminal ? '\r\u001b[2K' : ''}${text}\n`);
+    open = false;
+  };
+  return (event) => {
+    switch (event.kind) {
+      case 'begin':
+        if (stderr.isTerminal) stderr.write(`  … ${event.step}`);
+        open = true;
+        break;
+      case 'done': {
+        const duration = paint('dim', seconds(event.ms));
+        line(`  ${paint('green', '✔')} ${event.step.padEnd(STEP_WIDTH)} ${event.detail}  ${duration}`);
+        break;
+      }
+      case 'failed':
+        line(`  ${paint('red', '✘')} ${event.step.padEnd(STEP_WIDTH)} ${paint('dim', seconds(event.ms))}`);
+        break;
+      case 'notice':
+        line(`  ${paint('yellow', '!')} ${event.text}`);
+        break;
+    }
+  };
+}
+
+/** `0.4 s` */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,16 @@
+export { openCertificateAuthority } from './certificate-authority.ts';
+export type { CertificateAuthority, ServerCertificate } from './certificate-authority.ts';
+export type { FetchIssuerKeys } from './client-assertion.ts';
+export type { Application, FederatedCredential, ManagedIdentity } from './directory.ts';
+export { buildEntraApp } from './entra-app.ts';
+export type { EntraAppOptions } from './entra-app.ts';
+export { azureErrorCodes } from './error-codes.ts';
+export { buildKeyVaultApp } from './key-vault-app.ts';
+export type { KeyVaultAppOptions } from './key-vault-app.ts';
+export { openKeyVault } from './key-vault.ts';
+export type { DeletedSecret, KeyVault, OpenKeyVaultOptions, SecretChanges, SecretVersion } from './key-vault.ts';
+export { buildManagedIdentityApp } from './managed-identity-app.ts';
+export type { ManagedIdentityAppOptions } from './managed-identity-app.ts';
+export { openTokenIssuer } from './token-issuer.ts';
+export type { AccessTokenClaims, IssuedAccessToken, TokenIssuer, TokenIssuerOptions } from './token-issuer.ts';
+export type { VaultProperties } from './vault-access.ts';

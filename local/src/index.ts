@@ -1,0 +1,18 @@
+export * from './azure/index.ts';
+export { errorCodes } from './error-codes.ts';
+export { homeLayout, loadCredentials } from './home/index.ts';
+export type { ClientCredentials, Credentials, HomeLayout } from './home/index.ts';
+export { LOCAL_CLOUD_PARTS, startLocalCloud } from './up/start-local-cloud.ts';
+export type { LocalCloud, LocalCloudOptions, LocalCloudPart, ProgressEvent } from './up/start-local-cloud.ts';
+export { removeReadyFile, writeReadyFile } from './up/ready-file.ts';
+export type { ReadyFile } from './up/ready-file.ts';
+export type { ProvedCheck } from './up/verify.ts';
+export { ClientKeySet, Uid2Client } from './uid2-client/index.ts';
+export type {
+  DecryptedToken,
+  IdentityInput,
+  MappedInput,
+  TokenIdentity,
+  TokenOutcome,
+  Uid2ClientOptions,
+} from './uid2-client/index.ts';

@@ -1,0 +1,499 @@
+import { randomBytes as cryptoRandomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { errorMessage, MalformedError, RequestError } from '@holdfast/base';
+import type { Clock, RandomBytes } from '@holdfast/base';
+import { listen } from '@holdfast/http';
+import { writeFileAtomic } from '@holdfast/process';
+import { z } from 'zod';
+
+import { openCertificateAuthority } from '../azure/index.ts';
+import type { CertificateAuthority } from '../azure/index.ts';
+import { homeLayout } from '../home/home-layout.ts';
+import type { HomeLayout } from '../home/home-layout.ts';
+import { lockHome } from '../home/home-lock.ts';
+import { openHome, prepareHomeFolder } from '../home/open-home.ts';
+import type { OpenedHome } from '../home/open-home.ts';
+import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
+import type { ManagedProcess } from '../process/managed-process.ts';
+import { buildVirtualNodeApp } from '../virtual-node/api.ts';
+import type { BackOffSettings } from '../virtual-node/back-off.ts';
+import type { GuestSettings } from '../virtual-node/confidential-guest.ts';
+import { operatorPodImages } from '../virtual-node/image-catalogue.ts';
+import type { ImageCatalogue } from '../virtual-node/image-catalogue.ts';
+import {
+  createOperatorManifest,
+  createOperatorPolicy,
+  updateOperatorManifest,
+} from '../virtual-node/operator-manifest.ts';
+import { enclaveIdOf, encodeCcePolicy } from '../virtual-node/policy.ts';
+import { VirtualNode } from '../virtual-node/virtual-node.ts';
+import { OPERATOR_IDENTITY, OPERATOR_KEY_SECRET_NAME, startAzureEndpoints, VAULT_NAME } from './azure-endpoints.ts';
+import type { AzureEndpoints } from './azure-endpoints.ts';
+import { startLocalService } from './local-service.ts';
+import type { LocalService } from './local-service.ts';
+import { describeTermination, startOperator } from './operator-start.ts';
+import { localPorts, requireFreePorts } from './ports.ts';
+import type { LocalPorts } from './ports.ts';
+import { removeReadyFile, writeReadyFile } from './ready-file.ts';
+import type { ReadyFile } from './ready-file.ts';
+import { attestationConfig, coreConfig, localAddresses, optoutConfig } from './service-configs.ts';
+import type { LocalAddresses, ServiceConfig } from './service-configs.ts';
+import { verifyOperator } from './verify.ts';
+import type { ProvedCheck } from './verify.ts';
+
+/** The parts of a local cloud, in the order in which they start. */
+export const LOCAL_CLOUD_PARTS = ['azure', 'attestation', 'core', 'optout', 'operator'] as const;
+
+export type LocalCloudPart = (typeof LOCAL_CLOUD_PARTS)[number];
+
+/** One step of bringing the cloud up, told when it begins and when it ends. */
+export type ProgressEvent =
+  | { readonly kind: 'begin'; readonly step: string }
+  | { readonly kind: 'done'; readonly step: string; readonly detail: string; readonly ms: number }
+  | { readonly kind: 'failed'; readonly step: string; readonly ms: number }
+  /** Something worth knowing that is no step: a container that ended, a service that is gone. */
+  | { readonly kind: 'notice'; readonly text: string };
+
+export interface LocalCloudOptions {
+  /** Home folder. */
+  readonly home: string;
+  /** First of nine ports in a row; the default ports when missing. */
+  readonly portBase?: number | undefined;
+  /** Number of salts of a new world. */
+  readonly salts?: number | undefined;
+  /** The parts to start; all when missing. */
+  readonly only?: readonly string[] | undefined;
+  /** Command line of `holdfast serve`, without a service's name. */
+  readonly serve: readonly string[];
+  /** Fail when the operator's pod ends once, instead of starting it again. */
+  readonly failFast?: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly onProgress?: (event: ProgressEvent) => void;
+  /** Aborting it gives up a start that is under way; everything started so far is stopped. */
+  readonly signal?: AbortSignal;
+  /** Aborting it ends every child process at once. */
+  readonly killSignal?: AbortSignal;
+  readonly clock?: Clock;
+  readonly randomBytes?: RandomBytes;
+  readonly backOff?: BackOffSettings;
+  /** How long the operator may take to become ready, milliseconds; two minutes when missing. */
+  readonly readyTimeoutMs?: number;
+  /** Modulus length of a new simulated platform's RSA keys; 4096 when missing. */
+  readonly platformRsaBits?: number;
+}
+
+/** A running local confidential cloud. */
+export interface LocalCloud {
+  readonly addresses: LocalAddresses;
+  readonly ready: ReadyFile;
+  readonly salts: number;
+  /** Whether this start made the world. */
+  readonly created: boolean;
+  /** Proves the operator from the outside; nothing to prove when it was not started. */
+  verify(): Promise<readonly ProvedCheck[]>;
+  /** Stops everything in reverse order and gives the home folder free. */
+  stop(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 120_000;
+const SERVICE_TIMEOUT_MS = 60_000;
+
+/**
+ * Brings up the local confidential cloud: Azure endpoints and the virtual node in this process, the services and the pod's
+ * containers as child processes. Resolves once the operator is ready; when anything fails, what was started is stopped.
+ * @throws RequestError LOCAL_CLOUD_PART_UNKNOWN, PORT_BASE_INVALID, WORLD_SIZE_INVALID, WORLD_SIZE_DIFFERS
+ * @throws DependencyError HOME_UNUSABLE, HOME_FOREIGN, HOME_IN_USE, PORT_IN_USE
+ * @throws DependencyError SERVICE_EXITED, SERVICE_NOT_READY, OPERATOR_NOT_STARTED, OPERATOR_EXITED, OPERATOR_NOT_READY
+ * @throws MalformedError WORLD_CORRUPT, CREDENTIALS_UNREADABLE, MANIFEST_INVALID
+ * @throws VerificationError WORLD_EXPIRED
+ */
+export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const start = new CloudStart(options);
+  try {
+    return await start.run();
+  } catch (error) {
+    await start.stop();
+    throw error;
+  }
+}
+
+class CloudStart {
+  readonly #options: LocalCloudOptions;
+  readonly #parts: ReadonlySet<LocalCloudPart>;
+  readonly #ports: LocalPorts;
+  readonly #addresses: LocalAddresses;
+  readonly #layout: HomeLayout;
+  readonly #clock: Clock;
+  readonly #randomBytes: RandomBytes;
+  readonly #signal: AbortSignal;
+  readonly #catalogue: ImageCatalogue;
+  readonly #processes = new Set<ManagedProcess>();
+  /** What undoes the start, last thing first. */
+  readonly #undo: (() => Promise<void>)[] = [];
+  #node: VirtualNode | undefined;
+  #ready = false;
+
+  constructor(options: LocalCloudOptions) {
+    this.#options = options;
+    this.#parts = chosenParts(options.only);
+    this.#ports = localPorts(options.portBase);
+    this.#addresses = localAddresses(this.#ports);
+    this.#layout = homeLayout(resolve(options.home));
+    this.#clock = options.clock ?? Date.now;
+    this.#randomBytes = options.randomBytes ?? cryptoRandomBytes;
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#catalogue = operatorPodImages(options.serve);
+    options.killSignal?.addEventListener('abort', () => this.#kill(), { once: true });
+  }
+
+  async run(): Promise<LocalCloud> {
+    const layout = this.#layout;
+    const policy = createOperatorPolicy(this.#catalogue);
+    await prepareHomeFolder(layout);
+    const lock = await lockHome(layout.lock);
+    this.#undo.push(() => lock.release());
+    await requireFreePorts(this.#ports, this.#neededPorts());
+    await removeReadyFile(layout.readyFile);
+    const home = await this.#step('world', () => this.#openHome(policy), worldDetail);
+    const { authority, azure } = await this.#step(
+      'Azure endpoints',
+      () => this.#startAzure(home),
+      () =>
+        this.#parts.has('azure') ? `authority ${this.#addresses.authority}, vault ${this.#addresses.vault}` : 'CA',
+    );
+    const services = await this.#startServices(home, authority);
+    const pod = this.#parts.has('operator') ? await this.#startOperator(home, authority, azure, policy) : undefined;
+    const ready = this.#readyFile(home, services, pod, enclaveIdOf(policy));
+    await writeReadyFile(layout.readyFile, ready);
+    this.#undo.push(() => removeReadyFile(layout.readyFile));
+    this.#ready = true;
+    return {
+      addresses: this.#addresses,
+      ready,
+      salts: home.salts,
+      created: home.created,
+      verify: () => this.#verify(home),
+      stop: () => this.stop(),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#ready = false;
+    const problems: unknown[] = [];
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
+      // One thing that does not stop must not keep the others running.
+      await undo().catch((error: unknown) => problems.push(error));
+    }
+    for (const problem of problems) this.#notice(`while stopping: ${errorMessage(problem)}`);
+  }
+
+  #kill(): void {
+    this.#node?.kill();
+    for (const process of this.#processes) process.kill();
+  }
+
+  #neededPorts(): (keyof LocalPorts)[] {
+    const names: (keyof LocalPorts)[] = [];
+    if (this.#parts.has('operator')) names.push('operator', 'metrics', 'virtualNode', 'sidecar');
+    if (this.#parts.has('core')) names.push('core');
+    if (this.#parts.has('optout')) names.push('optout');
+    if (this.#parts.has('attestation')) names.push('attestation');
+    if (this.#parts.has('azure')) names.push('authority', 'vault');
+    return names;
+  }
+
+  #openHome(policy: string): Promise<OpenedHome> {
+    return openHome(this.#layout, {
+      salts: this.#options.salts,
+      enclaveId: enclaveIdOf(policy),
+      randomBytes: this.#randomBytes,
+      clock: this.#clock,
+      ...(this.#options.platformRsaBits === undefined ? {} : { platformRsaBits: this.#options.platformRsaBits }),
+    });
+  }
+
+  async #startAzure(
+    home: OpenedHome,
+  ): Promise<{ readonly authority: CertificateAuthority; readonly azure: AzureEndpoints | undefined }> {
+    const authority = await openCertificateAuthority(this.#layout.caFolder, this.#clock);
+    if (!this.#parts.has('azure')) return { authority, azure: undefined };
+    const azure = await startAzureEndpoints({
+      layout: this.#layout,
+      ports: this.#ports,
+      authority,
+      operatorKey: home.credentials.operatorKey,
+      clock: this.#clock,
+    });
+    this.#undo.push(() => azure.stop());
+    return { authority, azure };
+  }
+
+  async #startServices(
+    home: OpenedHome,
+    authority: CertificateAuthority,
+  ): Promise<ReadonlyMap<LocalCloudPart, LocalService>> {
+    const services = new Map<LocalCloudPart, LocalService>();
+    const attestationTls = await this.#issueAttestationTls(authority);
+    const config = { layout: this.#layout, ports: this.#ports, home, attestationTls };
+    const plan: readonly (readonly [LocalCloudPart, ServiceConfig, string, string])[] = [
+      ['attestation', attestationConfig(config), this.#addresses.attestation, '/certs'],
+      ['core', coreConfig(config), this.#addresses.core, '/ops/healthcheck'],
+      ['optout', optoutConfig(config), this.#addresses.optout, '/ops/healthcheck'],
+    ];
+    for (const [name, serviceConfig, url, healthPath] of plan) {
+      if (!this.#parts.has(name)) continue;
+      const service = await this.#step(
+        SERVICE_TITLES[name] ?? name,
+        () => this.#startService(name, serviceConfig, `${url}${healthPath}`, authority),
+        () => url,
+      );
+      services.set(name, service);
+    }
+    return services;
+  }
+
+  async #issueAttestationTls(
+    authority: CertificateAuthority,
+  ): Promise<{ readonly keyFile: string; readonly certificateFile: string }> {
+    const folder = this.#layout.tlsFolder;
+    const files = { keyFile: join(folder, 'attestation-key.pem'), certificateFile: join(folder, 'attestation.pem') };
+    const certificate = await authority.issueServerCertificate({ hosts: ['127.0.0.1', 'localhost'] });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(files.keyFile, certificate.keyPem, { mode: 0o600 });
+    await writeFileAtomic(files.certificateFile, certificate.certificatePem);
+    return files;
+  }
+
+  async #startService(
+    name: LocalCloudPart,
+    config: ServiceConfig,
+    healthUrl: string,
+    authority: CertificateAuthority,
+  ): Promise<LocalService> {
+    const service = await startLocalService({
+      name,
+      config,
+      configFile: join(this.#layout.configFolder, `${name}.json`),
+      logFile: join(this.#layout.logsFolder, `${name}.log`),
+      serve: this.#options.serve,
+      environment: this.#childEnvironment(authority),
+      healthUrl,
+      ca: authority.caPem,
+      timeoutMs: SERVICE_TIMEOUT_MS,
+      signal: this.#signal,
+      onStarted: (process) => this.#processes.add(process),
+      onExit: (exit, line) =>
+        this.#notice(`${name} ended with ${describeExit(exit)}${line === undefined ? '' : `: ${line}`}`),
+    });
+    this.#undo.push(() => service.stop());
+    return service;
+  }
+
+  async #startOperator(
+    home: OpenedHome,
+    authority: CertificateAuthority,
+    azure: AzureEndpoints | undefined,
+    policy: string,
+  ): Promise<{ readonly pid: number; readonly hostData: string }> {
+    const node = await this.#step(
+      'virtual node',
+      () => this.#startVirtualNode(home, authority, azure, policy),
+      () => this.#addresses.virtualNode,
+    );
+    await this.#step(
+      'private operator',
+      () =>
+        startOperator({
+          node,
+          failFast: this.#options.failFast ?? false,
+          timeoutMs: this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS,
+          signal: this.#signal,
+          onNotice: (text) => this.#notice(text),
+        }),
+      () => `attested and ready at ${this.#addresses.operator}`,
+    );
+    node.subscribe((change) => {
+      if (change.kind !== 'terminated' || !this.#ready) return;
+      void describeTermination(node, change.termination).then(
+        (sentence) => this.#notice(`${sentence}; started again in ${change.termination.restartInMs / 1000} s`),
+        (error: unknown) => this.#notice(errorMessage(error)),
+      );
+    });
+    const pod = node.pods[0];
+    return { pid: pod?.container('uid2-operator')?.pid ?? 0, hostData: pod?.hostData ?? '' };
+  }
+
+  async #startVirtualNode(
+    home: OpenedHome,
+    authority: CertificateAuthority,
+    azure: AzureEndpoints | undefined,
+    policy: string,
+  ): Promise<VirtualNode> {
+    const node = new VirtualNode({
+      manifest: await this.#writeManifest(policy),
+      catalogue: this.#catalogue,
+      platform: home.platform,
+      guest: await readGuestSettings(this.#layout.virtualNodeSettings),
+      podsFolder: this.#layout.podsFolder,
+      logsFolder: this.#layout.logsFolder,
+      nodeVariables: this.#childEnvironment(authority),
+      openIdentityEndpoint: (resourceId) => azure?.openIdentityEndpoint(resourceId) ?? Promise.resolve(undefined),
+      clock: this.#clock,
+      ca: authority.caPem,
+      ...(this.#options.backOff === undefined ? {} : { backOff: this.#options.backOff }),
+    });
+    this.#node = node;
+    const app = buildVirtualNodeApp(node);
+    this.#undo.push(() => app.close());
+    await listen(app, { host: '127.0.0.1', port: this.#ports.virtualNode });
+    this.#undo.push(() => node.stop());
+    return node;
+  }
+
+  /** The manifest of the home folder, made at first start, with the addresses of this start. */
+  async #writeManifest(policy: string): Promise<string> {
+    const { manifest } = this.#layout;
+    const endpoints = {
+      operatorPort: this.#ports.operator,
+      metricsPort: this.#ports.metrics,
+      sidecarPort: this.#ports.sidecar,
+      coreUrl: this.#addresses.core,
+      optoutUrl: this.#addresses.optout,
+      attestationUrl: this.#addresses.attestation,
+      vaultUrl: this.#addresses.vault,
+    };
+    const existing = await readIfPresent(manifest);
+    const text =
+      existing === undefined
+        ? createOperatorManifest({
+            endpoints,
+            vaultName: VAULT_NAME,
+            operatorKeySecretName: OPERATOR_KEY_SECRET_NAME,
+            identity: OPERATOR_IDENTITY.resourceId,
+            policy: encodeCcePolicy(policy),
+          })
+        : updateOperatorManifest(existing, endpoints);
+    if (text !== existing) await writeFileAtomic(manifest, text);
+    return text;
+  }
+
+  #childEnvironment(authority: CertificateAuthority): Record<string, string> {
+    return { ...necessaryEnvironment(this.#options.environment), NODE_EXTRA_CA_CERTS: authority.caFile };
+  }
+
+  #readyFile(
+    home: OpenedHome,
+    services: ReadonlyMap<LocalCloudPart, LocalService>,
+    pod: { readonly pid: number; readonly hostData: string } | undefined,
+    acceptedEnclaveId: string,
+  ): ReadyFile {
+    const { client } = home.credentials;
+    const addresses = this.#addresses;
+    const started = (part: LocalCloudPart): boolean => this.#parts.has(part);
+    const core = services.get('core');
+    const optout = services.get('optout');
+    return {
+      version: 1,
+      operator: pod === undefined ? null : { url: addresses.operator, metricsUrl: addresses.metrics, pid: pod.pid },
+      core: core === undefined ? null : { url: addresses.core, pid: core.pid },
+      optout: optout === undefined ? null : { url: addresses.optout, pid: optout.pid },
+      azure: {
+        armUrl: null,
+        authorityUrl: started('azure') ? addresses.authority : null,
+        vaultUrl: started('azure') ? addresses.vault : null,
+        attestationUrl: started('attestation') ? addresses.attestation : null,
+        caFile: this.#layout.caFile,
+      },
+      virtualNode: pod === undefined ? null : { url: addresses.virtualNode },
+      client: { apiKey: client.apiKey, secret: client.secret, siteId: client.siteId, name: client.name },
+      enclaveId: pod?.hostData ?? acceptedEnclaveId,
+      home: this.#layout.folder,
+    };
+  }
+
+  async #verify(home: OpenedHome): Promise<readonly ProvedCheck[]> {
+    if (!this.#parts.has('operator')) return [];
+    return this.#step(
+      'proof',
+      () =>
+        verifyOperator({
+          operatorUrl: this.#addresses.operator,
+          client: home.credentials.client,
+          clock: this.#clock,
+          randomBytes: this.#randomBytes,
+        }),
+      (checks) => `${checks.length} checks passed`,
+    );
+  }
+
+  async #step<T>(step: string, work: () => Promise<T>, detail: (result: T) => string): Promise<T> {
+    this.#signal.throwIfAborted();
+    const begun = performance.now();
+    this.#tell({ kind: 'begin', step });
+    try {
+      const result = await work();
+      this.#tell({ kind: 'done', step, detail: detail(result), ms: performance.now() - begun });
+      return result;
+    } catch (error) {
+      this.#tell({ kind: 'failed', step, ms: performance.now() - begun });
+      throw error;
+    }
+  }
+
+  #notice(text: string): void {
+    this.#tell({ kind: 'notice', text });
+  }
+
+  #tell(event: ProgressEvent): void {
+    this.#options.onProgress?.(event);
+  }
+}
+
+const SERVICE_TITLES: Readonly<Partial<Record<LocalCloudPart, string>>> = {
+  attestation: 'attestation service',
+  core: 'UID2 Core',
+  optout: 'UID2 Opt-Out',
+};
+
+function worldDetail(home: OpenedHome): string {
+  return `${home.salts.toLocaleString('en')} salts, ${home.created ? 'made anew' : 'as left before'}`;
+}
+
+function chosenParts(only: readonly string[] | undefined): ReadonlySet<LocalCloudPart> {
+  if (only === undefined) return new Set(LOCAL_CLOUD_PARTS);
+  const known: readonly string[] = LOCAL_CLOUD_PARTS;
+  const unknown = only.find((name) => !known.includes(name));
+  if (unknown !== undefined || only.length === 0) {
+    throw new RequestError('LOCAL_CLOUD_PART_UNKNOWN', `there is no part "${unknown ?? ''}" of the local cloud`, {
+      action: `Name parts out of ${LOCAL_CLOUD_PARTS.join(', ')}, joined with commas.`,
+    });
+  }
+  return new Set(only as readonly LocalCloudPart[]);
+}
+
+const settingsSchema = z.object({ guest: z.object({ debug: z.boolean().default(false) }).prefault({}) });
+
+async function readGuestSettings(file: string): Promise<GuestSettings> {
+  const text = await readIfPresent(file);
+  if (text === undefined) return { debug: false };
+  try {
+    return settingsSchema.parse(JSON.parse(text)).guest;
+  } catch (cause) {
+    throw new MalformedError('NODE_SETTINGS_INVALID', `the virtual node's settings ${file} cannot be used`, {
+      cause,
+      details: { file },
+      action: 'Write {"guest":{"debug":false}} into it, or delete it.',
+    });
+  }
+}
+
+async function readIfPresent(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

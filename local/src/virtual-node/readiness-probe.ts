@@ -1,0 +1,76 @@
+import type { HttpClient } from '@holdfast/http';
+import { errorMessage } from '@holdfast/base';
+
+import type { HttpProbe } from './manifest.ts';
+
+export interface ReadinessListener {
+  ready(): void;
+  unready(reason: string): void;
+  /** Each single failure, with the reason. */
+  failed(reason: string): void;
+}
+
+/**
+ * Probes a container as Kubernetes does: after the initial delay an HTTP GET every period; a status from 200 to 399
+ * within the timeout is a success. Stops when `signal` aborts.
+ */
+export async function probeReadiness(
+  probe: HttpProbe,
+  client: HttpClient,
+  listener: ReadinessListener,
+  signal: AbortSignal,
+): Promise<void> {
+  const url = `${probe.scheme.toLowerCase()}://127.0.0.1:${probe.port}${probe.path}`;
+  let ready = false;
+  let successes = 0;
+  let failures = 0;
+  await pause(probe.initialDelaySeconds * 1000, signal);
+  while (!signal.aborted) {
+    const reason = await probeOnce(url, probe.timeoutSeconds * 1000, client);
+    if (signal.aborted) return;
+    if (reason === undefined) {
+      successes += 1;
+      failures = 0;
+      if (!ready && successes >= probe.successThreshold) {
+        ready = true;
+        listener.ready();
+      }
+    } else {
+      successes = 0;
+      failures += 1;
+      listener.failed(reason);
+      if (ready && failures >= probe.failureThreshold) {
+        ready = false;
+        listener.unready(reason);
+      }
+    }
+    await pause(probe.periodSeconds * 1000, signal);
+  }
+}
+
+/** Why the probe failed; undefined when it succeeded. */
+async function probeOnce(url: string, timeoutMs: number, client: HttpClient): Promise<string | undefined> {
+  try {
+    const { status } = await client.send({ url, timeoutMs, maxBytes: 64 * 1024 });
+    return status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+/** Waits, or returns early when `signal` aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,58 @@
+import { loadConfig } from '@holdfast/process';
+import type { ServiceHost } from '@holdfast/process';
+import { z } from 'zod';
+
+const uvmEndorserSchema = z.strictObject({
+  issuer: z.string().startsWith('did:x509:').meta({ description: 'did:x509 of the endorser, compared exactly' }),
+  feed: z.string().min(1).meta({ description: 'Feed of the endorsement, compared exactly' }),
+  minimum_svn: z.int().min(0).default(0).meta({ description: 'Lowest security version accepted' }),
+  status: z.string().min(1).optional().meta({ description: 'Value of x-ms-compliance-status that a match earns' }),
+});
+
+export const configSchema = z.object({
+  host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on' }),
+  port: z.int().min(0).max(65535).default(8445).meta({ description: 'Port to listen on; 0 takes any free port' }),
+  metrics_port: z.int().min(-1).max(65535).default(-1).meta({ description: 'Port of GET /metrics; 0 any, -1 none' }),
+  issuer: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => !url.endsWith('/'), 'must not end with a slash')
+    .optional()
+    .meta({ description: 'The issuer exactly as it stands in tokens; the listening address when missing' }),
+  tls_key_file: z.string().min(1).optional().meta({ description: 'PEM key of the listener; plain http without it' }),
+  tls_certificate_file: z.string().min(1).optional().meta({ description: 'PEM certificate chain of the listener' }),
+  signing_key_file: z.string().min(1).meta({ description: 'PEM RSA key (2048 bits or more) that signs tokens' }),
+  signing_certificate_file: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'PEM certificate of the signing key; self-signed at start when missing' }),
+  environment: z.enum(['test', 'integ', 'prod']).default('prod').meta({ description: 'prod refuses every test root' }),
+  trusted_root_files: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({ description: 'PEM files of the AMD root keys to trust; all known AMD roots when missing' }),
+  simulated_root_file: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'PEM of a simulated root. Evidence under it is accepted and marked as a test' }),
+  uvm_endorsers: z
+    .array(uvmEndorserSchema)
+    .optional()
+    .meta({ description: 'Who may endorse utility VMs; Microsoft for container groups when missing' }),
+  simulated_uvm_endorser: uvmEndorserSchema
+    .optional()
+    .meta({ description: 'The endorser of the simulated platform, trusted in addition' }),
+});
+
+export type AttestationConfig = z.output<typeof configSchema>;
+export type UvmEndorserConfig = z.output<typeof uvmEndorserSchema>;
+
+/** @throws ConfigError CONFIG_INVALID, CONFIG_UNREADABLE */
+export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): AttestationConfig {
+  return loadConfig({
+    schema: configSchema,
+    env: host.env,
+    ...(host.configFile === undefined ? {} : { file: host.configFile }),
+  });
+}

@@ -1,0 +1,23 @@
+import type { Clock, RandomBytes } from '@holdfast/base';
+
+import type { Events } from './events.ts';
+import type { SigningKey } from './signing-key.ts';
+import type { Trust } from './trust.ts';
+
+/** The identity of a running instance, known once its address is. */
+export interface Instance {
+  /** `iss` of tokens, without a trailing slash. */
+  readonly issuer: string;
+  readonly signingKey: SigningKey;
+}
+
+export interface AttestationContext {
+  readonly trust: Trust;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Asked per request: the issuer can be the listening address. */
+  readonly instance: () => Instance;
+  /** PEM; plain http when missing. */
+  readonly tls: { readonly key: string; readonly cert: string } | undefined;
+}

@@ -1,0 +1,35 @@
+import type { ErrorCodeTable } from '@holdfast/base';
+
+export const errorCodes: ErrorCodeTable = {
+  TEST_ROOT_IN_PROD: {
+    family: 'config',
+    meaning: 'The configuration trusts a simulated platform and names the environment prod.',
+    action: 'Remove simulated_root_file and simulated_uvm_endorser, or run in another environment.',
+  },
+  TRUSTED_ROOT_UNKNOWN: {
+    family: 'config',
+    meaning: 'A file of trusted_root_files holds something other than one root key of AMD.',
+    action:
+      'Name files with the ARK certificates that AMD publishes; a simulated root belongs into simulated_root_file.',
+  },
+  SIMULATED_ROOT_INVALID: {
+    family: 'config',
+    meaning: 'The file of simulated_root_file does not hold one simulated root certificate.',
+    action: 'Point it at the root that the simulated platform wrote.',
+  },
+  SIGNING_KEY_INVALID: {
+    family: 'config',
+    meaning: 'The token signing key is not RSA with 2048 bits or more, or the certificate belongs to another key.',
+    action: 'Give an RSA key and the certificate of that key, both in PEM.',
+  },
+  TLS_INCOMPLETE: {
+    family: 'config',
+    meaning: 'Only one of tls_key_file and tls_certificate_file is set.',
+    action: 'Set both, or none for plain http behind a proxy that ends TLS.',
+  },
+  ATTESTATION_FILE_UNREADABLE: {
+    family: 'config',
+    meaning: 'A file that the configuration names cannot be read.',
+    action: 'Check the path and the permissions of the file.',
+  },
+};

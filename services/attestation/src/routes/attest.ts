@@ -1,0 +1,64 @@
+import {
+  appraiseSevSnpVm,
+  issueAttestationToken,
+  maaErrorResponse,
+  parseAttestSevSnpVmRequest,
+} from '@holdfast/attestation';
+import type { FastifyInstance } from 'fastify';
+
+import type { AttestationContext } from '../context.ts';
+import { sendRefusal } from '../maa-refusal.ts';
+
+const API_VERSIONS = ['2020-10-01', '2022-08-01', '2025-06-01'];
+const NOT_SERVED = new Set(['azureguest', 'sgxenclave', 'openenclave', 'tpm']);
+
+/**
+ * `POST /attest/{type}`: evidence in, a signed attestation result out. Only SevSnpVm is served; the type is read without
+ * case, as clients spell it differently.
+ */
+export function registerAttestRoute(app: FastifyInstance, context: AttestationContext): void {
+  app.post('/attest/:type', async (request, reply) => {
+    const { type } = request.params as { type: string };
+    if (type.toLowerCase() !== 'sevsnpvm') {
+      const status = NOT_SERVED.has(type.toLowerCase()) ? 501 : 400;
+      return sendRefusal(reply, status, 'InvalidOperation', 'This service attests SevSnpVm only.');
+    }
+    const version = (request.query as Record<string, unknown>)['api-version'];
+    if (typeof version !== 'string' || !API_VERSIONS.includes(version)) {
+      const message = `The query parameter api-version must be one of ${API_VERSIONS.join(', ')}.`;
+      return sendRefusal(reply, 400, 'InvalidParameter', message);
+    }
+    const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+    if (mediaType !== 'application/json') {
+      return sendRefusal(reply, 415, 'InvalidParameter', 'The content type must be application/json.');
+    }
+    const { issuer, signingKey } = context.instance();
+    try {
+      const evidence = parseAttestSevSnpVmRequest(Buffer.isBuffer(request.body) ? request.body : new Uint8Array());
+      if (evidence.draftPolicy !== undefined) {
+        // A policy can issue claims: signed under a policy of the caller, a token would say whatever the caller likes.
+        const message = 'draftPolicyForAttestation is not served: a token under a draft policy proves nothing.';
+        return await sendRefusal(reply, 400, 'InvalidOperation', message);
+      }
+      const appraisal = appraiseSevSnpVm(evidence, {
+        roots: context.trust.roots,
+        complianceTable: context.trust.complianceTable,
+        now: context.clock,
+        random: context.random,
+        issuer,
+      });
+      const token = issueAttestationToken(appraisal.claims, {
+        signingKey: signingKey.privateKey,
+        kid: signingKey.kid,
+        jku: `${issuer}/certs`,
+      });
+      context.events.tokenIssued(request.id, appraisal);
+      return await reply.header('Content-Type', 'application/json; charset=utf-8').send({ token });
+    } catch (error) {
+      const refusal = maaErrorResponse(error);
+      if (refusal === undefined) throw error;
+      context.events.evidenceRefused(request.id, refusal.status, error);
+      return reply.code(refusal.status).header('Content-Type', 'application/json; charset=utf-8').send(refusal.body);
+    }
+  });
+}

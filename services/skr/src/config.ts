@@ -1,0 +1,125 @@
+import { ConfigError, errorMessage, fromBase64, fromUtf8 } from '@holdfast/base';
+import { loadConfig } from '@holdfast/process';
+import type { ServiceHost } from '@holdfast/process';
+import { z } from 'zod';
+
+/** `SkrSideCarArgs`, decoded: the configuration that manifests of the reference sidecar carry. */
+const sidecarArgumentsSchema = z.object({
+  certcache: z
+    .object({
+      endpoint_type: z.enum(['LocalTHIM']).optional(),
+      endpoint: z.string().optional(),
+    })
+    .optional(),
+  maaconfig: z.object({ user_agent: z.string().min(1).optional() }).optional(),
+});
+
+export const configSchema = z.object({
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .meta({ description: 'Address to listen on; other containers of the pod share it' }),
+  port: z.int().min(0).max(65535).optional().meta({ description: 'Port to listen on; wins over Port' }),
+  Port: z.int().min(0).max(65535).default(9000).meta({ description: 'Port to listen on, as the reference names it' }),
+  metrics_port: z.int().min(-1).max(65535).default(-1).meta({ description: 'Port of GET /metrics; 0 any, -1 none' }),
+  SkrSideCarArgs: z.string().optional().meta({ description: 'Base64 of the JSON settings of the reference sidecar' }),
+  UVM_SECURITY_CONTEXT_DIR: z.string().min(1).optional().meta({ description: 'Folder of the security context' }),
+  UVM_SECURITY_POLICY: z.string().optional().meta({ description: 'Base64 policy, where no folder has reference info' }),
+  UVM_HOST_AMD_CERTIFICATE: z.string().optional().meta({ description: 'Base64 host certificates, likewise' }),
+  UVM_REFERENCE_INFO: z.string().optional().meta({ description: 'Base64 UVM endorsement, likewise' }),
+  snp_report_source: z.enum(['tsm', 'simulated']).default('tsm').meta({
+    description:
+      'tsm: the Linux report interface. simulated: a development platform whose reports no production root covers',
+  }),
+  snp_simulated_url: z
+    .url({ protocol: /^http$/ })
+    .optional()
+    .meta({ description: 'Loopback URL of the simulated firmware' }),
+  tsm_report_folder: z
+    .string()
+    .min(1)
+    .default('/sys/kernel/config/tsm/report')
+    .meta({ description: 'configfs-tsm folder' }),
+  allowed_maa_hosts: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({ description: 'host or host:port of the attestation services evidence may go to; any name when missing' }),
+});
+
+export interface SkrConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly securityContext: {
+    readonly folder: string | undefined;
+    readonly policy: string | undefined;
+    readonly hostCertificates: string | undefined;
+    readonly referenceInfo: string | undefined;
+  };
+  readonly reportSource:
+    | { readonly kind: 'tsm'; readonly folder: string }
+    | { readonly kind: 'simulated'; readonly url: string };
+  /** URL of the host's certificate service. */
+  readonly thimUrl: string;
+  readonly userAgent: string;
+  /** Lower case; undefined allows every name. */
+  readonly allowedMaaHosts: readonly string[] | undefined;
+}
+
+const THIM_ENDPOINT = '169.254.169.254/metadata/THIM/amd/certification';
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/**
+ * The settings of the sidecar, from the environment variables of the reference and ours.
+ * @throws ConfigError CONFIG_INVALID, CONFIG_UNREADABLE, SKR_SETTINGS_INVALID
+ */
+export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrConfig {
+  const config = loadConfig({
+    schema: configSchema,
+    env: host.env,
+    ...(host.configFile === undefined ? {} : { file: host.configFile }),
+  });
+  const sidecar = readSidecarArguments(config.SkrSideCarArgs);
+  return {
+    host: config.host,
+    port: config.port ?? config.Port,
+    metricsPort: config.metrics_port,
+    securityContext: {
+      folder: config.UVM_SECURITY_CONTEXT_DIR,
+      policy: config.UVM_SECURITY_POLICY,
+      hostCertificates: config.UVM_HOST_AMD_CERTIFICATE,
+      referenceInfo: config.UVM_REFERENCE_INFO,
+    },
+    reportSource:
+      config.snp_report_source === 'tsm'
+        ? { kind: 'tsm', folder: config.tsm_report_folder }
+        : { kind: 'simulated', url: loopbackUrl(config.snp_simulated_url) },
+    thimUrl: `http://${sidecar.certcache?.endpoint ?? THIM_ENDPOINT}`,
+    userAgent: sidecar.maaconfig?.user_agent ?? 'ConfidentialSkrContainer',
+    allowedMaaHosts: config.allowed_maa_hosts?.map((name) => name.toLowerCase()),
+  };
+}
+
+function readSidecarArguments(text: string | undefined): z.output<typeof sidecarArgumentsSchema> {
+  if (text === undefined || text === '') return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(fromUtf8(fromBase64(text.trim())));
+  } catch (cause) {
+    throw invalid(`SkrSideCarArgs: not Base64 of JSON: ${errorMessage(cause)}`);
+  }
+  const parsed = sidecarArgumentsSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(...parsed.error.issues.map((issue) => `SkrSideCarArgs: ${issue.path.join('.')}: ${issue.message}`));
+}
+
+/** The simulated firmware signs whatever it is asked to; it must not be reachable, or reached, over a network. */
+function loopbackUrl(text: string | undefined): string {
+  if (text === undefined) throw invalid('snp_simulated_url: missing, while snp_report_source is simulated');
+  if (!LOOPBACK.has(new URL(text).hostname)) throw invalid('snp_simulated_url: not an address of this machine');
+  return text;
+}
+
+function invalid(...problems: string[]): ConfigError {
+  return new ConfigError('SKR_SETTINGS_INVALID', problems, { action: 'Correct the named settings.' });
+}

@@ -1,0 +1,30 @@
+import type { ExitCodes, StartService } from '@holdfast/process';
+
+import { startSkr } from './main.ts';
+
+export { buildApp } from './app.ts';
+export { createAttester } from './attester.ts';
+export type { Attester, AttesterOptions, Evidence } from './attester.ts';
+export { configSchema, readConfig } from './config.ts';
+export type { SkrConfig } from './config.ts';
+export type { SkrContext } from './context.ts';
+export { errorCodes } from './error-codes.ts';
+export { createEvents } from './events.ts';
+export type { Events } from './events.ts';
+export { createHostCertificates } from './host-certificates.ts';
+export type { HostCertificates } from './host-certificates.ts';
+export { maaOrigin } from './maa-endpoint.ts';
+export type { MaaEndpointRules } from './maa-endpoint.ts';
+export type { SnpReportSource } from './report-source/report-source.ts';
+export { createSimulatedReportSource } from './report-source/simulated.ts';
+export { createTsmReportSource } from './report-source/tsm.ts';
+export type { ConfigFs } from './report-source/tsm.ts';
+export { loadSecurityContext } from './security-context.ts';
+export type { SecurityContext } from './security-context.ts';
+export { startSkr };
+
+export const service: { readonly name: string; readonly start: StartService; readonly exitCodes: ExitCodes } = {
+  name: 'skr',
+  start: startSkr,
+  exitCodes: {},
+};

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+
+import { buildMetricsApp, createMetricsRegistry, HttpClient, listen } from '@holdfast/http';
+import type { RunningService, StartService } from '@holdfast/process';
+
+import { buildApp } from './app.ts';
+import { createAttester } from './attester.ts';
+import { readConfig } from './config.ts';
+import type { SkrConfig } from './config.ts';
+import { createEvents } from './events.ts';
+import { createHostCertificates } from './host-certificates.ts';
+import type { SnpReportSource } from './report-source/report-source.ts';
+import { createSimulatedReportSource } from './report-source/simulated.ts';
+import { createTsmReportSource } from './report-source/tsm.ts';
+import { waitFor } from './retry.ts';
+import { loadSecurityContext } from './security-context.ts';
+
+/**
+ * Starts the sidecar. It listens at once and is ready when it has the certificates of the host; when they cannot be had it
+ * fails, since without them no evidence is complete.
+ */
+export const startSkr: StartService = async (host): Promise<RunningService> => {
+  const config = readConfig(host);
+  const securityContext = await loadSecurityContext(config.securityContext);
+  const client = new HttpClient();
+  const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+  const reportSource = createReportSource(config, client);
+  if (reportSource.simulated) host.logger.warn('reports come from a simulated platform and prove nothing');
+  const hostCertificates = createHostCertificates({
+    initial: securityContext.hostCertificates,
+    url: config.thimUrl,
+    client,
+    wait: waitFor,
+    random,
+  });
+  const registry = createMetricsRegistry('skr');
+  const app = buildApp({
+    attester: createAttester({
+      securityContext,
+      reportSource,
+      hostCertificates,
+      client,
+      userAgent: config.userAgent,
+      random,
+      wait: waitFor,
+    }),
+    maaEndpointRules: { allowedHosts: config.allowedMaaHosts, allowAddresses: reportSource.simulated },
+    events: createEvents(host.logger, registry),
+    ready: () => hostCertificates.current !== undefined,
+  });
+
+  const http = await listen(app, { host: config.host, port: config.port });
+  if (hostCertificates.current === undefined) hostCertificates.refresh().catch((error: unknown) => host.fail(error));
+  const stop = async (): Promise<void> => {
+    await app.close();
+    await client.close();
+  };
+  if (config.metricsPort === -1) return { addresses: { http }, stop };
+  const metricsApp = buildMetricsApp(registry);
+  try {
+    const metrics = await listen(metricsApp, { host: config.host, port: config.metricsPort });
+    return {
+      addresses: { http, metrics },
+      stop: async () => {
+        await stop();
+        await metricsApp.close();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+function createReportSource({ reportSource }: SkrConfig, client: HttpClient): SnpReportSource {
+  return reportSource.kind === 'tsm'
+    ? createTsmReportSource({ folder: reportSource.folder, random: (length) => new Uint8Array(randomBytes(length)) })
+    : createSimulatedReportSource({ url: reportSource.url, client });
+}
