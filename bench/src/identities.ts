@@ -19,6 +19,8 @@ export function identityText(kind: DiiKind, index: number): string {
       return toBase64(identityHash(email(index)));
     case 'phone_hash':
       return toBase64(identityHash(phone(index)));
+    default:
+      return kind satisfies never;
   }
 }
 

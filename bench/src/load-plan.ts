@@ -1,5 +1,5 @@
 import type { Clock, RandomBytes } from '@holdfast/base';
-import { fromBase64, InternalError, Secret } from '@holdfast/base';
+import { fromBase64, RequestError, Secret } from '@holdfast/base';
 import { prepareSecret } from '@holdfast/uid2';
 import type { DiiKind } from '@holdfast/uid2';
 
@@ -65,12 +65,15 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** The work of a plan, with its request bodies sealed. */
+/**
+ * The work of a plan, with its request bodies sealed.
+ * @throws RequestError BENCH_USAGE_INVALID when it needs credentials and has none
+ */
 export function createScenario(plan: LoadPlan, clock: Clock, random: RandomBytes): Scenario {
   const pathPrefix = new URL(plan.target.url).pathname.replace(/\/+$/, '');
   if (plan.scenario === 'health') return health(pathPrefix);
   const { credentials } = plan.target;
-  if (credentials === undefined) throw new InternalError('BENCH_PLAN', `${plan.scenario} without credentials`);
+  if (credentials === undefined) throw new RequestError('BENCH_USAGE_INVALID', `${plan.scenario} needs an API key`);
   const caller: Caller = {
     apiKey: credentials.apiKey,
     secret: prepareSecret(fromBase64(credentials.clientSecret.reveal())),
@@ -88,6 +91,8 @@ export function createScenario(plan: LoadPlan, clock: Clock, random: RandomBytes
       return identityMap(caller, plan.kind, plan.batch, 3);
     case 'identity-map-v2':
       return identityMap(caller, plan.kind, plan.batch, 2);
+    default:
+      return plan.scenario satisfies never;
   }
 }
 

@@ -49,6 +49,8 @@ async function invoke(invocation: Invocation, { data, say }: Output): Promise<nu
     case 'micro':
       data(JSON.stringify(await runMicro(invocation.benchmarks, invocation.rounds, say), null, 2));
       return OK;
+    default:
+      return invocation satisfies never;
   }
 }
 

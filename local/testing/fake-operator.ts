@@ -26,16 +26,21 @@ export interface FakeOperator {
   stop(): Promise<void>;
 }
 
-/** A stand-in for a UID2 operator on a free port: real envelopes and tokens, made-up raw UIDs, one opted-out address. */
-export async function startFakeOperator(port = 0): Promise<FakeOperator> {
-  const apiKey = `UID2-C-L-3-${randomBytes(8).toString('hex')}`;
-  const secret = randomBytes(32);
-  const operator = new Operator(apiKey, prepareSecret(secret));
+/** A stand-in for a UID2 operator: real envelopes and tokens, made-up raw UIDs, one opted-out address. */
+export async function startFakeOperator(
+  port = 0,
+  client: { readonly apiKey: string; readonly secret: string } = {
+    apiKey: `UID2-C-L-3-${randomBytes(8).toString('hex')}`,
+    secret: randomBytes(32).toString('base64'),
+  },
+): Promise<FakeOperator> {
+  const { apiKey, secret } = client;
+  const operator = new Operator(apiKey, prepareSecret(Buffer.from(secret, 'base64')));
   const url = await listen(operator.app, { host: '127.0.0.1', port });
   return {
     url,
     apiKey,
-    secret: secret.toString('base64'),
+    secret,
     rawUidOf: (identity) => rawUidOf(identity).toString('base64'),
     stop: () => operator.app.close(),
   };

@@ -4,15 +4,21 @@ import { join } from 'node:path';
 
 import { afterEach, inject } from 'vitest';
 
-const folders: string[] = [];
+const temporaryHomes: { remove(): void }[] = [];
+
+/** A private copy of the seeded home folder that lives until `remove` is called. */
+export function keepSeededHome(): { readonly folder: string; remove(): void } {
+  const parent = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
+  const folder = join(parent, 'home');
+  cpSync(inject('seededHome'), folder, { recursive: true });
+  return { folder, remove: () => rmSync(parent, { recursive: true, force: true }) };
+}
 
 /** A private copy of the seeded home folder, removed after the test. */
 export function copySeededHome(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
-  folders.push(folder);
-  const home = join(folder, 'home');
-  cpSync(inject('seededHome'), home, { recursive: true });
-  return home;
+  const home = keepSeededHome();
+  temporaryHomes.push(home);
+  return home.folder;
 }
 
 /** Rewrites one text file of a home folder; fails when the edit changed nothing. */
@@ -35,5 +41,5 @@ export function editStore<T>(home: string, store: string, edit: (records: T[]) =
 }
 
 afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const home of temporaryHomes.splice(0)) home.remove();
 });

@@ -1,3 +1,10 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { buildApp, createSigningKey, loadTrust } from '@holdfast/attestation-service';
+import type { AttestationConfig } from '@holdfast/attestation-service';
+import { listen } from '@holdfast/http';
 import { describe, expect, it } from 'vitest';
 
 import { freePortBlock, HoldfastProcess, runHoldfast, waitFor } from '../src/index.ts';
@@ -13,9 +20,9 @@ interface Failure {
 }
 
 /** Starts the cloud in `home`, expecting that the operator gives up. */
-async function failedStart(home: string): Promise<Failure> {
-  const portBase = await freePortBlock(9);
-  const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', String(portBase)]);
+async function failedStart(home: string, portBase?: number, args: readonly string[] = []): Promise<Failure> {
+  const base = String(portBase ?? (await freePortBlock(9)));
+  const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', base, ...args]);
   return { exit: result.code, error: (JSON.parse(result.stdout) as { error: Failure['error'] }).error };
 }
 
@@ -56,6 +63,13 @@ describe('Core refuses, and the operator ends with a code of its own and says wh
     expectRefusal(await failedStart(home), 'Not run in Azure Compliance Utility VM');
   });
 
+  it('when the attestation token is signed by another key than the published one', async () => {
+    const home = copySeededHome();
+    const portBase = await freePortBlock(9);
+    await using _impostor = await startImpostor(home, portBase + 4);
+    expectRefusal(await failedStart(home, portBase, ['--only', 'azure,core,optout,operator']), 'Invalid signature');
+  });
+
   it('when the operator key was revoked', async () => {
     const home = copySeededHome();
     editStore<{ protocol: string }>(home, 'operators', (operators) =>
@@ -64,6 +78,35 @@ describe('Core refuses, and the operator ends with a code of its own and says wh
     expectRefusal(await failedStart(home), 'disabled');
   });
 });
+
+/** The attestation service of `home` on its usual port, publishing the usual key and signing with another. */
+async function startImpostor(home: string, port: number): Promise<AsyncDisposable> {
+  const read = (path: string): string => readFileSync(join(home, path), 'utf8');
+  const issuer = `https://127.0.0.1:${port}`;
+  const clock = Date.now;
+  const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+  const published = createSigningKey({
+    keyPem: read('keys/attestation-signing-key.pem'),
+    certificatePem: read('keys/attestation-signing-certificate.pem'),
+    issuer,
+    clock,
+    random,
+  });
+  const config = JSON.parse(read('config/attestation.json')) as AttestationConfig;
+  // The copied configuration names files of the home folder it was copied from; their content is the same.
+  const trust = await loadTrust({ ...config, simulated_root_file: 'snp/root.pem' }, async (file) => read(file));
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const app = buildApp({
+    trust,
+    events: { tokenIssued() {}, evidenceRefused() {}, requestFailed() {} },
+    clock,
+    random,
+    instance: () => ({ issuer, signingKey: { ...published, privateKey } }),
+    tls: { key: read('tls/attestation-key.pem'), cert: read('tls/attestation.pem') },
+  });
+  await listen(app, { host: '127.0.0.1', port });
+  return { [Symbol.asyncDispose]: () => app.close() };
+}
 
 describe('a running operator', () => {
   it('goes on serving when Core is gone, and /ops/status counts down', async () => {

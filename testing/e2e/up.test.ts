@@ -12,8 +12,8 @@ const PORTS = 9;
 
 async function processesOf(ready: ReadyFile): Promise<number[]> {
   const answer = await fetch(`${ready.virtualNode.url}/pods`);
-  const { pods } = (await answer.json()) as { pods: { containers: { pid: number }[] }[] };
-  const containers = pods.flatMap((pod) => pod.containers.map((container) => container.pid));
+  const { pods } = (await answer.json()) as { pods: { containers: { state: { pid: number } }[] }[] };
+  const containers = pods.flatMap((pod) => pod.containers.map((container) => container.state.pid));
   return [ready.core.pid, ready.optout.pid, ready.operator.pid, ...containers];
 }
 
@@ -41,7 +41,9 @@ describe('holdfast up', () => {
     );
     for (const [index, result] of results.entries()) {
       expect([result.code, result.stderr]).toEqual([0, expect.any(String)]);
-      expect(JSON.parse(result.stdout)).toMatchObject({ enclaveId: expect.stringMatching(/^[0-9a-f]{64}$/) });
+      expect(JSON.parse(result.stdout)).toMatchObject({
+        ready: { enclaveId: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      });
       expect(await listeningPorts(bases[index] ?? 0)).toEqual([]);
     }
   });

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 import { errorMessage, fromBase64 } from '@holdfast/base';
-import { decodeRefreshResponse, prepareSecret } from '@holdfast/uid2';
+import { decodeRefreshResponse, prepareSecret, textMember } from '@holdfast/uid2';
 import type { DiiKind, JsonObject } from '@holdfast/uid2';
 
 import type { Exchange } from '../connection.ts';
@@ -77,7 +77,7 @@ class RefreshSession implements Session {
   }
 
   #adopt(tokens: JsonObject): void {
-    this.#refreshToken = String(tokens['refresh_token']);
-    this.#responseKey = String(tokens['refresh_response_key']);
+    this.#refreshToken = textMember(tokens, 'refresh_token') ?? '';
+    this.#responseKey = textMember(tokens, 'refresh_response_key') ?? '';
   }
 }

@@ -1,4 +1,4 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 import { DependencyError, errorMessage } from '@holdfast/base';
 
@@ -20,15 +20,8 @@ export async function lockHome(file: string, pid: number = process.pid): Promise
     await writeFile(own, `${pid}\n`, { mode: 0o600 });
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (await tryLink(own, file)) return { release: () => release(file, pid) };
-      const holder = await holderOf(file);
-      if (holder !== undefined && holder !== pid && isRunning(holder)) {
-        throw new DependencyError('HOME_IN_USE', `another holdfast (process ${holder}) uses this home folder`, {
-          retryable: false,
-          details: { pid: holder, file },
-          action: 'Stop that process, or choose another folder with --home and other ports with --port-base.',
-        });
-      }
-      await rm(file, { force: true });
+      refuseLiveHolder(await holderOf(file), pid, file);
+      await removeStale(file, pid);
     }
   } catch (cause) {
     if (cause instanceof DependencyError) throw cause;
@@ -45,6 +38,33 @@ export async function lockHome(file: string, pid: number = process.pid): Promise
     details: { file },
     action: 'Try again, or choose another folder with --home.',
   });
+}
+
+function refuseLiveHolder(holder: number | undefined, pid: number, file: string): void {
+  if (holder === undefined || holder === pid || !isRunning(holder)) return;
+  throw new DependencyError('HOME_IN_USE', `another holdfast (process ${holder}) uses this home folder`, {
+    retryable: false,
+    details: { pid: holder, file },
+    action: 'Stop that process, or choose another folder with --home and other ports with --port-base.',
+  });
+}
+
+/** Moves the lock aside before judging it again: another starter may have replaced the stale one in the meantime. */
+async function removeStale(file: string, pid: number): Promise<void> {
+  const aside = `${file}.${pid}.stale.tmp`;
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // released in the meantime
+    throw error;
+  }
+  try {
+    const holder = await holderOf(aside);
+    if (holder !== undefined && holder !== pid && isRunning(holder)) await tryLink(aside, file);
+    refuseLiveHolder(holder, pid, file);
+  } finally {
+    await rm(aside, { force: true });
+  }
 }
 
 /** A hard link appears with its content or not at all, so nobody ever reads a lock without a process id. */

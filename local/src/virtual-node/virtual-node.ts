@@ -58,7 +58,7 @@ export class VirtualNode {
   constructor(options: VirtualNodeOptions) {
     this.#template = parseManifest(options.manifest);
     this.#events = new EventLog(options.clock);
-    this.#probeClient = new HttpClient({ ...(options.ca === undefined ? {} : { ca: options.ca }) });
+    this.#probeClient = new HttpClient(options.ca === undefined ? {} : { ca: options.ca });
     this.#events.subscribe((event) => this.#tell({ kind: 'event', event }));
     const environment = {
       ...options,

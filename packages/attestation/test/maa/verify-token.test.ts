@@ -10,6 +10,7 @@ import {
   jwksFor,
   parseAttestationJwks,
   verifyAttestationToken,
+  verifyAttestationTokenSignature,
 } from '../../src/index.ts';
 import type { AttestationExpectations, JsonObject, VerifyAttestationTokenOptions } from '../../src/index.ts';
 import { codeOf, flipBit, NOW } from '../support/chain.ts';
@@ -296,6 +297,23 @@ describe('verifyAttestationToken', () => {
         },
       ),
     );
+  });
+});
+
+describe('verifyAttestationTokenSignature', () => {
+  const keys = parseAttestationJwks(JSON.stringify(jwks));
+
+  it('yields the claims of a signed token, whatever they say', () => {
+    const expired = issue({ exp: 1, iss: 'https://other' });
+    expect(verifyAttestationTokenSignature(expired, { keys })).toMatchObject({ exp: 1, iss: 'https://other' });
+  });
+
+  it('refuses other keys, other algorithms and an empty signature', () => {
+    const refusal = (token: string): string => codeOf(() => verifyAttestationTokenSignature(token, { keys }));
+    expect(refusal(issue({}, other.privateKey))).toBe('ATTESTATION_TOKEN_SIGNATURE');
+    expect(refusal(forge({ ...header, alg: 'none' }))).toBe('ATTESTATION_TOKEN_ALGORITHM');
+    expect(refusal(forge({ ...header, kid: 'x' }))).toBe('ATTESTATION_TOKEN_KID_UNKNOWN');
+    expect(refusal(issue().replace(/[^.]*$/, ''))).toBe('ATTESTATION_TOKEN_MALFORMED');
   });
 });
 

@@ -1,3 +1,6 @@
+import { Buffer } from 'node:buffer';
+import { constants, sign } from 'node:crypto';
+
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -7,10 +10,20 @@ import {
   certificatesToPem,
   encodeTcb,
   generateSimulatedPlatformKeys,
+  parseCertificate,
   simulatedRoot,
+  verifyCertificateSignature,
   verifySnpEvidence,
 } from '../../src/index.ts';
-import type { SimulatedPlatformKeys, SnpEvidence, SnpReportFields, SnpTrustedRoot } from '../../src/index.ts';
+import type {
+  Certificate,
+  SimulatedPlatformKeys,
+  SnpEvidence,
+  SnpReportFields,
+  SnpTrustedRoot,
+} from '../../src/index.ts';
+import { DerReader, tag } from '../../src/der/reader.ts';
+import { derBitString, derSequence } from '../../src/der/writer.ts';
 import type { ChainOverrides } from '../support/chain.ts';
 import { CHIP_ID, codeOf, flipBit, makeChain, makeReport, NOW, TCB } from '../support/chain.ts';
 
@@ -85,6 +98,13 @@ describe('appraiseSnpEvidence, the report', () => {
       (offset) => appraiseSnpEvidence(evidence({ report: flipBit(report, offset * 8) })).ok,
     );
     expect(accepted).toEqual([]);
+  });
+
+  it('accepts a Buffer and leaves it as it was', () => {
+    const buffer = Buffer.from(report);
+    expect(failures({ report: buffer })).toEqual([]);
+    expect(failures({ report: buffer })).toEqual([]);
+    expect(buffer.equals(report)).toBe(true);
   });
 
   it('ends at once for a report that is cut short', () => {
@@ -233,6 +253,46 @@ describe('appraiseSnpEvidence, the chain', () => {
     expect(withChain({ leafAlgorithm: 'rsa-sha384' })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);
     expect(withChain({ leafAlgorithm: 'rsa-sha256' })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);
   });
+
+  it('refuses PSS with another salt length than 48, although the signature holds', () => {
+    const { vcek, ask, ark } = makeChain(keys);
+    const salted = withSaltLength(vcek, 32);
+    expect(verifyCertificateSignature(salted, keys.ask.publicKey)).toBe(true);
+    expect(failures({ certificates: [salted, ask, ark] })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);
+  });
+
+  it('refuses a certificate whose two signature algorithms differ', () => {
+    const { vcek, ask, ark } = makeChain(keys);
+    const der = Uint8Array.from(vcek.der);
+    der.set(saltParameter(32), lastIndexOf(der, saltParameter(48)));
+    expect(failures({ certificates: [der, ask.der, ark.der] })).toEqual(['X509_CERTIFICATE_MALFORMED']);
+  });
+
+  /** The same certificate, signed again with another PSS salt length. */
+  function withSaltLength(certificate: Certificate, saltLength: number): Certificate {
+    const tbs = Uint8Array.from(certificate.tbs);
+    const at = lastIndexOf(tbs, saltParameter(48));
+    tbs.set(saltParameter(saltLength), at);
+    const signature = sign('sha384', tbs, {
+      key: keys.ask.privateKey,
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength,
+    });
+    const reader = new DerReader(certificate.der, 'X').enter(tag.sequence);
+    reader.next();
+    const algorithm = Uint8Array.from(reader.next().der);
+    algorithm.set(saltParameter(saltLength), lastIndexOf(algorithm, saltParameter(48)));
+    return parseCertificate(derSequence(tbs, algorithm, derBitString(signature)));
+  }
+
+  /** `saltLength [2] INTEGER` as the parameters of RSASSA-PSS hold it. */
+  function saltParameter(saltLength: number): Uint8Array {
+    return Uint8Array.of(0xa2, 3, 2, 1, saltLength);
+  }
+
+  function lastIndexOf(bytes: Uint8Array, part: Uint8Array): number {
+    return Buffer.from(bytes).lastIndexOf(part);
+  }
 
   it('refuses an issuer that may not issue', () => {
     expect(withChain({ askIsAuthority: false })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);

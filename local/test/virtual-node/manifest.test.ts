@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { parseManifest } from '../../src/virtual-node/manifest.ts';
+
+const MINIMAL = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: demo }
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: example/app:1
+`;
+
+describe('parseManifest', () => {
+  it('fills in what Kubernetes fills in', () => {
+    const { replicas, annotations, containers, terminationGracePeriodSeconds } = parseManifest(MINIMAL);
+    expect({ replicas, annotations, terminationGracePeriodSeconds }).toEqual({
+      replicas: 1,
+      annotations: {},
+      terminationGracePeriodSeconds: 30,
+    });
+    expect(containers).toEqual([
+      { name: 'app', image: 'example/app:1', command: undefined, environment: [], readinessProbe: undefined },
+    ]);
+  });
+
+  it('reads command, arguments, environment and probe of a container', () => {
+    const [container] = parseManifest(`${MINIMAL}          command: [/bin/app]
+          args: [--verbose]
+          env:
+            - { name: A, value: "1" }
+            - { name: EMPTY }
+          readinessProbe:
+            httpGet: { path: /ready, port: 8080 }
+            timeoutSeconds: 2
+`).containers;
+    expect(container?.command).toEqual(['/bin/app', '--verbose']);
+    expect(container?.environment).toEqual([
+      { name: 'A', value: '1' },
+      { name: 'EMPTY', value: '' },
+    ]);
+    expect(container?.readinessProbe).toEqual({
+      path: '/ready',
+      port: 8080,
+      scheme: 'HTTP',
+      initialDelaySeconds: 0,
+      periodSeconds: 10,
+      timeoutSeconds: 2,
+      failureThreshold: 3,
+      successThreshold: 1,
+    });
+  });
+
+  it('leaves other documents of the stream alone', () => {
+    expect(parseManifest(`${MINIMAL}---\napiVersion: v1\nkind: Service\nmetadata: { name: s }\n`).deployment).toBe(
+      'demo',
+    );
+  });
+
+  it.each([
+    ['no YAML', 'a: [1', /./],
+    ['no Deployment', 'kind: Service\n', /0 Deployments/],
+    ['two Deployments', `${MINIMAL}---\n${MINIMAL}`, /2 Deployments/],
+    ['no containers', MINIMAL.replace(/containers:[\s\S]*/, 'containers: []\n'), /containers/],
+    ['a value that is no text', `${MINIMAL}          env: [{ name: A, value: 1 }]\n`, /env\.0\.value/],
+    ['a name with a path in it', MINIMAL.replace('name: app', 'name: ../app'), /name/],
+  ])('refuses a manifest with %s', (_what, text, message) => {
+    expect(() => parseManifest(text)).toThrow(
+      expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('lets only its own error escape from arbitrary text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        let outcome: unknown;
+        try {
+          outcome = parseManifest(text);
+        } catch (error) {
+          outcome = error;
+        }
+        expect(outcome).toMatchObject({ code: 'MANIFEST_INVALID' });
+      }),
+    );
+  });
+});

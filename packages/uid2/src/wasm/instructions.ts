@@ -1,0 +1,129 @@
+import { signed, unsigned } from './module-writer.ts';
+import type { Code } from './module-writer.ts';
+
+/**
+ * The few WebAssembly instructions that the programs of this package use, under the names of the specification with a dot
+ * less: `i32x4.add` is `i32x4Add`. Operands come as code, results are code.
+ * @see WebAssembly Core Specification, "Instructions"
+ */
+
+/** Blocks and branches have no values of their own. */
+const EMPTY = 0x40;
+const VECTOR_PREFIX = 0xfd;
+
+/** `log2` of the alignment that memory is promised to have: none, so that every address will do. */
+const UNALIGNED = 0;
+
+export function localGet(index: number): Code {
+  return [0x20, unsigned(index)];
+}
+
+export function localSet(index: number, value: Code): Code {
+  return [value, 0x21, unsigned(index)];
+}
+
+/** Runs `body` and then again for as long as `condition` is not zero. */
+export function doWhile(body: Code, condition: Code): Code {
+  return [0x03, EMPTY, body, condition, 0x0d, 0, 0x0b];
+}
+
+export function i32Const(value: number): Code {
+  return [0x41, signed(value)];
+}
+
+export function i32Add(a: Code, b: Code): Code {
+  return [a, b, 0x6a];
+}
+
+export function i32Sub(a: Code, b: Code): Code {
+  return [a, b, 0x6b];
+}
+
+/** Signed. */
+export function i32GtS(a: Code, b: Code): Code {
+  return [a, b, 0x4a];
+}
+
+export function i32And(a: Code, b: Code): Code {
+  return [a, b, 0x71];
+}
+
+export function i32Or(a: Code, b: Code): Code {
+  return [a, b, 0x72];
+}
+
+export function i32Shl(a: Code, bits: number): Code {
+  return [a, i32Const(bits), 0x74];
+}
+
+export function i32ShrU(a: Code, bits: number): Code {
+  return [a, i32Const(bits), 0x76];
+}
+
+export function i32Load8U(address: Code, offset: number): Code {
+  return [address, 0x2d, UNALIGNED, unsigned(offset)];
+}
+
+export function i32Load16U(address: Code, offset: number): Code {
+  return [address, 0x2f, UNALIGNED, unsigned(offset)];
+}
+
+export function i32Store16(address: Code, offset: number, value: Code): Code {
+  return [address, value, 0x3b, UNALIGNED, unsigned(offset)];
+}
+
+export function v128Load(address: Code, offset: number): Code {
+  return [address, vector(0), UNALIGNED, unsigned(offset)];
+}
+
+/** Four lanes that all hold the 32-bit word at an address. */
+export function v128Load32Splat(address: Code, offset: number): Code {
+  return [address, vector(9), UNALIGNED, unsigned(offset)];
+}
+
+export function v128Store(address: Code, offset: number, value: Code): Code {
+  return [address, value, vector(11), UNALIGNED, unsigned(offset)];
+}
+
+/** Four lanes that all hold `word`. */
+export function i32x4Const(word: number): Code {
+  const bytes = [word, word >>> 8, word >>> 16, word >>> 24].map((byte) => byte & 0xff);
+  return [vector(12), bytes, bytes, bytes, bytes];
+}
+
+/** Sixteen bytes picked by number: 0 to 15 are those of `a`, 16 to 31 those of `b`. */
+export function i8x16Shuffle(a: Code, b: Code, picks: readonly number[]): Code {
+  return [a, b, vector(13), [...picks]];
+}
+
+export function i32x4Shl(a: Code, bits: number): Code {
+  return [a, i32Const(bits), vector(171)];
+}
+
+export function i32x4ShrU(a: Code, bits: number): Code {
+  return [a, i32Const(bits), vector(173)];
+}
+
+export function i32x4Add(a: Code, b: Code): Code {
+  return [a, b, vector(174)];
+}
+
+export function v128Not(a: Code): Code {
+  return [a, vector(77)];
+}
+
+export function v128And(a: Code, b: Code): Code {
+  return [a, b, vector(78)];
+}
+
+export function v128Or(a: Code, b: Code): Code {
+  return [a, b, vector(80)];
+}
+
+export function v128Xor(a: Code, b: Code): Code {
+  return [a, b, vector(81)];
+}
+
+function vector(opcode: number): Code {
+  return [VECTOR_PREFIX, unsigned(opcode)];
+}
