@@ -9,8 +9,6 @@ import type { RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { dirname, join } from 'node:path';
 
-import { startFakeOperator } from './fake-operator.ts';
-
 const [name = '', ...args] = process.argv.slice(2);
 const answerOk: RequestListener = (_request, response) => response.end('OK');
 
@@ -36,6 +34,8 @@ async function serve(): Promise<void> {
   }
   if (name === 'operator') {
     const { client } = homeJson('credentials.json') as { client: { apiKey: string; secret: string } };
+    // Imported here, so that the other services start quickly.
+    const { startFakeOperator } = await import('./fake-operator.ts');
     await startFakeOperator(Number(process.env['http_port']), client);
     return;
   }

@@ -119,7 +119,7 @@ export function createOperatorManifest(options: OperatorManifestOptions): string
               readinessProbe: {
                 httpGet: { path: '/ops/healthcheck', port: operatorPort, scheme: 'HTTP' },
                 failureThreshold: 3,
-                initialDelaySeconds: 1,
+                initialDelaySeconds: 0,
                 periodSeconds: 1,
                 successThreshold: 1,
                 timeoutSeconds: 1,

@@ -130,7 +130,7 @@ async function virtualNode(text: string, changes: Partial<VirtualNodeOptions> = 
     backOff: { initialMs: 1, maxMs: 1, resetAfterMs: 600_000 },
     ...changes,
   };
-  return new Node(options, folder.path, () => folder[Symbol.asyncDispose]());
+  return new Node(options, folder.path, async () => folder[Symbol.asyncDispose]());
 }
 
 const WAIT = 'setInterval(() => {}, 1000)';
