@@ -5,13 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { Secret, toBase64 } from '@holdfast/base';
-import {
-  encodeRefreshResponse,
-  encodeResponseEnvelope,
-  parseJsonObject,
-  prepareSecret,
-  readRequestBody,
-} from '@holdfast/uid2';
+import { encodeRefreshResponse, encodeResponseEnvelope, prepareSecret, readRequestBody } from '@holdfast/uid2';
 import type { JsonObject } from '@holdfast/uid2';
 
 import type { Target } from '../src/load-plan.ts';
@@ -117,6 +111,3 @@ function tokenBody(): JsonObject {
     refresh_response_key: toBase64(randomBytes(32)),
   };
 }
-
-/** The fake's answers are JSON text here and there. */
-export const asJson: (text: string) => JsonObject = parseJsonObject;

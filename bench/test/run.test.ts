@@ -75,7 +75,7 @@ describe('run', () => {
     const other = await new FakeOperator().start();
     try {
       const code = await bench(
-        `compare --url ${operator.url} --url ${other.url} --scenario token-generate --duration 0.1 --warmup 0 --connections 1 --rounds 2`,
+        `compare --url ${operator.url} --url ${other.url} --scenario token-generate --duration 0.3 --warmup 0 --connections 1 --rounds 2`,
         { UID2_API_KEY_2: other.apiKey, UID2_CLIENT_SECRET_2: toBase64(other.secretBytes) },
       );
       expect(code).toBe(0);

@@ -1,4 +1,5 @@
 import { ConfigError, errorMessage, PlatformError } from '@holdfast/base';
+import type { ErrorDetails } from '@holdfast/base';
 
 import { writeJson } from './context.ts';
 import type { CliIo } from './context.ts';
@@ -17,13 +18,26 @@ export interface Failure {
   readonly message: string;
   readonly action: string | undefined;
   readonly exitCode: number;
+  /** Facts for programs, such as the exit code of a container that ended. */
+  readonly details?: ErrorDetails;
 }
+
+/** Codes that say the command line, or what it reads as input, is wrong, although its grammar was right. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'INPUT_MISSING',
+  'INPUT_TOO_LARGE',
+  'LOCAL_CLOUD_PART_UNKNOWN',
+  'PORT_BASE_INVALID',
+  'UID2_ADDRESS_INVALID',
+  'UID2_CONNECTION_INCOMPLETE',
+  'WORLD_SIZE_INVALID',
+]);
 
 /** The failure of a thrown value. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof PlatformError) {
-    const exitCode = thrown instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILED;
-    return { code: thrown.code, message: thrown.message, action: thrown.action, exitCode };
+    const { code, message, action, details } = thrown;
+    return { code, message, action, exitCode: exitCodeOf(thrown), details };
   }
   return {
     code: 'INTERNAL',
@@ -33,6 +47,11 @@ export function failureOf(thrown: unknown): Failure {
   };
 }
 
+function exitCodeOf(error: PlatformError): number {
+  if (error instanceof ConfigError) return EXIT_CONFIG;
+  return USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
+}
+
 /** The failure of a command line that cannot be understood. */
 export function usageFailure(message: string, action: string): Failure {
   return { code: 'USAGE', message, action, exitCode: EXIT_USAGE };
@@ -40,12 +59,16 @@ export function usageFailure(message: string, action: string): Failure {
 
 /** The one place where failures are shown: a sentence on standard error, or with `json` an object on standard output. */
 export function renderFailure(failure: Failure, json: boolean, io: CliIo): void {
-  const { code, message, action } = failure;
+  const { code, message, action, details } = failure;
   if (json) {
-    writeJson(io, { error: { code, message, action: action ?? null } });
+    writeJson(io, { error: { code, message, action: action ?? null, ...(hasMembers(details) ? { details } : {}) } });
     return;
   }
   io.stderr.write(`holdfast: ${sentence(message)}${action === undefined ? '' : ` ${sentence(action)}`} [${code}]\n`);
+}
+
+function hasMembers(details: ErrorDetails | undefined): boolean {
+  return details !== undefined && Object.keys(details).length > 0;
 }
 
 function sentence(text: string): string {

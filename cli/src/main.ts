@@ -33,9 +33,9 @@ function processIo(host: NodeJS.Process): CliIo {
 }
 
 function output(stream: NodeJS.WriteStream): OutputStream {
-  // A reader that went away (head, less) is no failure of ours.
+  // A reader that went away (head, less, a closed terminal) is no failure of ours.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
   return { write: (text) => void stream.write(text), isTerminal: stream.isTTY };
 }

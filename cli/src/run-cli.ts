@@ -96,7 +96,7 @@ function describeArgument(error: ArgumentScannerError): string {
       `there is no option --${input}${didYouMean(corrections.map((correction) => `--${correction}`))}`,
     AliasNotFoundError: ({ input }) => `there is no option -${input}`,
     ArgumentParseError: ({ externalFlagNameOrPlaceholder, exception }) =>
-      `${externalFlagNameOrPlaceholder}: ${exception instanceof Error ? exception.message : String(exception)}`,
+      describeParseError(externalFlagNameOrPlaceholder, exception),
     EnumValidationError: ({ externalFlagName, input, values }) =>
       `--${externalFlagName} cannot be "${input}"; it is one of ${values.join(', ')}`,
     UnsatisfiedFlagError: ({ externalFlagName }) => `--${externalFlagName} needs a value`,
@@ -105,6 +105,12 @@ function describeArgument(error: ArgumentScannerError): string {
       `"${input}" is one argument too many; the command takes ${expectedCount}`,
     UnsatisfiedPositionalError: ({ placeholder }) => `the argument ${placeholder} is missing`,
   });
+}
+
+/** Options are named by their name; arguments, whose placeholders are in capitals, speak for themselves. */
+function describeParseError(name: string, exception: unknown): string {
+  const problem = exception instanceof Error ? exception.message : String(exception);
+  return name === name.toUpperCase() ? problem : `--${name}: ${problem}`;
 }
 
 function didYouMean(corrections: readonly string[]): string {

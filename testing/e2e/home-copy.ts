@@ -1,8 +1,10 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, inject } from 'vitest';
+
+export { editFile, editStore } from '../src/index.ts';
 
 const temporaryHomes: { remove(): void }[] = [];
 
@@ -19,25 +21,6 @@ export function copySeededHome(): string {
   const home = keepSeededHome();
   temporaryHomes.push(home);
   return home.folder;
-}
-
-/** Rewrites one text file of a home folder; fails when the edit changed nothing. */
-export function editFile(home: string, path: string, edit: (text: string) => string): void {
-  const file = join(home, path);
-  const before = readFileSync(file, 'utf8');
-  const after = edit(before);
-  if (after === before) throw new Error(`${path} was not changed`);
-  writeFileSync(file, after);
-}
-
-/** Changes one store of Core's bucket and counts its version up, as an administrator's tool does. */
-export function editStore<T>(home: string, store: string, edit: (records: T[]) => T[]): void {
-  const folder = `world/core/${store}`;
-  editFile(home, `${folder}/${store}.json`, (text) => JSON.stringify(edit(JSON.parse(text) as T[])));
-  editFile(home, `${folder}/metadata.json`, (text) => {
-    const metadata = JSON.parse(text) as { version: number };
-    return JSON.stringify({ ...metadata, version: metadata.version + 1 });
-  });
 }
 
 afterEach(() => {

@@ -12,28 +12,33 @@ export function progressPrinter(io: CliIo): (event: ProgressEvent) => void {
   const { stderr } = io;
   const paint = (style: 'green' | 'red' | 'yellow' | 'dim', text: string): string =>
     mayColour(io, stderr) ? styleText(style, text, { validateStream: false }) : text;
-  let open = false;
+  let running: string | undefined;
+  const begin = (step: string): void => {
+    running = step;
+    if (stderr.isTerminal) stderr.write(`  … ${step}`);
+  };
+  /** On a terminal, replaces the line of the running step. */
   const line = (text: string): void => {
-    // On a terminal the line of the running step is replaced by what came of it.
-    stderr.write(`${open && stderr.isTerminal ? '\r\u001b[2K' : ''}${text}\n`);
-    open = false;
+    stderr.write(`${running !== undefined && stderr.isTerminal ? '\r\u001b[2K' : ''}${text}\n`);
   };
   return (event) => {
     switch (event.kind) {
       case 'begin':
-        if (stderr.isTerminal) stderr.write(`  … ${event.step}`);
-        open = true;
+        begin(event.step);
         break;
       case 'done': {
         const duration = paint('dim', seconds(event.ms));
         line(`  ${paint('green', '✔')} ${event.step.padEnd(STEP_WIDTH)} ${event.detail}  ${duration}`);
+        running = undefined;
         break;
       }
       case 'failed':
         line(`  ${paint('red', '✘')} ${event.step.padEnd(STEP_WIDTH)} ${paint('dim', seconds(event.ms))}`);
+        running = undefined;
         break;
       case 'notice':
         line(`  ${paint('yellow', '!')} ${event.text}`);
+        if (running !== undefined) begin(running);
         break;
     }
   };

@@ -1,16 +1,16 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startLocalCloud } from '../../src/up/start-local-cloud.ts';
 import type { LocalCloud, LocalCloudOptions, ProgressEvent } from '../../src/up/start-local-cloud.ts';
+import { fakeServeCommand } from '../../testing/fake-serve-command.ts';
 import { freePortBase } from '../../testing/free-port-base.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
 
-const SERVE = [process.execPath, fileURLToPath(new URL('../../testing/fake-serve.ts', import.meta.url))];
+const SERVE = fakeServeCommand();
 const SALTS = 20;
 
 /** A home made once; tests copy it, because making keys takes long. */

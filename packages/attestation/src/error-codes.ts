@@ -316,6 +316,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: "The token names a key that is not in the issuer's key set, or that is not unique there.",
     action: 'Fetch the key set again; keys rotate.',
   },
+  SIGNING_CERTIFICATE_UNSUPPORTED: {
+    family: 'unsupported',
+    meaning: 'The certificate of a token signer holds a key that is not RSA.',
+    action: 'Sign attestation tokens with an RSA key of 2048 bits or more.',
+  },
   ATTESTATION_TOKEN_KEY: {
     family: 'verification',
     meaning: 'The key the token names cannot be used to sign tokens.',

@@ -167,17 +167,17 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Two records of a clients or operators file have the same key hash.',
     action: 'Remove one of them; until then the whole file is refused.',
   },
-  ATTESTATION_TOKEN_INVALID: {
+  CORE_ATTESTATION_TOKEN_INVALID: {
     family: 'verification',
     meaning: 'A text is not an attestation token made with the passphrase of this deployment.',
     action: 'Attest again; check that Core and Opt-Out share passphrase and salt.',
   },
-  ATTESTATION_TOKEN_FOREIGN: {
+  CORE_ATTESTATION_TOKEN_FOREIGN: {
     family: 'verification',
     meaning: 'An attestation token was presented with another operator key than it was given to.',
     action: 'Attest with the operator key that is in use.',
   },
-  ATTESTATION_TOKEN_EXPIRED: {
+  CORE_ATTESTATION_TOKEN_EXPIRED: {
     family: 'verification',
     meaning: 'An attestation token has run out.',
     action: 'Attest again.',
@@ -226,5 +226,30 @@ export const errorCodes: ErrorCodeTable = {
     family: 'verification',
     meaning: 'A store file cannot be decrypted with the key it names.',
     action: 'Write the encrypted file again with the current key.',
+  },
+  CLIENT_SIDE_KEY_INVALID: {
+    family: 'malformed',
+    meaning: 'A public or private key for client-side token generation is not Base64 of an elliptic-curve key.',
+    action: 'Send SubjectPublicKeyInfo of a P-256 key; in seed files keep the nine-character prefix.',
+  },
+  CLIENT_SIDE_CURVE_UNSUITABLE: {
+    family: 'policy',
+    meaning: 'A key for client-side token generation is on a curve other than P-256.',
+    action: 'Make a new key pair on P-256.',
+  },
+  CLIENT_SIDE_REQUEST_INVALID: {
+    family: 'request',
+    meaning: 'The body of a client-side token request is no object, has an unknown member or one of the wrong type.',
+    action: 'Send exactly the members that the endpoint documents.',
+  },
+  TCF_STRING_INVALID: {
+    family: 'malformed',
+    meaning: 'A text is not a transparency and consent string of version 1 or 2.',
+    action: 'Send the consent string as the consent management platform made it.',
+  },
+  TCF_VERSION_UNSUPPORTED: {
+    family: 'unsupported',
+    meaning: 'A consent string of version 1 says nothing about legitimate interests.',
+    action: 'Ask the user again with a consent management platform of the current framework.',
   },
 };

@@ -6,6 +6,30 @@ export type { ClientRecord } from './api-keys/client-record.ts';
 export type { OperatorRecord, OperatorType } from './api-keys/operator-record.ts';
 export { exactRole, roleOf, ROLES, sortRoles } from './api-keys/roles.ts';
 export type { Role } from './api-keys/roles.ts';
+export { clientSideAdditionalData } from './client-side/additional-data.ts';
+export {
+  CLIENT_SIDE_IV_LENGTH,
+  decodeClientSideResponse,
+  encodeClientSideResponse,
+  openClientSidePayload,
+  sealClientSideRequest,
+} from './client-side/client-side-exchange.ts';
+export type { ClientSideSealing, SealedClientSideRequest } from './client-side/client-side-exchange.ts';
+export {
+  agreeOnClientSideKey,
+  clientSidePrivateKeyText,
+  generateClientSideKeys,
+  importClientPublicKey,
+  importClientSidePrivateKey,
+  importClientSidePublicKey,
+} from './client-side/client-side-key.ts';
+export type { ClientSideKeyTexts } from './client-side/client-side-key.ts';
+export { parseClientSideRequest } from './client-side/client-side-request.ts';
+export type { ClientSideRequest } from './client-side/client-side-request.ts';
+export { isOriginAllowed, originDomain } from './client-side/origin-rule.ts';
+export type { PublicSuffixList } from './client-side/origin-rule.ts';
+export { isConsentSufficient, parseTcfConsent } from './consent/tcf-consent.ts';
+export type { TcfConsent } from './consent/tcf-consent.ts';
 export {
   attestationTokenExpiry,
   createAttestationToken,
@@ -102,6 +126,8 @@ export { selectSaltSnapshot } from './salts/salt-snapshot.ts';
 export type { SaltSnapshot, SelectedSaltSnapshot } from './salts/salt-snapshot.ts';
 export { SaltTable } from './salts/salt-table.ts';
 export type { SaltKeyMaterial, SaltTableData } from './salts/salt-table.ts';
+export { parseClientSideKeypairs, writeClientSideKeypairs } from './seed-files/client-side-keypairs.ts';
+export type { ClientSideKeypair } from './seed-files/client-side-keypairs.ts';
 export { parseClients, writeClients } from './seed-files/clients.ts';
 export {
   activeCloudEncryptionKey,
@@ -122,6 +148,10 @@ export {
   writeRuntimeConfigurationFile,
 } from './seed-files/runtime-configuration.ts';
 export type { RuntimeConfiguration, VersionedRuntimeConfiguration } from './seed-files/runtime-configuration.ts';
+export { parseServiceLinks, serviceLinkKey, writeServiceLinks } from './seed-files/service-links.ts';
+export type { ServiceLinkRecord } from './seed-files/service-links.ts';
+export { parseServices, writeServices } from './seed-files/services.ts';
+export type { ServiceRecord } from './seed-files/services.ts';
 export { parseSites, writeSites } from './seed-files/sites.ts';
 export type { SiteRecord } from './seed-files/sites.ts';
 export { parseStoreMetadata, writeStoreMetadata } from './seed-files/store-metadata.ts';

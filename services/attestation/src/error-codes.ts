@@ -3,8 +3,8 @@ import type { ErrorCodeTable } from '@holdfast/base';
 export const errorCodes: ErrorCodeTable = {
   TEST_ROOT_IN_PROD: {
     family: 'config',
-    meaning: 'The configuration trusts a simulated platform and names the environment prod.',
-    action: 'Remove simulated_root_file and simulated_uvm_endorser, or run in another environment.',
+    meaning: 'A component with environment prod was told to trust something that exists for tests only.',
+    action: 'Remove the named settings, or use another environment on a machine that holds no real seeds.',
   },
   TRUSTED_ROOT_UNKNOWN: {
     family: 'config',

@@ -12,7 +12,8 @@ const secret = z
   .transform((text) => new Secret(text))
   .meta({ secret: true });
 
-const schema = z.object({
+/** Every setting, under the name it has in the environment and in the configuration file. */
+export const configSchema = z.object({
   host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on.' }),
   port: port.min(0).default(8088).meta({ description: 'Port of the API; 0 takes any free port.' }),
   metrics_port: port.default(9088).meta({ description: 'Port of GET /metrics; 0 any free port, -1 no listener.' }),
@@ -26,20 +27,62 @@ const schema = z.object({
   link_base_url: url.optional().meta({ description: 'Where download links lead; core_public_url when missing.' }),
   pre_signed_url_expiry: seconds.default(1800).meta({ description: 'Seconds a download link is valid.' }),
 
-  sites_metadata_path: z.string().default('sites/metadata.json'),
-  clients_metadata_path: z.string().default('clients/metadata.json'),
-  client_side_keypairs_metadata_path: z.string().default('client_side_keypairs/metadata.json'),
-  services_metadata_path: z.string().default('services/metadata.json'),
-  service_links_metadata_path: z.string().default('service_links/metadata.json'),
-  keys_metadata_path: z.string().default('keys/metadata.json'),
-  keys_acl_metadata_path: z.string().default('keys_acl/metadata.json'),
-  keysets_metadata_path: z.string().default('keysets/metadata.json'),
-  keyset_keys_metadata_path: z.string().default('keyset_keys/metadata.json'),
-  salts_metadata_path: z.string().default('salts/metadata.json'),
-  operators_metadata_path: z.string().default('operators/metadata.json'),
-  enclaves_metadata_path: z.string().default('enclaves/metadata.json'),
-  partners_metadata_path: z.string().default('partners/metadata.json'),
-  cloud_encryption_keys_metadata_path: z.string().default('cloud_encryption_keys/metadata.json'),
+  sites_metadata_path: z
+    .string()
+    .default('sites/metadata.json')
+    .meta({ description: 'Object with the metadata of the sites.' }),
+  clients_metadata_path: z
+    .string()
+    .default('clients/metadata.json')
+    .meta({ description: 'Object with the metadata of the clients.' }),
+  client_side_keypairs_metadata_path: z
+    .string()
+    .default('client_side_keypairs/metadata.json')
+    .meta({ description: 'Object with the metadata of the client-side key pairs.' }),
+  services_metadata_path: z
+    .string()
+    .default('services/metadata.json')
+    .meta({ description: 'Object with the metadata of the services.' }),
+  service_links_metadata_path: z
+    .string()
+    .default('service_links/metadata.json')
+    .meta({ description: 'Object with the metadata of the service links.' }),
+  keys_metadata_path: z
+    .string()
+    .default('keys/metadata.json')
+    .meta({ description: 'Object with the metadata of the legacy keys.' }),
+  keys_acl_metadata_path: z
+    .string()
+    .default('keys_acl/metadata.json')
+    .meta({ description: 'Object with the metadata of the legacy key access lists.' }),
+  keysets_metadata_path: z
+    .string()
+    .default('keysets/metadata.json')
+    .meta({ description: 'Object with the metadata of the keysets.' }),
+  keyset_keys_metadata_path: z
+    .string()
+    .default('keyset_keys/metadata.json')
+    .meta({ description: 'Object with the metadata of the keyset keys.' }),
+  salts_metadata_path: z
+    .string()
+    .default('salts/metadata.json')
+    .meta({ description: 'Object with the metadata of the salts.' }),
+  operators_metadata_path: z
+    .string()
+    .default('operators/metadata.json')
+    .meta({ description: 'Object with the metadata of the operators.' }),
+  enclaves_metadata_path: z
+    .string()
+    .default('enclaves/metadata.json')
+    .meta({ description: 'Object with the metadata of the enclaves.' }),
+  partners_metadata_path: z
+    .string()
+    .default('partners/metadata.json')
+    .meta({ description: 'Object with the metadata of the partners.' }),
+  cloud_encryption_keys_metadata_path: z
+    .string()
+    .default('cloud_encryption_keys/metadata.json')
+    .meta({ description: 'Object with the metadata of the cloud encryption keys.' }),
   operator_config_path: z
     .string()
     .default('operator/operator-config.json')
@@ -104,7 +147,7 @@ const schema = z.object({
   }),
 });
 
-export type CoreConfig = z.output<typeof schema>;
+export type CoreConfig = z.output<typeof configSchema>;
 
 /**
  * Reads and checks the whole configuration of Core.
@@ -113,7 +156,7 @@ export type CoreConfig = z.output<typeof schema>;
  */
 export function loadCoreConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): CoreConfig {
   const config = loadConfig({
-    schema,
+    schema: configSchema,
     env: host.env,
     ...(host.configFile === undefined ? {} : { file: host.configFile }),
   });

@@ -21,7 +21,8 @@ const hours = z
   .positive()
   .max(24 * 365);
 
-const schema = z.object({
+/** Every setting, under the name it has in the environment and in the configuration file. */
+export const configSchema = z.object({
   // The launch layer of the reference: what the manifest sets.
   VAULT_NAME: text.optional().meta({ description: 'Name of the Key Vault that holds the operator key.' }),
   OPERATOR_KEY_SECRET_NAME: text.optional().meta({ description: 'Name of the secret that is the operator key.' }),
@@ -33,59 +34,121 @@ const schema = z.object({
   IMAGE_VERSION: text.default('unknown').meta({ description: 'Version of this release, for logs and Core.' }),
 
   // Where to listen.
-  http_host: text.default('0.0.0.0'),
-  http_port: port.min(0).default(8080),
+  http_host: text.default('0.0.0.0').meta({ description: 'Address to listen on, for the API and for metrics.' }),
+  http_port: port.min(0).default(8080).meta({ description: 'Port of the API; 0 takes any free port.' }),
   metrics_port: port.default(9080).meta({ description: '0 takes any free port, -1 opens no metrics listener.' }),
   port_offset: z.number().int().default(0).meta({ description: 'Added to both ports unless they are 0 or -1.' }),
 
   // The operator key.
   core_api_token: text.optional().meta({ secret: true, description: 'The operator key itself, outside an enclave.' }),
-  azure_vault_name: text.optional(),
-  azure_secret_name: text.optional(),
+  azure_vault_name: text.optional().meta({ description: 'Name of the Key Vault; VAULT_NAME when missing.' }),
+  azure_secret_name: text
+    .optional()
+    .meta({ description: 'Name of the secret; OPERATOR_KEY_SECRET_NAME when missing.' }),
   azure_vault_url: text.optional().meta({ description: 'Replaces https://<vault name>.vault.azure.net.' }),
 
   // Attestation.
   enclave_platform: text.nullish().meta({ description: 'Empty for a trusted operator key, or `azure-cc`.' }),
-  operator_type: z.enum(['public', 'private']).default('private'),
+  operator_type: z
+    .enum(['public', 'private'])
+    .default('private')
+    .meta({ description: 'Must equal the type of the operator’s record at Core.' }),
   core_attest_url: text.optional().meta({ description: 'Full URL of POST /attest.' }),
-  maa_server_base_url: text.default('https://sharedeus.eus.attest.azure.net'),
-  attestation_sidecar_url: z.url().default('http://localhost:9000'),
-  uid_instance_id_prefix: text.optional(),
+  maa_server_base_url: text
+    .default('https://sharedeus.eus.attest.azure.net')
+    .meta({ description: 'Attestation service that the sidecar asks for a token.' }),
+  attestation_sidecar_url: z
+    .url()
+    .default('http://localhost:9000')
+    .meta({ description: 'Address of the attestation sidecar (skr) in the same pod.' }),
+  uid_instance_id_prefix: text
+    .optional()
+    .meta({ description: 'Begins UID-Instance-Id; made from start time and version when missing.' }),
 
   // Stores.
-  clients_metadata_path: z.url().optional(),
-  keysets_metadata_path: z.url().optional(),
-  keyset_keys_metadata_path: z.url().optional(),
-  salts_metadata_path: z.url().optional(),
-  cloud_encryption_keys_metadata_path: z.url().optional(),
-  runtime_config_metadata_path: z.url().optional(),
-  encrypted_files: z.boolean().optional(),
-  enable_remote_config: z.boolean().default(true),
-  auth_refresh_ms: intervalMs,
-  keyset_refresh_ms: intervalMs,
-  keysetkey_refresh_ms: intervalMs,
-  salt_refresh_ms: intervalMs,
-  cloud_encryption_keys_refresh_ms: intervalMs,
-  config_scan_period_ms: intervalMs,
+  clients_metadata_path: z.url().optional().meta({ description: 'Replaces /clients/refresh at Core.' }),
+  keysets_metadata_path: z.url().optional().meta({ description: 'Replaces /key/keyset/refresh at Core.' }),
+  keyset_keys_metadata_path: z.url().optional().meta({ description: 'Replaces /key/keyset-keys/refresh at Core.' }),
+  salts_metadata_path: z.url().optional().meta({ description: 'Replaces /salt/refresh at Core.' }),
+  cloud_encryption_keys_metadata_path: z
+    .url()
+    .optional()
+    .meta({ description: 'Replaces /cloud_encryption_keys/retrieve at Core.' }),
+  runtime_config_metadata_path: z.url().optional().meta({ description: 'Replaces /operator/config at Core.' }),
+  encrypted_files: z.boolean().optional().meta({
+    description: 'Ask Core for encrypted files; when missing, true at the published Core and false at one of your own.',
+  }),
+  enable_remote_config: z.boolean().default(true).meta({ description: 'Read the runtime configuration from Core.' }),
+  auth_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the clients.' }),
+  keyset_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the keysets.' }),
+  keysetkey_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the keyset keys.' }),
+  salt_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the salts.' }),
+  cloud_encryption_keys_refresh_ms: intervalMs.meta({
+    description: 'Pause between refreshes of the keys of encrypted files.',
+  }),
+  config_scan_period_ms: intervalMs.meta({ description: 'Pause between refreshes of the runtime configuration.' }),
 
   // Runtime configuration, used when `enable_remote_config` is false.
-  identity_token_expires_after_seconds: z.number().int().positive().optional(),
-  refresh_token_expires_after_seconds: z.number().int().positive().optional(),
-  refresh_identity_token_after_seconds: z.number().int().positive().optional(),
-  sharing_token_expiry_seconds: z.number().int().positive().optional(),
-  identity_environment: text.optional(),
-  max_bidstream_lifetime_seconds: z.number().int().positive().optional(),
-  max_sharing_lifetime_seconds: z.number().int().positive().optional(),
+  identity_token_expires_after_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Lifetime of an advertising token.' }),
+  refresh_token_expires_after_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Lifetime of a refresh token.' }),
+  refresh_identity_token_after_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'After how long a client should refresh.' }),
+  sharing_token_expiry_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Lifetime of a sharing token, as clients are told.' }),
+  identity_environment: text.optional().meta({ description: 'Environment that is written into raw UIDs.' }),
+  max_bidstream_lifetime_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Longest lifetime of a token in the bidstream, as clients are told.' }),
+  max_sharing_lifetime_seconds: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Longest lifetime of a sharing token, as clients are told.' }),
 
   // Opt-outs.
   optout_metadata_path: text.optional().meta({ description: 'URL, or path at the Opt-Out address that Core names.' }),
   optout_api_uri: text.optional().meta({ description: 'URL, or path at the Opt-Out address that Core names.' }),
-  optout_s3_folder: text.optional(),
-  optout_delta_backtrack_in_days: z.number().int().min(0).default(1),
-  optout_synthetic_logs_enabled: z.boolean().default(false),
-  optout_synthetic_logs_count: z.number().int().min(0).default(0),
+  optout_s3_folder: text
+    .optional()
+    .meta({ description: 'Folder of the opt-out log, as it appears in the links of the list.' }),
+  optout_delta_backtrack_in_days: z
+    .number()
+    .int()
+    .min(0)
+    .default(1)
+    .meta({ description: 'Days before the newest partition from which deltas are read.' }),
+  optout_synthetic_logs_enabled: z.boolean().default(false).meta({ description: 'Also read synthetic opt-out files.' }),
+  optout_synthetic_logs_count: z.number().int().min(0).default(0).meta({ description: 'How many synthetic files.' }),
   cloud_refresh_interval: z.number().int().min(1).default(60).meta({ description: 'Seconds between opt-out syncs.' }),
-  cloud_download_threads: z.number().int().min(1).max(64).default(8),
+  cloud_download_threads: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(8)
+    .meta({ description: 'Opt-out files downloaded at once.' }),
   optout_stale_limit_seconds: z
     .number()
     .int()
@@ -94,23 +157,51 @@ const schema = z.object({
     .meta({ description: 'The API stops answering when the last complete opt-out sync is older than this.' }),
 
   // Shutdown rules and health.
-  salts_expired_shutdown_hours: hours.default(12),
-  store_refresh_stale_shutdown_hours: hours.default(12),
-  pod_termination_file: text.default('/app/pod_terminating/pod_terminating'),
-  pod_termination_check_interval: z.number().int().min(0).default(3000),
+  salts_expired_shutdown_hours: hours
+    .default(12)
+    .meta({ description: 'Hours that expired salts are served before the operator ends.' }),
+  store_refresh_stale_shutdown_hours: hours
+    .default(12)
+    .meta({ description: 'Hours without a successful refresh of a store before the operator ends.' }),
+  pod_termination_file: text
+    .default('/app/pod_terminating/pod_terminating')
+    .meta({ description: 'File whose presence turns health bad, so that load balancers drain.' }),
+  pod_termination_check_interval: z
+    .number()
+    .int()
+    .min(0)
+    .default(3000)
+    .meta({ description: 'Milliseconds between two looks for that file.' }),
 
   // The API.
   identity_scope: z
     .preprocess((value) => (typeof value === 'string' ? value.toLowerCase() : value), z.enum(['uid2', 'euid']))
-    .default('uid2'),
-  identity_v3: z.boolean().default(false),
-  enable_phone_support: z.boolean().default(true),
-  optout_status_api_enabled: z.boolean().default(true),
-  optout_status_max_request_size: z.number().int().positive().default(5000),
-  allow_clock_skew_seconds: z.number().int().min(0).default(1800),
+    .default('uid2')
+    .meta({ description: 'uid2 or euid, in any case.' }),
+  identity_v3: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Make raw UIDs of 33 bytes where a salt entry has no key material.' }),
+  enable_phone_support: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Accept phone numbers in token generate and identity map.' }),
+  optout_status_api_enabled: z.boolean().default(true).meta({ description: 'Serve POST /v2/optout/status.' }),
+  optout_status_max_request_size: z
+    .number()
+    .int()
+    .positive()
+    .default(5000)
+    .meta({ description: 'Most raw UIDs in one opt-out status request.' }),
+  allow_clock_skew_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .default(1800)
+    .meta({ description: 'Clock skew that clients are told to tolerate.' }),
 });
 
-type Settings = z.output<typeof schema>;
+type Settings = z.output<typeof configSchema>;
 
 /** Where the operator key comes from. */
 export type OperatorKeySource =
@@ -178,8 +269,8 @@ const HOUR_MS = 3_600_000;
  * @throws ConfigError CONFIG_INVALID, CONFIG_UNREADABLE
  * @throws ConfigError LAUNCH_SETTING_MISSING (E03), LAUNCH_SETTING_INVALID (E04): all problems together
  */
-export function loadOperatorConfig(sources: Omit<ConfigSources<typeof schema>, 'schema'>): OperatorConfig {
-  const settings = loadConfig({ ...sources, schema });
+export function loadOperatorConfig(sources: Omit<ConfigSources<typeof configSchema>, 'schema'>): OperatorConfig {
+  const settings = loadConfig({ ...sources, schema: configSchema });
   const launch = readLaunchSettings(settings);
   const problems: string[] = [];
   const config = derive(settings, launch, problems);

@@ -12,7 +12,8 @@ const secret = z
   .transform((text) => new Secret(text))
   .meta({ secret: true });
 
-const schema = z.object({
+/** Every setting, under the name it has in the environment and in the configuration file. */
+export const configSchema = z.object({
   host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on.' }),
   port: port.min(0).default(8081).meta({ description: 'Port of the API; 0 takes any free port.' }),
   metrics_port: port.default(9081).meta({ description: 'Port of GET /metrics; 0 any free port, -1 no listener.' }),
@@ -81,7 +82,7 @@ const schema = z.object({
     .meta({ description: 'Files with further RSA public keys of Core (SPKI, PEM).' }),
 });
 
-export type OptOutConfig = z.output<typeof schema>;
+export type OptOutConfig = z.output<typeof configSchema>;
 
 /**
  * Reads and checks the whole configuration of the opt-out service.
@@ -89,7 +90,7 @@ export type OptOutConfig = z.output<typeof schema>;
  */
 export function loadOptOutConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): OptOutConfig {
   return loadConfig({
-    schema,
+    schema: configSchema,
     env: host.env,
     ...(host.configFile === undefined ? {} : { file: host.configFile }),
   });

@@ -65,12 +65,12 @@ export interface AttestationJwk {
 
 /**
  * The body of GET /certs for one signing certificate; kid = base64(SHA-256(DER)).
- * @throws UnsupportedError ATTESTATION_TOKEN_KEY for a key that is not RSA
+ * @throws UnsupportedError SIGNING_CERTIFICATE_UNSUPPORTED for a key that is not RSA
  */
 export function jwksFor(certificate: Certificate): { readonly keys: readonly AttestationJwk[] } {
   const { n, e } = certificate.publicKey.export({ format: 'jwk' });
   if (n === undefined || e === undefined)
-    throw new UnsupportedError('ATTESTATION_TOKEN_KEY', 'a signing certificate without an RSA key');
+    throw new UnsupportedError('SIGNING_CERTIFICATE_UNSUPPORTED', 'a signing certificate without an RSA key');
   const kid = keyIdOf(certificate);
   return { keys: [{ alg: 'RS256', e, kid, kty: 'RSA', n, use: 'sig', x5c: [toBase64(certificate.der)] }] };
 }

@@ -119,14 +119,17 @@ export function verifyAttestationToken(
   const { claims } = jws;
   const issuer = member(claims, 'iss');
   if (typeof issuer !== 'string' || !options.issuers.includes(issuer)) {
-    throw refused('ISSUER', typeof issuer === 'string' ? `issuer ${issuer} is not configured` : 'no issuer');
+    throw refused(
+      'ATTESTATION_TOKEN_ISSUER',
+      typeof issuer === 'string' ? `issuer ${issuer} is not configured` : 'no issuer',
+    );
   }
   const jku = member(jws.header, 'jku');
   if (jku !== undefined && jku !== `${issuer}/certs`)
-    throw refused('JKU', 'the token points at another key set than its issuer has');
+    throw refused('ATTESTATION_TOKEN_JKU', 'the token points at another key set than its issuer has');
 
   const key = findKey(jws, options.keys, algorithm);
-  if (!signatureHolds(jws, algorithm, key)) throw refused('SIGNATURE', 'the signature does not hold');
+  if (!signatureHolds(jws, algorithm, key)) throw refused('ATTESTATION_TOKEN_SIGNATURE', 'the signature does not hold');
   const times = checkTimes(claims, options);
   const sevSnpVm = readClaims(claims);
   const tokenId = optional(claims, 'jti', 'string');
@@ -134,7 +137,7 @@ export function verifyAttestationToken(
   if (options.rememberTokenId !== undefined) {
     // Remembered last: only a token that holds in every other respect counts as used.
     if (tokenId === undefined || !options.rememberTokenId(issuer, tokenId, times.expiresAt * 1000)) {
-      throw refused('REPLAYED', 'the token has no id or was used before');
+      throw refused('ATTESTATION_TOKEN_REPLAYED', 'the token has no id or was used before');
     }
   }
   return { issuer, kid: key.kid, ...times, tokenId, sevSnpVm, claims };
@@ -155,7 +158,7 @@ export function verifyAttestationTokenSignature(
   const algorithm = checkHeader(jws, options.algorithms ?? ['RS256']);
   if (jws.signature.length === 0) throw new MalformedError(MALFORMED, 'token: the signature is empty');
   const key = findKey(jws, options.keys, algorithm);
-  if (!signatureHolds(jws, algorithm, key)) throw refused('SIGNATURE', 'the signature does not hold');
+  if (!signatureHolds(jws, algorithm, key)) throw refused('ATTESTATION_TOKEN_SIGNATURE', 'the signature does not hold');
   return jws.claims;
 }
 
@@ -201,11 +204,11 @@ function checkHeader({ header }: Jws, allowed: readonly TokenAlgorithm[]): Token
   const name = member(header, 'alg');
   const algorithm = allowed.find((each) => each === name);
   if (algorithm === undefined)
-    throw refused('ALGORITHM', `algorithm ${JSON.stringify(name) ?? 'missing'} is not allowed`);
+    throw refused('ATTESTATION_TOKEN_ALGORITHM', `algorithm ${JSON.stringify(name) ?? 'missing'} is not allowed`);
   if (member(header, 'crit') !== undefined)
-    throw refused('ALGORITHM', 'critical header members, of which none is understood');
+    throw refused('ATTESTATION_TOKEN_ALGORITHM', 'critical header members, of which none is understood');
   const type = member(header, 'typ');
-  if (type !== undefined && type !== 'JWT') throw refused('ALGORITHM', 'the type is not JWT');
+  if (type !== undefined && type !== 'JWT') throw refused('ATTESTATION_TOKEN_ALGORITHM', 'the type is not JWT');
   return algorithm;
 }
 
@@ -218,10 +221,10 @@ function findKey(
   const set = isKeySet(keys) ? keys : keySetOf(keys);
   const [entry, ...others] = typeof kid === 'string' ? set.find(kid) : [];
   if (entry === undefined || others.length > 0)
-    throw refused('KID_UNKNOWN', 'the named key is not in the key set, or not unique');
+    throw refused('ATTESTATION_TOKEN_KID_UNKNOWN', 'the named key is not in the key set, or not unique');
   const { key, problem = key === undefined ? 'unusable' : keyProblem(key, algorithm) } = entry;
   if (key === undefined || problem !== undefined)
-    throw refused('KEY', `the named key cannot be used: ${problem ?? 'unusable'}`);
+    throw refused('ATTESTATION_TOKEN_KEY', `the named key cannot be used: ${problem ?? 'unusable'}`);
   return key;
 }
 
@@ -260,18 +263,19 @@ function checkTimes(
     if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw refused(code, `"${name}" is not an integer`);
     return value;
   };
-  const expiresAt = time('exp', 'EXPIRED');
-  const notBefore = time('nbf', 'NOT_YET_VALID');
-  const issuedAt = time('iat', 'NOT_YET_VALID');
-  if (expiresAt <= now - skew) throw refused('EXPIRED', `the token expired at ${expiresAt}`);
-  if (expiresAt - issuedAt > MAX_LIFE_SECONDS) throw refused('EXPIRED', 'the life of the token is above a day');
+  const expiresAt = time('exp', 'ATTESTATION_TOKEN_EXPIRED');
+  const notBefore = time('nbf', 'ATTESTATION_TOKEN_NOT_YET_VALID');
+  const issuedAt = time('iat', 'ATTESTATION_TOKEN_NOT_YET_VALID');
+  if (expiresAt <= now - skew) throw refused('ATTESTATION_TOKEN_EXPIRED', `the token expired at ${expiresAt}`);
+  if (expiresAt - issuedAt > MAX_LIFE_SECONDS)
+    throw refused('ATTESTATION_TOKEN_EXPIRED', 'the life of the token is above a day');
   if (notBefore > now + skew || issuedAt > now + skew)
-    throw refused('NOT_YET_VALID', `the token is valid from ${notBefore}`);
+    throw refused('ATTESTATION_TOKEN_NOT_YET_VALID', `the token is valid from ${notBefore}`);
   return { issuedAt, notBefore, expiresAt };
 }
 
 function readClaims(claims: JsonObject): SevSnpVmClaims {
-  if (member(claims, 'x-ms-ver') !== '1.0') throw refused('TYPE', 'the token version is not 1.0');
+  if (member(claims, 'x-ms-ver') !== '1.0') throw refused('ATTESTATION_TOKEN_TYPE', 'the token version is not 1.0');
   return {
     attestationType: optional(claims, 'x-ms-attestation-type', 'string'),
     complianceStatus: optional(claims, 'x-ms-compliance-status', 'string'),
@@ -323,10 +327,13 @@ function object(claims: JsonObject, name: string): JsonObject | undefined {
 function checkExpectations(claims: JsonObject, snp: SevSnpVmClaims, expect: AttestationExpectations): void {
   const { attestationType = SEV_SNP_VM } = expect;
   if (attestationType !== null && snp.attestationType !== attestationType) {
-    throw refused('TYPE', `attestation type ${snp.attestationType ?? 'missing'}, expected ${attestationType}`);
+    throw refused(
+      'ATTESTATION_TOKEN_TYPE',
+      `attestation type ${snp.attestationType ?? 'missing'}, expected ${attestationType}`,
+    );
   }
   if (expect.nonce !== undefined && (expect.nonce === '' || snp.nonce !== expect.nonce))
-    throw refused('NONCE', 'the token does not carry the expected nonce');
+    throw refused('ATTESTATION_TOKEN_NONCE', 'the token does not carry the expected nonce');
   if (expect.policyHash !== undefined && snp.policyHash !== expect.policyHash) {
     throw new PolicyError('ATTESTATION_TOKEN_POLICY_HASH', 'the token was issued under another attestation policy');
   }
@@ -376,12 +383,12 @@ function checkBinding(reportData: string | undefined, runtimeData: Uint8Array): 
   const hash = createHash('sha256').update(runtimeData).digest();
   const valid = reportData !== undefined && /^[0-9a-f]{128}$/.test(reportData);
   if (!valid || !equalSecretBytes(fromHex(reportData.slice(0, 64)), hash)) {
-    throw refused('BINDING', 'the report data is not the hash of the runtime data');
+    throw refused('ATTESTATION_TOKEN_BINDING', 'the report data is not the hash of the runtime data');
   }
 }
 
-function refused(problem: string, message: string): VerificationError {
-  return new VerificationError(`ATTESTATION_TOKEN_${problem}`, `token: ${message}`);
+function refused(code: string, message: string): VerificationError {
+  return new VerificationError(code, `token: ${message}`);
 }
 
 function claimError(message: string): PolicyError {

@@ -48,19 +48,22 @@ export function createAttestationToken(
 /**
  * Checks a token against the operator key of the same request.
  * @returns When it runs out, in seconds since the epoch.
- * @throws VerificationError ATTESTATION_TOKEN_INVALID when it is not a token made with this key
- * @throws VerificationError ATTESTATION_TOKEN_FOREIGN when it was given to another operator key
- * @throws VerificationError ATTESTATION_TOKEN_EXPIRED
+ * @throws VerificationError CORE_ATTESTATION_TOKEN_INVALID when it is not a token made with this key
+ * @throws VerificationError CORE_ATTESTATION_TOKEN_FOREIGN when it was given to another operator key
+ * @throws VerificationError CORE_ATTESTATION_TOKEN_EXPIRED
  */
 export function verifyAttestationToken(token: string, operatorKey: string, tokenKey: KeyObject, nowMs: number): number {
   const [holder, expiry, nonce] = openToken(token, tokenKey).split(',');
   if (holder === undefined || !isInteger(expiry) || !isInteger(nonce)) throw invalid();
   if (!equalSecretBytes(toUtf8(holder), toUtf8(operatorKey))) {
-    throw new VerificationError('ATTESTATION_TOKEN_FOREIGN', 'the attestation token belongs to another operator key');
+    throw new VerificationError(
+      'CORE_ATTESTATION_TOKEN_FOREIGN',
+      'the attestation token belongs to another operator key',
+    );
   }
   const expiresAt = Number(expiry);
   if (expiresAt <= Math.floor(nowMs / 1000)) {
-    throw new VerificationError('ATTESTATION_TOKEN_EXPIRED', 'the attestation token has expired', {
+    throw new VerificationError('CORE_ATTESTATION_TOKEN_EXPIRED', 'the attestation token has expired', {
       details: { expiresAt },
     });
   }
@@ -84,5 +87,5 @@ function isInteger(text: string | undefined): text is string {
 }
 
 function invalid(): VerificationError {
-  return new VerificationError('ATTESTATION_TOKEN_INVALID', 'not an attestation token of this deployment');
+  return new VerificationError('CORE_ATTESTATION_TOKEN_INVALID', 'not an attestation token of this deployment');
 }

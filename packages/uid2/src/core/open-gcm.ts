@@ -5,9 +5,9 @@ import { MalformedError, VerificationError } from '@holdfast/base';
 import { decryptGcm } from '../tokens/gcm.ts';
 
 /** The plaintext of an AES-GCM message, or undefined when it is cut short, was changed or belongs to another key. */
-export function openGcm(key: KeyObject, sealed: Uint8Array): Uint8Array | undefined {
+export function openGcm(key: KeyObject, sealed: Uint8Array, additionalData?: Uint8Array): Uint8Array | undefined {
   try {
-    return decryptGcm(key, sealed);
+    return decryptGcm(key, sealed, additionalData);
   } catch (error) {
     // For callers that have one answer for all of these; anything else is a defect and goes on.
     if (error instanceof VerificationError || error instanceof MalformedError) return undefined;

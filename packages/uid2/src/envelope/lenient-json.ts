@@ -7,6 +7,9 @@ export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
 
+/** Called for every member, innermost first, with the member's own text where the runtime knows it; answers the value to keep. */
+export type JsonReviver = (name: string, value: JsonValue, context?: { readonly source?: string }) => JsonValue;
+
 const MAX_DEPTH = 1_000;
 const MAX_NUMBER_LENGTH = 1_000;
 const MAX_NAME_LENGTH = 50_000;
@@ -20,8 +23,8 @@ const SMALL_TEXT = 1_000;
  * 1000 characters and names longer than 50,000 are refused.
  * @throws MalformedError JSON_INVALID
  */
-export function parseLenientJson(text: string): JsonValue {
-  const value = parseText(text);
+export function parseLenientJson(text: string, reviver?: JsonReviver): JsonValue {
+  const value = parseText(text, reviver);
   if (text.length > SMALL_TEXT) checkLimits(value, text);
   return value;
 }
@@ -52,15 +55,15 @@ export function textMember(object: JsonObject, name: string): string | undefined
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function parseText(text: string): JsonValue {
+function parseText(text: string, reviver: JsonReviver | undefined): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue;
+    return JSON.parse(text, reviver) as JsonValue;
   } catch (cause) {
     // Comments are rare, so only a text that is not plain JSON is looked through for them.
     const withoutComments = blankComments(text);
     if (withoutComments === text) throw invalid('not valid JSON', cause);
     try {
-      return JSON.parse(withoutComments) as JsonValue;
+      return JSON.parse(withoutComments, reviver) as JsonValue;
     } catch (second) {
       throw invalid('not valid JSON', second);
     }

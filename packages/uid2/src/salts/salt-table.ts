@@ -34,10 +34,11 @@ export interface SaltTableData {
 /** The number of entries for which the index is taken from the hash directly. */
 const ONE_MILLION = 1_048_576;
 
-const CURRENT_SALT = 0;
-const PREVIOUS_SALT = 1;
-const CURRENT_KEY = 2;
-const PREVIOUS_KEY = 4;
+/** The texts of an entry by their place in the file; the salt of a key comes after it. */
+export const CURRENT_SALT = 0;
+export const PREVIOUS_SALT = 1;
+export const CURRENT_KEY = 2;
+export const PREVIOUS_KEY = 4;
 /** Texts per entry. */
 export const TEXTS_PER_ENTRY = 6;
 
@@ -62,10 +63,10 @@ export class SaltTable {
     return this.#data;
   }
 
-  /** The entry that belongs to a first-level hash: its first 12 bits, next byte's 8 and the low nibble of the third. */
-  indexOf(firstLevelHash: Uint8Array): number {
-    const [a = 0, b = 0, c = 0] = firstLevelHash;
-    const index = (a << 12) | (b << 4) | (c & 0x0f);
+  /** The entry of the first-level hash at `offset`: its first byte, the second, and the low half of the third. */
+  indexOf(firstLevelHash: Uint8Array, offset = 0): number {
+    const [first, second, third] = [firstLevelHash[offset], firstLevelHash[offset + 1], firstLevelHash[offset + 2]];
+    const index = ((first ?? 0) << 12) | ((second ?? 0) << 4) | ((third ?? 0) & 0x0f);
     return this.size === ONE_MILLION ? index : index % this.size;
   }
 
@@ -109,6 +110,29 @@ export class SaltTable {
 
   previousKey(index: number): SaltKeyMaterial | undefined {
     return this.#key(index, PREVIOUS_KEY, this.#data.previousKeyIds);
+  }
+
+  /** The length in bytes of one of an entry's texts; 0 when it has none. */
+  textLength(index: number, column: number): number {
+    return this.#data.textLengths[index * TEXTS_PER_ENTRY + column] ?? 0;
+  }
+
+  /** Copies one of an entry's texts to `target` from `at` on, which takes less time than making a view of it. */
+  copyText(index: number, column: number, target: Uint8Array, at: number): void {
+    const { textLengths, textOffsets, segments, segmentSize } = this.#data;
+    const first = index * TEXTS_PER_ENTRY;
+    let offset = textOffsets[index] ?? 0;
+    for (let before = 0; before < column; before += 1) offset += textLengths[first + before] ?? 0;
+    const start = offset % segmentSize;
+    const segment = segments[(offset - start) / segmentSize];
+    if (segment === undefined) return;
+    const length = textLengths[first + column] ?? 0;
+    for (let i = 0; i < length; i += 1) target[at + i] = segment[start + i] ?? 0;
+  }
+
+  /** The id of an entry's current or previous key; without a key it says nothing. */
+  keyId(index: number, column: typeof CURRENT_KEY | typeof PREVIOUS_KEY): number {
+    return (column === CURRENT_KEY ? this.#data.currentKeyIds : this.#data.previousKeyIds)[index] ?? 0;
   }
 
   #key(index: number, column: number, ids: Int32Array): SaltKeyMaterial | undefined {

@@ -86,13 +86,13 @@ describe('verifyAttestationToken', () => {
   it('answers when the token runs out, and refuses it from that second on', () => {
     expect(verifyAttestationToken(token, 'operator key', key, NOW * 1000)).toBe(NOW + 1);
     expect(() => verifyAttestationToken(token, 'operator key', key, (NOW + 1) * 1000)).toThrow(
-      expect.objectContaining({ code: 'ATTESTATION_TOKEN_EXPIRED' }),
+      expect.objectContaining({ code: 'CORE_ATTESTATION_TOKEN_EXPIRED' }),
     );
   });
 
   it('refuses another holder and another passphrase', () => {
     expect(() => verifyAttestationToken(token, 'operator keY', key, NOW * 1000)).toThrow(
-      expect.objectContaining({ code: 'ATTESTATION_TOKEN_FOREIGN' }),
+      expect.objectContaining({ code: 'CORE_ATTESTATION_TOKEN_FOREIGN' }),
     );
     expect(isValid(token, 'operator key', deriveAttestationTokenKey('other', 'salt'))).toBe(false);
   });

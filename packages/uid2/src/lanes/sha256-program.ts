@@ -78,9 +78,9 @@ const HIGH_PAIRS = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
  * @param constants The address of the 64 round constants.
  * @see FIPS 180-4, Secure Hash Standard, section 6.2
  */
-export function sha256Function(name: string, constants: number): WasmFunction {
+export function sha256Function(constants: number): WasmFunction {
   return {
-    name,
+    name: 'sha256',
     parameters: PARAMETERS,
     integers: INTEGERS,
     vectors: VECTORS,
@@ -93,7 +93,10 @@ export function sha256Function(name: string, constants: number): WasmFunction {
           [
             loadBlock(),
             copyLocals(STATE, WORKING),
-            Array.from({ length: 64 }, (_, round) => [round < 16 ? [] : extendSchedule(round), oneRound(round, constants)]),
+            Array.from({ length: 64 }, (_, round) => [
+              round < 16 ? [] : extendSchedule(round),
+              oneRound(round, constants),
+            ]),
             Array.from({ length: 8 }, (_, i) =>
               localSet(STATE + i, i32x4Add(localGet(STATE + i), localGet(WORKING + i))),
             ),
@@ -175,19 +178,20 @@ function extendSchedule(round: number): Code {
 function oneRound(round: number, constants: number): Code {
   const variable = (i: number): number => WORKING + ((i - round) & 7);
   const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(variable) as [
-    number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   const choice = v128Xor(localGet(g), v128And(localGet(e), v128Xor(localGet(f), localGet(g))));
-  const majority = v128Xor(
-    v128And(v128Xor(localGet(a), localGet(b)), v128Xor(localGet(b), localGet(c))),
-    localGet(b),
-  );
+  const majority = v128Xor(v128And(v128Xor(localGet(a), localGet(b)), v128Xor(localGet(b), localGet(c))), localGet(b));
   const sum1 = v128Xor(v128Xor(rotateRight(e, 6), rotateRight(e, 11)), rotateRight(e, 25));
   const sum0 = v128Xor(v128Xor(rotateRight(a, 2), rotateRight(a, 13)), rotateRight(a, 22));
-  const wordAndConstant = i32x4Add(
-    v128Load32Splat(i32Const(0), constants + round * 4),
-    localGet(WORDS + (round & 15)),
-  );
+  const wordAndConstant = i32x4Add(v128Load32Splat(i32Const(0), constants + round * 4), localGet(WORDS + (round & 15)));
   return [
     localSet(TEMPORARY, i32x4Add(i32x4Add(i32x4Add(localGet(h), wordAndConstant), choice), sum1)),
     localSet(d, i32x4Add(localGet(d), localGet(TEMPORARY))),

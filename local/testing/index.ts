@@ -1,0 +1,5 @@
+export { startFakeOperator } from './fake-operator.ts';
+export type { FakeOperator } from './fake-operator.ts';
+export { fakeServeCommand } from './fake-serve-command.ts';
+export { freePortBase } from './free-port-base.ts';
+export { temporaryFolder } from './temporary-folder.ts';
