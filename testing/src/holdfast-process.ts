@@ -53,8 +53,13 @@ export class HoldfastProcess {
         this.#output += chunk.toString();
       });
     }
+    const kill = (): void => {
+      this.#child.kill('SIGKILL');
+    };
+    process.once('exit', kill); // a test run that is cut off leaves no cloud behind
     this.#child.once('exit', (code) => {
       this.exitCode = code;
+      process.off('exit', kill);
     });
   }
 

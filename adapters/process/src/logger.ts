@@ -28,7 +28,6 @@ const REDACTED = [
 /** One JSON object per line: time, level, name, message and the chosen fields. */
 export function createLogger(options: LoggerOptions): Logger {
   const settings: pino.LoggerOptions = {
-    name: options.name,
     level: options.level ?? 'info',
     base: { service: options.name },
     timestamp: pino.stdTimeFunctions.isoTime,

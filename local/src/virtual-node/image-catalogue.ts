@@ -33,7 +33,8 @@ export class ImageCatalogue {
 }
 
 export const SKR_IMAGE = 'mcr.microsoft.com/aci/skr:2.14';
-export const OPERATOR_IMAGE = 'holdfast.local/uid2-operator:0.1.0';
+const OPERATOR_VERSION = '0.1.0';
+export const OPERATOR_IMAGE: string = `holdfast.local/uid2-operator:${OPERATOR_VERSION}`;
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -43,21 +44,30 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
  */
 export function operatorPodImages(serve: readonly string[]): ImageCatalogue {
   return new ImageCatalogue([
-    serviceImage(SKR_IMAGE, ['/skr.sh'], 'skr', serve),
-    serviceImage(OPERATOR_IMAGE, ['/app/holdfast', 'serve', 'operator'], 'operator', serve),
+    serviceImage({ reference: SKR_IMAGE, command: ['/skr.sh'], service: 'skr', serve }),
+    serviceImage({
+      reference: OPERATOR_IMAGE,
+      command: ['/app/holdfast', 'serve', 'operator'],
+      service: 'operator',
+      serve,
+      environment: { IMAGE_VERSION: OPERATOR_VERSION },
+    }),
   ]);
 }
 
-function serviceImage(
-  reference: string,
-  command: readonly string[],
-  service: string,
-  serve: readonly string[],
-): CatalogueImage {
+interface ServiceImage {
+  readonly reference: string;
+  readonly command: readonly string[];
+  readonly service: string;
+  readonly serve: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function serviceImage({ reference, command, service, serve, environment = {} }: ServiceImage): CatalogueImage {
   return {
     reference,
     command,
-    environment: { PATH },
+    environment: { PATH, ...environment },
     workingDirectory: '/',
     layers: [standInLayer(reference, 0), standInLayer(reference, 1)],
     program: (wanted) =>
