@@ -34,7 +34,7 @@ function defaultOf(setting: z.core.$ZodType): string {
 }
 
 interface JsonSchema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
@@ -63,7 +63,8 @@ function describe(schema: JsonSchema): string {
       .map(describe)
       .join(' or ');
   }
-  switch (schema.type) {
+  const { type } = schema;
+  switch (typeof type === 'object' ? type.find((name) => name !== 'null') : type) {
     case 'string':
       return schema.format === 'uri' ? 'URL' : 'text';
     case 'integer':

@@ -10,33 +10,17 @@ import { createEvents as optOutEvents } from '../../services/optout/src/events.t
 import { createEvents as skrEvents } from '../../services/skr/src/events.ts';
 import { page, row, tableHead } from './markdown.ts';
 
-/** The state of an operator that has just been started: enough to register its metrics, whose values nobody reads here. */
-const STATE: OperatorState = {
-  nowMs: 0,
-  startedAtMs: 0,
-  phase: 'starting',
-  reason: undefined,
-  version: '',
-  environment: undefined,
-  platform: '',
-  operatorType: '',
-  instanceId: '',
-  hostData: undefined,
-  session: undefined,
-  countdowns: [],
-  stores: [],
-  entryCounts: {},
-  salts: [],
-  optOut: undefined,
-  optOutStaleLimitMs: 0,
-};
+/** Registering reads nothing but the version; gauges read the rest when they are scraped, which nobody does here. */
+const LIFECYCLE = { state: () => ({ version: '' }) as OperatorState } as Parameters<typeof createLifecycleMetrics>[1];
+const NO_LOG = {} as Logger;
+const NO_STORES = {} as Parameters<typeof createRequestMetrics>[1];
 
 const SERVICES: readonly (readonly [string, (registry: Registry) => void])[] = [
   [
     'operator',
     (registry) => {
-      createLifecycleMetrics(registry, { state: () => STATE, health: () => [], components: () => [] });
-      createRequestMetrics(registry, { siteName: () => undefined });
+      createLifecycleMetrics(registry, LIFECYCLE);
+      createRequestMetrics(registry, NO_STORES);
     },
   ],
   ['core', (registry) => void coreEvents(NO_LOG, registry)],
@@ -44,8 +28,6 @@ const SERVICES: readonly (readonly [string, (registry: Registry) => void])[] = [
   ['attestation', (registry) => void attestationEvents(NO_LOG, registry)],
   ['skr', (registry) => void skrEvents(NO_LOG, registry)],
 ];
-
-const NO_LOG = {} as Logger;
 
 /** Every metric that the services define, read from their registries. */
 export function metricsPage(): string {

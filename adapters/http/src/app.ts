@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
@@ -14,12 +16,17 @@ export interface AppOptions {
 
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
 
+const DOT_SEGMENT = /\/(?:\.|%2e)/i;
+
+/** Longest request target, as the UID2 reference services limit it; above it the answer is 414. */
+const MAX_URL_BYTES = 4096;
+
 /** Longest sum of request header bytes, as the UID2 reference services limit it. */
 const MAX_HEADER_BYTES = 8192 + 4096;
 
 /**
- * A Fastify application with the serving rules all services share: case-sensitive paths, doubled slashes merged, one
- * trailing slash ignored, no HEAD routes, and bodies of every content type delivered as the raw bytes that arrived
+ * A Fastify application with the serving rules all services share: case-sensitive paths, doubled slashes merged, dot
+ * segments removed, one trailing slash ignored, no HEAD routes, and bodies of every content type delivered as the raw bytes that arrived
  * (`request.body` is a Buffer, or undefined when the request has none).
  */
 export function createApp(options: AppOptions): FastifyInstance {
@@ -29,6 +36,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
+    rewriteUrl: (request: IncomingMessage) => withoutDotSegments(request.url ?? '/'),
     // A path that is no URL never reaches a route or the error handler; Fastify's own answer would repeat the path.
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
       const body = 'Bad Request';
@@ -48,7 +56,11 @@ export function createApp(options: AppOptions): FastifyInstance {
       : fastify({ ...settings, https: { ...options.tls, maxHeaderSize: MAX_HEADER_BYTES } })
   ) as FastifyInstance;
   useUntypedReplies(app);
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.url.length > MAX_URL_BYTES) {
+      reply.code(414).send();
+      return;
+    }
     // Fastify answers 415 to a malformed content type before any handler runs; here it counts as none.
     if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
     done();
@@ -56,4 +68,16 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   return app;
+}
+
+/** RFC 3986 section 5.2.4, percent-encoded dots included. The query is left alone. */
+function withoutDotSegments(url: string): string {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  if (!DOT_SEGMENT.test(path) || !path.startsWith('/')) return url;
+  try {
+    return new URL(`http://host${path}`).pathname + url.slice(path.length);
+  } catch {
+    return url; // no URL: the router refuses it
+  }
 }

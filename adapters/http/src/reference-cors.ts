@@ -24,10 +24,13 @@ export interface CorsHeaders {
 export function useReferenceCors(app: FastifyInstance, headersFor: (path: string) => CorsHeaders = () => ({})): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { origin } = request.headers;
-    reply.header('Vary', 'origin');
-    if (origin === undefined || origin === '') return done();
-    reply.header('Access-Control-Allow-Origin', origin);
-    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return done();
+    const fromPage = origin !== undefined && origin !== '';
+    if (fromPage) reply.header('Access-Control-Allow-Origin', origin);
+    const asked = request.headers['access-control-request-method'];
+    if (!fromPage || request.method !== 'OPTIONS' || asked === undefined) {
+      reply.header('Vary', 'origin');
+      return done();
+    }
     const { before = [], after = [] } = headersFor(pathOf(request.url));
     reply
       .code(204)

@@ -64,3 +64,13 @@ it('a path with a malformed escape gets the bare 400, which does not repeat it',
   const answer = await buildApp().app.inject('/echo/%zz');
   expect([answer.statusCode, answer.body, answer.headers['content-type']]).toEqual([400, 'Bad Request', undefined]);
 });
+
+it.each(['/x/../echo', '/./echo', '/x/%2e%2e/echo?q=/../y', '//echo'])('the path %s reaches /echo', async (url) => {
+  const answer = await buildApp().app.inject({ method: 'POST', url, payload: 'a' });
+  expect([answer.statusCode, answer.body]).toEqual([200, 'a']);
+});
+
+it('a request target over 4096 bytes gets 414', async () => {
+  const answer = await buildApp().app.inject(`/echo?${'a'.repeat(4096)}`);
+  expect([answer.statusCode, answer.body]).toEqual([414, '']);
+});
