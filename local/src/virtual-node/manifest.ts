@@ -1,5 +1,6 @@
 import { MalformedError } from '@holdfast/base';
 import { parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
 import { z } from 'zod';
 
 export const POLICY_ANNOTATION = 'microsoft.containerinstance.virtualnode.ccepolicy';
@@ -76,18 +77,31 @@ const deployment = z.object({
   }),
 });
 
+/** Longest part of a YAML parser's message that is shown: it can repeat a whole annotation. */
+const MAX_PROBLEM = 200;
+
+/**
+ * The documents of a YAML stream.
+ * @throws MalformedError MANIFEST_INVALID naming the first problem and where it is
+ */
+export function parseManifestDocuments(text: string): Document.Parsed[] {
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) throw manifestInvalid('it holds no document');
+  const problem = documents.flatMap(({ errors }) => errors)[0];
+  if (problem === undefined) return documents;
+  const [first = ''] = problem.message.split('\n');
+  const where = problem.linePos === undefined ? '' : ` (line ${problem.linePos[0].line})`;
+  throw manifestInvalid(first.length > MAX_PROBLEM ? `${first.slice(0, MAX_PROBLEM)}…${where}` : first, problem);
+}
+
 /**
  * Reads a manifest stream and answers its one Deployment. Other documents (the Service, for one) are left alone: a
  * virtual node runs pods and nothing else.
  * @throws MalformedError MANIFEST_INVALID naming the first problem and where it is
  */
 export function parseManifest(text: string): PodTemplate {
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) throw manifestInvalid('it holds no document');
   const deployments: unknown[] = [];
-  for (const document of documents) {
-    const problem = document.errors[0];
-    if (problem !== undefined) throw manifestInvalid(problem.message.split('\n')[0] ?? 'it is not YAML', problem);
+  for (const document of parseManifestDocuments(text)) {
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     if (isDeployment(value)) deployments.push(value);
   }

@@ -1,7 +1,7 @@
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import type { Document } from 'yaml';
 
-import { IDENTITY_ANNOTATION, manifestInvalid, POLICY_ANNOTATION } from './manifest.ts';
+import { IDENTITY_ANNOTATION, manifestInvalid, parseManifestDocuments, POLICY_ANNOTATION } from './manifest.ts';
 import { OPERATOR_IMAGE, SKR_IMAGE } from './image-catalogue.ts';
 import type { ImageCatalogue } from './image-catalogue.ts';
 import { createCcePolicy } from './policy.ts';
@@ -152,11 +152,8 @@ export function createOperatorManifest(options: OperatorManifestOptions): string
  * @throws MalformedError MANIFEST_INVALID when the text is no YAML or the operator's container is missing
  */
 export function updateOperatorManifest(text: string, endpoints: OperatorEndpoints): string {
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) throw manifestInvalid('it holds no document');
+  const documents = parseManifestDocuments(text);
   for (const document of documents) {
-    const problem = document.errors[0];
-    if (problem !== undefined) throw manifestInvalid(problem.message.split('\n')[0] ?? 'it is not YAML', problem);
     const kind = document.get('kind');
     if (kind === 'Deployment') updateDeployment(document, endpoints);
     if (kind === 'Service') setIfPresent(document, ['spec', 'ports', 0, 'targetPort'], endpoints.operatorPort);
