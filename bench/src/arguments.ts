@@ -9,7 +9,7 @@ import type { Credentials, LoadPlan, LoadSettings, Target } from './load-plan.ts
 import { SCENARIOS } from './scenarios/scenario.ts';
 import type { ScenarioName } from './scenarios/scenario.ts';
 
-export const MICRO_BENCHMARKS = ['identity-map', 'token-pair', 'envelope', 'salt-file'] as const;
+export const MICRO_BENCHMARKS = ['identity-map', 'token-pair', 'envelope', 'salt-file', 'evidence'] as const;
 export type MicroBenchmark = (typeof MICRO_BENCHMARKS)[number];
 
 export type Invocation =

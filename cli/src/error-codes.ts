@@ -1,6 +1,41 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
 export const errorCodes: ErrorCodeTable = {
+  EVIDENCE_UNRECOGNISED: {
+    family: 'malformed',
+    meaning: 'A file holds no evidence of a known form, or one that was cut or damaged.',
+    action: 'Run holdfast evidence inspect --help for the forms that are recognised.',
+  },
+  EVIDENCE_UNREADABLE: {
+    family: 'request',
+    meaning: 'A path of evidence cannot be read, is too large, or is a folder without a security context.',
+    action: 'Name a file, or a security-context folder.',
+  },
+  EVIDENCE_AMBIGUOUS: {
+    family: 'request',
+    meaning: 'The files given together hold a part of evidence twice.',
+    action: 'Give the files of one piece of evidence at a time.',
+  },
+  EVIDENCE_NOTHING_TO_JUDGE: {
+    family: 'request',
+    meaning: 'The files given hold nothing that can be judged by itself.',
+    action: 'Give the evidence they belong to as well, or use holdfast evidence inspect.',
+  },
+  EVIDENCE_ROOT_INVALID: {
+    family: 'request',
+    meaning: 'A file named with --root holds no certificates.',
+    action: 'Name a file of certificates, PEM or DER.',
+  },
+  EVIDENCE_ISSUER_UNSUITABLE: {
+    family: 'request',
+    meaning: 'A token names no https address as its issuer, so its keys cannot be fetched.',
+    action: "Give the issuer's key set as another file.",
+  },
+  EVIDENCE_FETCH_FAILED: {
+    family: 'dependency',
+    meaning: 'The key service or the issuer of a token answered with an error.',
+    action: 'Try again, or give the missing part as another file.',
+  },
   USAGE: {
     family: 'request',
     meaning: 'The command line names a command, option or argument that does not exist, or lacks one.',
@@ -25,5 +60,75 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: "The operator's address is not an http or https URL.",
     action: 'Give the operator as in http://127.0.0.1:8080.',
+  },
+  CONFIRMATION_REQUIRED: {
+    family: 'request',
+    meaning: 'A change would cut somebody off, and there is no terminal to ask on.',
+    action: 'Read who is cut off, and add --yes to do it anyway.',
+  },
+  CONFIRMATION_DECLINED: {
+    family: 'request',
+    meaning: 'A change would have cut somebody off, and the person at the terminal said no.',
+    action: 'Nothing was changed.',
+  },
+  WORLD_MISSING: {
+    family: 'request',
+    meaning: 'The folder given as a UID2 world holds none.',
+    action: 'Run holdfast up once, name the folder with --home or --world, or import an exported world.',
+  },
+  WORLD_INCOMPLETE: {
+    family: 'malformed',
+    meaning: 'The metadata of a store name an object that is not there.',
+    action: 'Restore the object from a copy, or import an exported world.',
+  },
+  WORLD_LOCKED: {
+    family: 'dependency',
+    meaning: 'Another administrator is changing the same world.',
+    action: 'Try again when that command is done.',
+  },
+  WORLD_UNWRITABLE: {
+    family: 'dependency',
+    meaning: 'The folder of the world cannot be written to.',
+    action: 'Check that it exists and belongs to you, or name another one with --world.',
+  },
+  WORLD_EXPORT_MALFORMED: {
+    family: 'malformed',
+    meaning: 'A file is no exported world, or was damaged.',
+    action: 'Give a file that holdfast uid2 export wrote.',
+  },
+  WORLD_EXPORT_UNREADABLE: {
+    family: 'dependency',
+    meaning: 'The file to import cannot be read.',
+    action: 'Name a file that holdfast uid2 export wrote.',
+  },
+  WORLD_EXPORT_FAILED: {
+    family: 'dependency',
+    meaning: 'The exported world cannot be written to the file.',
+    action: 'Name a file in a folder you may write to.',
+  },
+  INPUT_UNREADABLE: {
+    family: 'request',
+    meaning: 'A file that the command line names cannot be read, or does not hold what the command takes.',
+    action: 'Check the path, the permissions and the content of the file.',
+  },
+  KEY_OPTIONS_CONFLICT: {
+    family: 'request',
+    meaning: 'Options of a key command do not go together, or lack one another.',
+    action: 'See the help of the command.',
+  },
+  KEY_NOT_EXPORTABLE: {
+    family: 'policy',
+    meaning: 'The key has no release policy, so it is never released.',
+    action: 'Create or import a key with --policy or --attestation; an existing key cannot become exportable.',
+  },
+  VAULT_NOT_NAMED: {
+    family: 'request',
+    meaning: 'A key command was given no vault, and no local cloud runs in the home folder.',
+    action: 'Give --vault https://NAME.vault.azure.net, or start holdfast up; --home names its folder.',
+  },
+  SIDECAR_REFUSED: {
+    family: 'dependency',
+    meaning: 'The sidecar of the pod did not release the key.',
+    action: 'Read its answer: it names the step that failed. The log of the vault names the claim.',
   },
 };

@@ -24,12 +24,20 @@ export interface Failure {
 
 /** Codes that say the command line, or what it reads as input, is wrong, although its grammar was right. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
+  'EVIDENCE_AMBIGUOUS',
+  'EVIDENCE_NOTHING_TO_JUDGE',
+  'EVIDENCE_ROOT_INVALID',
+  'EVIDENCE_UNREADABLE',
   'INPUT_MISSING',
   'INPUT_TOO_LARGE',
+  'INPUT_UNREADABLE',
+  'KEY_OPTIONS_CONFLICT',
   'LOCAL_CLOUD_PART_UNKNOWN',
   'PORT_BASE_INVALID',
+  'RELEASE_POLICY_INVALID',
   'UID2_ADDRESS_INVALID',
   'UID2_CONNECTION_INCOMPLETE',
+  'VAULT_NOT_NAMED',
   'WORLD_SIZE_INVALID',
 ]);
 

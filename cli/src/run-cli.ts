@@ -10,6 +10,8 @@ import {
 } from '@stricli/core';
 import type { Application, ApplicationText } from '@stricli/core';
 
+import { evidenceRoutes } from './commands/evidence.ts';
+import { keyRoutes } from './commands/key.ts';
 import { serveCommand } from './commands/serve.ts';
 import { uid2Routes } from './commands/uid2.ts';
 import { upCommand } from './commands/up.ts';
@@ -47,7 +49,7 @@ type Report = (failure: Failure, thrown?: unknown) => string;
 
 function buildApp(report: Report): Application<CliContext> {
   const root = buildRouteMap({
-    routes: { up: upCommand, serve: serveCommand, uid2: uid2Routes },
+    routes: { up: upCommand, serve: serveCommand, uid2: uid2Routes, evidence: evidenceRoutes, key: keyRoutes },
     docs: {
       brief: 'Run confidential workloads: an attested UID2 private operator and everything around it.',
       hideRoute: {},

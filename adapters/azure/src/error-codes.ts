@@ -14,7 +14,7 @@ export const errorCodes: ErrorCodeTable = {
   AZURE_FORBIDDEN: {
     family: 'dependency',
     meaning:
-      'The vault knows the identity and refuses it: no role or access policy, a network rule, or a disabled secret.',
+      'The vault knows the identity and refuses it: no role or access policy, a network rule, a disabled secret, or a release policy that is not met.',
     action: 'Give the identity the role "Key Vault Secrets User" on the vault; a new role can take minutes to work.',
   },
   SECRET_NOT_FOUND: {
@@ -31,5 +31,15 @@ export const errorCodes: ErrorCodeTable = {
     family: 'dependency',
     meaning: 'The vault answered something that is neither a secret nor a known refusal.',
     action: 'Check that the address belongs to a Key Vault; the cause names what was received.',
+  },
+  AZURE_KEY_NOT_FOUND: {
+    family: 'dependency',
+    meaning: 'The vault has no key, or no version of it, with this name.',
+    action: 'Check the name of the vault and of the key.',
+  },
+  AZURE_KEY_REFUSED: {
+    family: 'dependency',
+    meaning: 'The vault does not accept a request about a key; the message is the one of the vault.',
+    action: 'Correct what the message names; rules about exportable keys carry numbers (AKV.SKR).',
   },
 };

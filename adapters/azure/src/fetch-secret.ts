@@ -1,6 +1,8 @@
-import { ConfigError, DependencyError, Secret } from '@holdfast/base';
+import { DependencyError, Secret } from '@holdfast/base';
 
+import { untilAborted } from './until-aborted.ts';
 import { vaultError } from './vault-error.ts';
+import { checkedVaultUrl, isAzureVaultHost } from './vault-url.ts';
 
 export interface FetchSecretOptions {
   /** `https://<vault name>.vault.azure.net`, or another https host that speaks the Key Vault protocol. */
@@ -25,10 +27,6 @@ export interface FetchedSecret {
   /** Milliseconds since the Unix epoch. */
   readonly expiresAt: number | undefined;
 }
-
-/** Hosts whose challenge must name their own domain. Public, China, US Government clouds and Managed HSM. */
-const AZURE_VAULT_HOST =
-  /^[a-z0-9-]+\.(?:vault|managedhsm)\.(?:azure\.net|azure\.cn|usgovcloudapi\.net|microsoftazure\.de)$/;
 
 /**
  * Reads the newest version of a Key Vault secret with the identity of this workload, through the official Azure SDKs.
@@ -78,7 +76,7 @@ async function readSecret(vaultUrl: URL, options: FetchSecretOptions, signal: Ab
       ? new DefaultAzureCredential(clientId === undefined ? {} : { managedIdentityClientId: clientId })
       : new ManagedIdentityCredential(clientId === undefined ? {} : { clientId });
   const client = new SecretClient(vaultUrl.origin, credential, {
-    disableChallengeResourceVerification: !AZURE_VAULT_HOST.test(vaultUrl.hostname),
+    disableChallengeResourceVerification: !isAzureVaultHost(vaultUrl.hostname),
   });
   const secret = await client.getSecret(options.secretName, { abortSignal: signal });
   if (secret.value === undefined || secret.value === '') {
@@ -93,33 +91,4 @@ async function readSecret(vaultUrl: URL, options: FetchSecretOptions, signal: Ab
     version: secret.properties.version,
     expiresAt: secret.properties.expiresOn?.getTime(),
   };
-}
-
-/** Settles with `work`, or rejects as soon as `signal` aborts: the credentials do not look at a signal themselves. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    // Whatever loses the race has no reader any more; its failure is already answered by the deadline.
-    work.catch(() => undefined);
-  }
-}
-
-function checkedVaultUrl(text: string): URL {
-  const url = URL.parse(text);
-  const bare = url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
-  if (url === null || url.protocol !== 'https:' || !bare || url.password !== '') {
-    // The text is not repeated: an address with a user and password in it must not reach a log.
-    const seen =
-      url === null ? 'the vault address is not a URL' : `${url.protocol}//${url.host} is not used as it stands`;
-    throw new ConfigError('AZURE_VAULT_URL_INVALID', [`${seen}; expected an https URL of a host alone`], {
-      action: 'Write the vault address as https://<vault name>.vault.azure.net.',
-    });
-  }
-  return url;
 }

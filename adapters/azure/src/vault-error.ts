@@ -14,6 +14,12 @@ const CREDENTIAL_ERRORS = new Set([
   'AggregateAuthenticationError',
 ]);
 
+/** Whether the Azure SDKs say that no identity got a token. */
+export function isCredentialError(thrown: unknown): boolean {
+  const name = typeof thrown === 'object' && thrown !== null ? (thrown as SdkError).name : undefined;
+  return typeof name === 'string' && CREDENTIAL_ERRORS.has(name);
+}
+
 /** What the Azure SDKs throw, as far as it is read here. Every member may be missing. */
 interface SdkError {
   readonly name?: unknown;

@@ -4,6 +4,7 @@ export { bearerKey } from './bearer-key.ts';
 export { HttpClient } from './client.ts';
 export type { HttpAnswer, HttpRequest } from './client.ts';
 export { errorCodes } from './error-codes.ts';
+export { refuseFormsOnGet } from './form-refusal.ts';
 export { listen } from './listen.ts';
 export type { ListenAddress } from './listen.ts';
 export { buildMetricsApp, createMetricsRegistry } from './metrics.ts';

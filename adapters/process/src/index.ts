@@ -1,8 +1,13 @@
 export { loadConfig } from './config.ts';
 export type { ConfigSources, Environment } from './config.ts';
 export { errorCodes } from './error-codes.ts';
+export { takeLockFile } from './lock-file.ts';
+export type { LockAttempt } from './lock-file.ts';
 export { createLogger } from './logger.ts';
 export type { Logger, LoggerOptions } from './logger.ts';
+export { createPodTerminationMonitor } from './pod-termination.ts';
+export type { PodTerminationOptions } from './pod-termination.ts';
+export { shiftPort } from './port-offset.ts';
 export { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, runService } from './run-service.ts';
 export type { ExitCodes, RunningService, RunServiceOptions, ServiceHost, StartService } from './run-service.ts';
 export { writeFileAtomic } from './write-file-atomic.ts';

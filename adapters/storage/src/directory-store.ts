@@ -106,7 +106,7 @@ export function createDirectoryStore(options: DirectoryStoreOptions): ObjectStor
       });
     },
 
-    presign(path, ttlSeconds) {
+    async presign(path, ttlSeconds) {
       objectPath(path);
       return links.sign(path, ttlSeconds);
     },

@@ -4,7 +4,7 @@ export const errorCodes: ErrorCodeTable = {
   OBJECT_NOT_FOUND: {
     family: 'request',
     meaning: 'The store holds no object with this path.',
-    action: 'Check the path and that the object was written to this storage folder.',
+    action: 'Check the path and that the object was written to this bucket.',
   },
   OBJECT_PATH_INVALID: {
     family: 'request',
@@ -28,7 +28,13 @@ export const errorCodes: ErrorCodeTable = {
   },
   STORAGE_FAILED: {
     family: 'dependency',
-    meaning: 'The storage folder could not be read or written.',
-    action: 'Check that the folder exists, belongs to the user of the service, and that its disk is not full.',
+    meaning: 'The storage folder or storage account could not be read or written.',
+    action:
+      'Check that the folder belongs to the user of the service and its disk is not full, or that the account answers and grants access.',
+  },
+  STORAGE_SETTINGS_INVALID: {
+    family: 'config',
+    meaning: 'The settings name no bucket, two of them, or half of one.',
+    action: 'Name exactly one bucket: storage_folder, or storage_account_url with storage_container.',
   },
 };

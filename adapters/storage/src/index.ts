@@ -1,3 +1,5 @@
+export { createBlobStore } from './blob-store.ts';
+export type { BlobCredential, BlobStoreOptions } from './blob-store.ts';
 export { createDirectoryStore } from './directory-store.ts';
 export type { DirectoryStoreOptions } from './directory-store.ts';
 export { errorCodes } from './error-codes.ts';
@@ -5,3 +7,5 @@ export type { ObjectInfo, ObjectStore, ObjectStream } from './object-store.ts';
 export { objectPath } from './object-path.ts';
 export { useSignedLinks } from './signed-link-routes.ts';
 export { readLinkKeyFile } from './link-key-file.ts';
+export { oneBucket, openObjectStore, storageProblems, storageSettings } from './storage-settings.ts';
+export type { OpenStoreOptions, StorageSettings } from './storage-settings.ts';

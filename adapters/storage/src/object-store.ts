@@ -38,11 +38,12 @@ export interface ObjectStore {
   /** Removes an object; one that does not exist is no error. */
   delete(path: string): Promise<void>;
   /** A link that lets its holder GET this object, and nothing else, for `ttlSeconds`. Does not look whether it exists. */
-  presign(path: string, ttlSeconds: number): string;
+  presign(path: string, ttlSeconds: number): Promise<string>;
   /**
-   * Checks the query of a link made by `presign` for exactly this path.
+   * Checks the query of a link made by `presign` for exactly this path. Only stores whose links lead to `useSignedLinks` have
+   * it; the links of others lead to the medium itself.
    * @throws VerificationError LINK_INVALID when the signature is missing, malformed or for something else
    * @throws VerificationError LINK_EXPIRED
    */
-  verifyLink(path: string, query: URLSearchParams): void;
+  verifyLink?(path: string, query: URLSearchParams): void;
 }

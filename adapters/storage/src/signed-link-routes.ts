@@ -8,15 +8,18 @@ const PREFIX = '/objects/';
 
 /**
  * Adds `GET /objects/*`: the object a link of `store.presign` names, streamed with its length. 403 when the link is not
- * valid, has expired, or its path is none; 404 when the object is gone. No other credential is read.
+ * valid, has expired, or its path is none; 404 when the object is gone. No other credential is read. Adds nothing for a
+ * store whose links lead elsewhere.
  */
 export function useSignedLinks(app: FastifyInstance, store: ObjectStore): void {
+  if (store.verifyLink === undefined) return;
+  const verifyLink = store.verifyLink.bind(store);
   app.get(`${PREFIX}*`, async (request, reply) => {
     // The router has decoded and tidied its own copy of the path; what was signed is the path as it was sent.
     const [rawPath, rawQuery] = splitOnce(request.raw.url ?? '', '?');
     try {
       const path = decodePath(rawPath);
-      store.verifyLink(path, new URLSearchParams(rawQuery));
+      verifyLink(path, new URLSearchParams(rawQuery));
       const object = await store.readStream(path);
       return await reply
         .header('Content-Type', 'application/octet-stream')

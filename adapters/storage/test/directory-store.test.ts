@@ -28,42 +28,12 @@ async function openStore() {
   return { folder, store };
 }
 
-const HOSTILE = [
-  '',
-  '/',
-  '/etc/passwd',
-  '..',
-  '../outside',
-  'a/../../outside',
-  './a',
-  'a//b',
-  'a/',
-  'a\\..\\b',
-  'a\u0000b',
-  'C:/x',
-  'a.',
-  'a ',
-  'a/b.12.0123abcd.tmp',
-  'x'.repeat(2000),
-];
-
-it('an object reads back as it was written, whole and as a stream, and belongs to its user alone', async () => {
+it('a written object belongs to its user alone, and nothing is left beside it', async () => {
   const { folder, store } = await openStore();
-  await store.write('a/b/c.bin', new Uint8Array([1, 2, 3]));
-  expect([...(await store.read('a/b/c.bin'))]).toEqual([1, 2, 3]);
   await store.write('a/b/c.bin', 'text');
-  const { sizeBytes, stream } = await store.readStream('a/b/c.bin');
-  expect([sizeBytes, Buffer.concat(await stream.toArray()).toString()]).toEqual([4, 'text']);
   // oxlint-disable-next-line no-bitwise -- permission bits
   if (process.platform !== 'win32') expect((await stat(join(folder, 'a/b/c.bin'))).mode & 0o777).toBe(0o600);
   expect(await readdir(join(folder, 'a/b'))).toEqual(['c.bin']);
-});
-
-it('an empty object streams as nothing', async () => {
-  const { store } = await openStore();
-  await store.write('empty', '');
-  const { sizeBytes, stream } = await store.readStream('empty');
-  expect([sizeBytes, (await stream.toArray()).length]).toEqual([0, 0]);
 });
 
 it('reading what is missing, or a folder, fails with OBJECT_NOT_FOUND', async () => {
@@ -76,47 +46,11 @@ it('reading what is missing, or a folder, fails with OBJECT_NOT_FOUND', async ()
   expect(await store.exists('a/b')).toBe(true);
 });
 
-it('delete removes an object and does not mind when there is none', async () => {
-  const { store } = await openStore();
-  await store.write('a/b', 'x');
-  await store.delete('a/b');
-  await store.delete('a/b');
-  await store.delete('other/b');
-  expect(await store.exists('a/b')).toBe(false);
-});
-
-it('list answers every object with the prefix in order, and no unfinished write', async () => {
+it('list leaves out what is not written yet', async () => {
   const { folder, store } = await openStore();
-  for (const path of ['optout/delta/2026-02/x', 'optout/delta/2026-01/b', 'optout/delta/2026-01/a', 'optout/d', 'z']) {
-    await store.write(path, path);
-  }
-  await writeFile(join(folder, 'optout/delta/2026-01/a.12.0123abcd.tmp'), 'half');
-  const paths = async (prefix: string) => (await store.list(prefix)).map((found) => found.path);
-  expect(await paths('')).toEqual([
-    'optout/d',
-    'optout/delta/2026-01/a',
-    'optout/delta/2026-01/b',
-    'optout/delta/2026-02/x',
-    'z',
-  ]);
-  expect(await paths('optout/delta/2026-0')).toHaveLength(3);
-  expect(await paths('optout/delta/2026-01/')).toHaveLength(2);
-  expect(await paths('optout/delta/2026-01/b')).toEqual(['optout/delta/2026-01/b']);
-  expect(await paths('nothing/here')).toEqual([]);
-  expect((await store.list('z'))[0]).toMatchObject({ sizeBytes: 1 });
-});
-
-it('no operation takes a path that could leave the folder', async () => {
-  const { store } = await openStore();
-  for (const path of HOSTILE) {
-    const refused = { code: 'OBJECT_PATH_INVALID' };
-    await expect(store.read(path)).rejects.toMatchObject(refused);
-    await expect(store.write(path, 'x')).rejects.toMatchObject(refused);
-    await expect(store.delete(path)).rejects.toMatchObject(refused);
-    await expect(store.exists(path)).rejects.toMatchObject(refused);
-    expect(() => store.presign(path, 1)).toThrow(expect.objectContaining(refused));
-  }
-  await expect(store.list('../')).rejects.toMatchObject({ code: 'OBJECT_PATH_INVALID' });
+  await store.write('delta/a', 'whole');
+  await writeFile(join(folder, 'delta/a.12.0123abcd.tmp'), 'half');
+  expect((await store.list('')).map(({ path }) => path)).toEqual(['delta/a']);
 });
 
 it.skipIf(process.platform === 'win32')('symbolic links are neither followed nor listed', async () => {

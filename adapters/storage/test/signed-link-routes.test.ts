@@ -38,16 +38,16 @@ function buildApp() {
 }
 
 const PATH = 'optout/delta/2026-01-01/a b+%.dat';
-const link = (path = PATH, ttl = 60) => storeWith(1).presign(path, ttl).slice(BASE.length);
+const link = async (path = PATH, ttl = 60) => (await storeWith(1).presign(path, ttl)).slice(BASE.length);
 
 it('a link keeps the slashes of its path and gets the object with its length', async () => {
-  expect(link()).toContain('/objects/optout/delta/2026-01-01/a');
-  const answer = await buildApp().inject(link());
+  expect(await link()).toContain('/objects/optout/delta/2026-01-01/a');
+  const answer = await buildApp().inject(await link());
   expect([answer.statusCode, answer.body, answer.headers['content-length']]).toEqual([200, 'content', '7']);
 });
 
 it('a link is refused once its time is over', async () => {
-  const url = link(PATH, 60);
+  const url = await link(PATH, 60);
   now += 59_999;
   expect((await buildApp().inject(url)).statusCode).toBe(200);
   now += 1;
@@ -55,8 +55,8 @@ it('a link is refused once its time is over', async () => {
 });
 
 it('a link of another key, for another path, with another expiry or without signature is refused', async () => {
-  const url = link();
-  const foreign = storeWith(2).presign(PATH, 60).slice(BASE.length);
+  const url = await link();
+  const foreign = (await storeWith(2).presign(PATH, 60)).slice(BASE.length);
   const expires = /expires=(\d+)/.exec(url)?.[1] ?? '';
   const changed = [
     foreign,
@@ -74,7 +74,7 @@ it('a link of another key, for another path, with another expiry or without sign
 
 it('one changed bit of the signature never opens an object', async () => {
   const app = buildApp();
-  const url = link();
+  const url = await link();
   const signature = Buffer.from(/signature=(.*)$/.exec(url)?.[1] ?? '', 'base64url');
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: signature.length * 8 - 1 }), async (bit) => {
@@ -89,13 +89,13 @@ it('one changed bit of the signature never opens an object', async () => {
 });
 
 it('a valid link to an object that is gone gets 404', async () => {
-  expect((await buildApp().inject(link('optout/missing'))).statusCode).toBe(404);
+  expect((await buildApp().inject(await link('optout/missing'))).statusCode).toBe(404);
 });
 
 it('paths that try to leave the folder are refused over a real socket', async () => {
   const app = buildApp();
   await app.listen({ port: 0, host: '127.0.0.1' });
-  const query = link().split('?')[1] ?? '';
+  const query = (await link()).split('?')[1] ?? '';
   const hostile = [
     '/objects/../outside',
     '/objects/..%2foutside',

@@ -4,6 +4,7 @@ import type { Command, RouteMap } from '@stricli/core';
 import type { CliContext } from '../context.ts';
 import { homeFlag, jsonFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
+import { uid2AdminRoutes } from './uid2-admin/index.ts';
 
 /** Where the operator is; the key and secret come from the environment or from the home folder, never from here. */
 export interface ConnectionFlags {
@@ -107,6 +108,6 @@ const decryptCommand: Command<CliContext> = buildCommand<ConnectionFlags, [strin
 });
 
 export const uid2Routes: RouteMap<CliContext> = buildRouteMap({
-  routes: { token: tokenCommand, map: mapCommand, decrypt: decryptCommand },
-  docs: { brief: 'Talk to an operator as a UID2 client' },
+  routes: { token: tokenCommand, map: mapCommand, decrypt: decryptCommand, ...uid2AdminRoutes },
+  docs: { brief: 'Talk to an operator as a UID2 client, and administer its world' },
 });

@@ -24,8 +24,14 @@ import { writeFileAtomic } from '@holdfast/process';
 export interface ServerCertificate {
   /** PKCS#8 PEM. */
   readonly keyPem: string;
-  /** PEM of the server certificate; its issuer is the authority itself. */
+  /** PEM of the server certificate, then of the authority, which is its issuer. */
   readonly certificatePem: string;
+}
+
+export interface ServerCertificateRequest {
+  readonly hosts: readonly string[];
+  /** A vault signs releases with the key of its server, and always with RSA. */
+  readonly keyType?: 'ec' | 'rsa';
 }
 
 /** The authority whose certificates the local Azure endpoints show. */
@@ -33,8 +39,8 @@ export interface CertificateAuthority {
   /** Path of the authority's certificate, for NODE_EXTRA_CA_CERTS and similar settings. */
   readonly caFile: string;
   readonly caPem: string;
-  /** A new key and certificate for a TLS server. `hosts` are DNS names and IP addresses. */
-  issueServerCertificate(request: { readonly hosts: readonly string[] }): Promise<ServerCertificate>;
+  /** A new key and certificate for a TLS server. `hosts` are DNS names and IP addresses; keys are EC when not said. */
+  issueServerCertificate(request: ServerCertificateRequest): Promise<ServerCertificate>;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -58,7 +64,7 @@ export async function openCertificateAuthority(folder: string, clock: Clock = Da
   return {
     caFile,
     caPem: certificatesToPem([pair.certificate]),
-    issueServerCertificate: async ({ hosts }) => issueServerCertificate(pair, hosts, clock),
+    issueServerCertificate: async (request) => issueServerCertificate(pair, request, clock),
   };
 }
 
@@ -114,10 +120,13 @@ async function createAuthority(caFile: string, keyFile: string, clock: Clock): P
 
 async function issueServerCertificate(
   authority: Authority,
-  hosts: readonly string[],
+  { hosts, keyType = 'ec' }: ServerCertificateRequest,
   clock: Clock,
 ): Promise<ServerCertificate> {
-  const { publicKey, privateKey } = await generateKeys('ec', { namedCurve: 'P-256' });
+  const { publicKey, privateKey } =
+    keyType === 'rsa'
+      ? await generateKeys('rsa', { modulusLength: 2048 })
+      : await generateKeys('ec', { namedCurve: 'P-256' });
   const now = clock();
   const certificate = createCertificate({
     subject: [{ type: 'CN', value: hosts[0] ?? 'localhost' }],
@@ -142,7 +151,7 @@ async function issueServerCertificate(
   });
   return {
     keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certificatePem: certificatesToPem([certificate]),
+    certificatePem: certificatesToPem([certificate, authority.certificate]),
   };
 }
 

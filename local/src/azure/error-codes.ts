@@ -53,4 +53,49 @@ export const azureErrorCodes: ErrorCodeTable = {
     meaning: 'A deleted but recoverable secret occupies the name.',
     action: 'Recover or purge the deleted secret.',
   },
+  VAULT_KEY_PARAMETER_INVALID: {
+    family: 'request',
+    meaning: 'A name, kind, size, attribute, policy or value of a key is not acceptable to Key Vault.',
+    action: 'The message carries the number of the rule where Key Vault has one (AKV.SKR).',
+  },
+  VAULT_KEY_NOT_FOUND: {
+    family: 'request',
+    meaning: 'The vault has no key, or no version of it, under this name.',
+    action: 'Check the name; a deleted key can be recovered.',
+  },
+  VAULT_KEY_DELETED: {
+    family: 'request',
+    meaning: 'A deleted but recoverable key occupies the name, or a restored one would replace a key.',
+    action: 'Recover or purge the deleted key.',
+  },
+  VAULT_KEY_DISABLED: {
+    family: 'request',
+    meaning: 'The key exists and is disabled.',
+    action: 'Enable the key.',
+  },
+  VAULT_KEY_NOT_YET_VALID: {
+    family: 'request',
+    meaning: 'The key may be used only later (nbf).',
+    action: 'Wait, or change the activation date.',
+  },
+  VAULT_KEY_EXPIRED: {
+    family: 'request',
+    meaning: 'The time of the key is over (exp).',
+    action: 'Rotate the key, or change the expiration date.',
+  },
+  VAULT_KEY_OPERATION_FORBIDDEN: {
+    family: 'request',
+    meaning: 'The operation is not among the key_ops of the key.',
+    action: 'Use a key made for the operation.',
+  },
+  RELEASE_AUTHORITY_UNREACHABLE: {
+    family: 'dependency',
+    meaning: 'The vault cannot get the keys of the attestation service that a release policy names.',
+    action: 'Check that the vault reaches the service, and that its metadata name it and its keys.',
+  },
+  LOCAL_ADMINISTRATOR_UNREADABLE: {
+    family: 'malformed',
+    meaning: 'The file with the administrator of the local cloud is missing or damaged.',
+    action: 'Run holdfast up once, or name the home folder with --home; delete the file to renew it.',
+  },
 };

@@ -10,13 +10,44 @@ export interface VaultProperties {
   }[];
   readonly accessPolicies?: readonly {
     readonly objectId: string;
-    readonly permissions: { readonly secrets?: readonly string[] };
+    readonly permissions: { readonly secrets?: readonly string[]; readonly keys?: readonly string[] };
   }[];
   /** `Enabled` when missing. */
   readonly publicNetworkAccess?: 'Enabled' | 'Disabled';
 }
 
-export type SecretPermission = 'get' | 'list' | 'set' | 'delete' | 'recover' | 'purge';
+const SECRET_ACTIONS = {
+  get: 'Microsoft.KeyVault/vaults/secrets/getSecret/action',
+  list: 'Microsoft.KeyVault/vaults/secrets/readMetadata/action',
+  set: 'Microsoft.KeyVault/vaults/secrets/setSecret/action',
+  delete: 'Microsoft.KeyVault/vaults/secrets/delete',
+  recover: 'Microsoft.KeyVault/vaults/secrets/recover/action',
+  purge: 'Microsoft.KeyVault/vaults/secrets/purge/action',
+} as const;
+
+const KEY_ACTIONS = {
+  get: 'Microsoft.KeyVault/vaults/keys/read',
+  list: 'Microsoft.KeyVault/vaults/keys/read',
+  create: 'Microsoft.KeyVault/vaults/keys/create/action',
+  import: 'Microsoft.KeyVault/vaults/keys/import/action',
+  update: 'Microsoft.KeyVault/vaults/keys/update/action',
+  delete: 'Microsoft.KeyVault/vaults/keys/delete',
+  recover: 'Microsoft.KeyVault/vaults/keys/recover/action',
+  purge: 'Microsoft.KeyVault/vaults/keys/purge/action',
+  backup: 'Microsoft.KeyVault/vaults/keys/backup/action',
+  restore: 'Microsoft.KeyVault/vaults/keys/restore/action',
+  encrypt: 'Microsoft.KeyVault/vaults/keys/encrypt/action',
+  decrypt: 'Microsoft.KeyVault/vaults/keys/decrypt/action',
+  wrapKey: 'Microsoft.KeyVault/vaults/keys/wrap/action',
+  unwrapKey: 'Microsoft.KeyVault/vaults/keys/unwrap/action',
+  rotate: 'Microsoft.KeyVault/vaults/keys/rotate/action',
+  release: 'Microsoft.KeyVault/vaults/keys/release/action',
+} as const;
+
+export type SecretPermission = keyof typeof SECRET_ACTIONS;
+export type KeyPermission = keyof typeof KEY_ACTIONS;
+/** A permission and the collection it is about, such as `secrets/get`. */
+export type VaultPermission = `secrets/${SecretPermission}` | `keys/${KeyPermission}`;
 
 /** A refusal of Key Vault: 403 with this inner code and text. */
 export interface AccessRefusal {
@@ -24,23 +55,35 @@ export interface AccessRefusal {
   readonly message: string;
 }
 
-const ALL: readonly SecretPermission[] = ['get', 'list', 'set', 'delete', 'recover', 'purge'];
+const ALL_SECRETS = (Object.keys(SECRET_ACTIONS) as SecretPermission[]).map(
+  (name): VaultPermission => `secrets/${name}`,
+);
+const ALL_KEYS = (Object.keys(KEY_ACTIONS) as KeyPermission[]).map((name): VaultPermission => `keys/${name}`);
+const USE_KEYS: readonly VaultPermission[] = [
+  'keys/get',
+  'keys/list',
+  'keys/update',
+  'keys/backup',
+  'keys/encrypt',
+  'keys/decrypt',
+  'keys/wrapKey',
+  'keys/unwrapKey',
+];
 
-const ROLE_PERMISSIONS: ReadonlyMap<string, readonly SecretPermission[]> = new Map([
-  ['key vault secrets user', ['get', 'list']],
-  ['key vault secrets officer', ALL],
-  ['key vault administrator', ALL],
-  ['key vault reader', ['list']],
+/** Built-in roles of vaults and local roles of managed HSMs, in lower case. */
+const ROLE_PERMISSIONS: ReadonlyMap<string, readonly VaultPermission[]> = new Map<string, readonly VaultPermission[]>([
+  ['key vault secrets user', ['secrets/get', 'secrets/list']],
+  ['key vault secrets officer', ALL_SECRETS],
+  ['key vault administrator', [...ALL_SECRETS, ...ALL_KEYS]],
+  ['key vault reader', ['secrets/list', 'keys/get', 'keys/list']],
+  ['key vault crypto officer', ALL_KEYS],
+  ['key vault crypto user', USE_KEYS],
+  ['key vault crypto service encryption user', ['keys/get', 'keys/list', 'keys/wrapKey', 'keys/unwrapKey']],
+  ['key vault crypto service release user', ['keys/release']],
+  ['managed hsm crypto officer', ALL_KEYS],
+  ['managed hsm crypto user', [...USE_KEYS, 'keys/create', 'keys/import', 'keys/delete', 'keys/rotate']],
+  ['managed hsm crypto service release user', ['keys/release']],
 ]);
-
-const DATA_ACTION: Readonly<Record<SecretPermission, string>> = {
-  get: 'Microsoft.KeyVault/vaults/secrets/getSecret/action',
-  list: 'Microsoft.KeyVault/vaults/secrets/readMetadata/action',
-  set: 'Microsoft.KeyVault/vaults/secrets/setSecret/action',
-  delete: 'Microsoft.KeyVault/vaults/secrets/delete',
-  recover: 'Microsoft.KeyVault/vaults/secrets/recover/action',
-  purge: 'Microsoft.KeyVault/vaults/secrets/purge/action',
-};
 
 /**
  * Decides as Key Vault does once the token is known to be good: first the network, then the permission in the model that
@@ -49,7 +92,7 @@ const DATA_ACTION: Readonly<Record<SecretPermission, string>> = {
 export function checkVaultAccess(
   properties: VaultProperties,
   caller: { readonly objectId: string; readonly clientId: string; readonly issuer: string },
-  permission: SecretPermission,
+  permission: VaultPermission,
 ): AccessRefusal | undefined {
   if (properties.publicNetworkAccess === 'Disabled') {
     return {
@@ -70,17 +113,23 @@ export function checkVaultAccess(
       innerCode: 'ForbiddenByRbac',
       message:
         'Caller is not authorized to perform action on resource. If role assignments, deny assignments or role ' +
-        `definitions were changed recently, please observe propagation time. Caller: ${who} Action: '${DATA_ACTION[permission]}'`,
+        `definitions were changed recently, please observe propagation time. Caller: ${who} Action: '${actionOf(permission)}'`,
     };
   }
+  const [collection, name] = permission.split('/') as ['secrets' | 'keys', string];
   const allowed = properties.accessPolicies?.some(
     ({ objectId, permissions }) =>
       objectId.toLowerCase() === principal &&
-      permissions.secrets?.some((granted) => ['all', permission].includes(granted.toLowerCase())),
+      permissions[collection]?.some((granted) => ['all', name.toLowerCase()].includes(granted.toLowerCase())),
   );
   if (allowed === true) return undefined;
   return {
     innerCode: 'AccessDenied',
-    message: `The user, group or application '${who}' does not have secrets ${permission} permission on key vault.`,
+    message: `The user, group or application '${who}' does not have ${collection} ${name} permission on key vault.`,
   };
+}
+
+function actionOf(permission: VaultPermission): string {
+  const [collection, name] = permission.split('/') as ['secrets' | 'keys', never];
+  return collection === 'secrets' ? SECRET_ACTIONS[name] : KEY_ACTIONS[name];
 }

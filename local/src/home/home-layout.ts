@@ -12,6 +12,7 @@ export interface HomeLayout {
   /** Keys of the simulated SEV-SNP platform. */
   readonly platformFile: string;
   readonly platformRootFile: string;
+  readonly platformEndorserRootFile: string;
   readonly jwtSigningKey: string;
   readonly jwtPublicKey: string;
   readonly attestationSigningKey: string;
@@ -27,6 +28,8 @@ export interface HomeLayout {
   readonly optoutQueue: string;
   readonly azureFolder: string;
   readonly vaultFile: string;
+  readonly vaultKeysFile: string;
+  readonly administrator: string;
   readonly configFolder: string;
   readonly tlsFolder: string;
   readonly manifest: string;
@@ -68,6 +71,7 @@ export function homeLayout(folder: string): HomeLayout {
     caFile: at('ca', 'ca.pem'),
     platformFile: at('snp', 'platform.json'),
     platformRootFile: at('snp', 'root.pem'),
+    platformEndorserRootFile: at('snp', 'endorser-root.pem'),
     jwtSigningKey: at('keys', 'jwt-signing-key.pem'),
     jwtPublicKey: at('keys', 'jwt-public-key.pem'),
     attestationSigningKey: at('keys', 'attestation-signing-key.pem'),
@@ -80,6 +84,8 @@ export function homeLayout(folder: string): HomeLayout {
     optoutQueue: at('world', 'optout-queue'),
     azureFolder: at('azure'),
     vaultFile: at('azure', 'vault.json'),
+    vaultKeysFile: at('azure', 'keys.json'),
+    administrator: at('azure', 'administrator.json'),
     configFolder: at('config'),
     tlsFolder: at('tls'),
     manifest: at('operator.yaml'),

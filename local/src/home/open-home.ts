@@ -193,6 +193,7 @@ async function createPlatform(layout: HomeLayout, options: OpenHomeOptions): Pro
   const platform = createSimulatedPlatform({ random: options.randomBytes, now: options.clock, keys });
   await writePrivate(layout.platformFile, `${JSON.stringify(platform.toRecord(), undefined, 2)}\n`);
   await writePrivate(layout.platformRootFile, platform.rootPem);
+  await writePrivate(layout.platformEndorserRootFile, platform.endorserRootPem);
 }
 
 const generateKeys = promisify(generateKeyPair);

@@ -1,11 +1,26 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 
+import { parseCertificates } from '@holdfast/attestation';
 import type { Clock } from '@holdfast/base';
-import { listen } from '@holdfast/http';
+import { HttpClient, listen } from '@holdfast/http';
+import { createLogger } from '@holdfast/process';
+import type { Logger } from '@holdfast/process';
 
+import { openAdministrator } from '../azure/administrator.ts';
 import { buildEntraApp } from '../azure/entra-app.ts';
-import type { CertificateAuthority, ManagedIdentity } from '../azure/index.ts';
-import { buildKeyVaultApp, buildManagedIdentityApp, openKeyVault, openTokenIssuer } from '../azure/index.ts';
+import type { CertificateAuthority, KeyReleaseDecision, ManagedIdentity } from '../azure/index.ts';
+import {
+  buildKeyVaultApp,
+  buildManagedIdentityApp,
+  createAuthorityKeys,
+  createKeyRelease,
+  openKeyStore,
+  openKeyVault,
+  openTokenIssuer,
+} from '../azure/index.ts';
 import type { HomeLayout } from '../home/home-layout.ts';
 import type { IdentityEndpoint } from '../virtual-node/pod.ts';
 import type { LocalPorts } from './ports.ts';
@@ -40,23 +55,48 @@ export interface AzureEndpoints {
   stop(): Promise<void>;
 }
 
-/** Starts Entra ID and a Key Vault with the operator key, which only the operator's identity may read. */
+/**
+ * Starts Entra ID and a Key Vault. Its secret, the operator key, only the operator's identity may read. Its keys belong to
+ * the administrator of the home folder; the operator's identity may ask for their release, which their policies decide.
+ */
 export async function startAzureEndpoints(options: AzureEndpointsOptions): Promise<AzureEndpoints> {
   const { layout, ports, clock } = options;
   const host = '127.0.0.1';
   const authorityUrl = `https://${host}:${ports.authority}`;
   const vaultUrl = `https://${host}:${ports.vault}`;
-  const certificate = await options.authority.issueServerCertificate({ hosts: [host, 'localhost'] });
+  const hosts = [host, 'localhost'];
+  // The vault signs releases with the key of its server.
+  const certificate = await options.authority.issueServerCertificate({ hosts, keyType: 'rsa' });
   const tls = { key: certificate.keyPem, cert: certificate.certificatePem };
   const tokenIssuer = await openTokenIssuer({ folder: layout.azureFolder, tenantId: TENANT_ID, authorityUrl, clock });
   const vault = await openKeyVault({ file: layout.vaultFile, clock });
   await ensureSecret(vault, options.operatorKey);
-  const roleAssignments = [{ principalId: OPERATOR_IDENTITY.principalId, role: 'Key Vault Secrets User' }];
+  const administrator = await openAdministrator(layout.administrator, TENANT_ID);
+  const store = await openKeyStore({ file: layout.vaultKeysFile, clock });
+  const client = new HttpClient({ ca: options.authority.caPem });
+  await mkdir(layout.logsFolder, { recursive: true });
+  const logFile = createWriteStream(join(layout.logsFolder, 'vault.log'), { flags: 'a', mode: 0o600 });
+  const logger = createLogger({ name: 'vault', destination: logFile });
+  const release = createKeyRelease({
+    authorityKeys: createAuthorityKeys({ client, clock }),
+    signingKey: createPrivateKey(tls.key),
+    chain: parseCertificates(tls.cert),
+    clock,
+    allowTestRoot: true,
+    onDecision: (decision) => logDecision(logger, decision),
+  });
+  const roleAssignments = [
+    { principalId: OPERATOR_IDENTITY.principalId, role: 'Key Vault Secrets User' },
+    { principalId: OPERATOR_IDENTITY.principalId, role: 'Key Vault Crypto Service Release User' },
+    { principalId: administrator.objectId, role: 'Key Vault Administrator' },
+  ];
+  const applications = [{ ...administrator, secrets: [{ value: administrator.clientSecret }] }];
   const apps = [
-    { app: buildEntraApp({ tokenIssuer, clock, tls }), port: ports.authority },
+    { app: buildEntraApp({ tokenIssuer, clock, tls, applications }), port: ports.authority },
     {
       app: buildKeyVaultApp({
         vault,
+        keys: { store, clock, release },
         tokenIssuer,
         vaultUrl,
         properties: () => ({ enableRbacAuthorization: true, roleAssignments }),
@@ -67,6 +107,8 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
   ];
   const stop = async (): Promise<void> => {
     for (const { app } of apps) await app.close();
+    await client.close();
+    logFile.end();
   };
   try {
     for (const { app, port } of apps) await listen(app, { host, port });
@@ -85,6 +127,16 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     },
     stop,
   };
+}
+
+/** Callers learn only that a release was refused; which claim it was, and by which rule, stands here. */
+function logDecision(logger: Logger, { error, ...decision }: KeyReleaseDecision): void {
+  if (error === undefined) {
+    logger.info(decision, 'key released');
+    return;
+  }
+  const { code, message, details } = error;
+  logger.warn({ ...decision, code, details, reason: message }, 'key release refused');
 }
 
 type Vault = Awaited<ReturnType<typeof openKeyVault>>;

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { Document } from 'yaml';
 
-import { IDENTITY_ANNOTATION, manifestInvalid, parseManifestDocuments, POLICY_ANNOTATION } from './manifest.ts';
+import { IDENTITY_ANNOTATION, parseManifestDocuments, POLICY_ANNOTATION } from './manifest.ts';
 import { OPERATOR_IMAGE, SKR_IMAGE } from './image-catalogue.ts';
 import type { ImageCatalogue } from './image-catalogue.ts';
 import { createCcePolicy } from './policy.ts';

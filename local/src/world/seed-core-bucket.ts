@@ -74,7 +74,7 @@ export async function seedCoreBucket(options: SeedOptions): Promise<Credentials>
     writeOperators([operator, publicOperator, optoutService].map(({ record }) => record)),
   );
   await seed.store('enclaves', 'enclaves', writeEnclaves([seed.enclave()]));
-  for (const empty of ['partners', 'services', 'service_links', 'client_side_keypairs']) {
+  for (const empty of ['partners', 'services', 'service_links', 'client_side_keypairs', 'keys', 'keys_acl']) {
     await seed.store(empty, empty, '[]\n');
   }
   await seed.store('cloud_encryption_keys', 'cloud_encryption_keys', writeCloudEncryptionKeys([seed.cloudKey()]));

@@ -11,6 +11,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Text is not a sequence of PEM certificates, or there are too many of them.',
     action: 'Send the certificates as PEM blocks with nothing between them.',
   },
+  X509_REVOCATION_LIST_MALFORMED: {
+    family: 'malformed',
+    meaning: 'Bytes are not a well-formed certificate revocation list, or it is larger than 1 MiB.',
+    action: 'Fetch the list again from the key distribution service.',
+  },
   X509_IP_ADDRESS_INVALID: {
     family: 'request',
     meaning: 'A subject alternative name is not an IP address.',
@@ -85,6 +90,16 @@ export const errorCodes: ErrorCodeTable = {
     family: 'verification',
     meaning: 'A certificate of the chain is not valid yet.',
     action: 'Check the clock.',
+  },
+  SNP_REVOKED: {
+    family: 'verification',
+    meaning: 'The ASK or ASVK certificate is on the revocation list of its root.',
+    action: 'Do not trust this platform; fetch the current certificate chain from the key distribution service.',
+  },
+  SNP_REVOCATION_UNKNOWN: {
+    family: 'verification',
+    meaning: 'A revocation list is demanded, and none is both current and signed by the root of the chain.',
+    action: 'Fetch the current revocation list of this processor line.',
   },
   SNP_EXTENSION_INVALID: {
     family: 'verification',
@@ -191,6 +206,61 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The host certificate JSON is not as the certificate service answers it.',
     action: 'Check the host-amd-cert file or the metadata endpoint.',
   },
+  VTPM_FORMAT_INVALID: {
+    family: 'malformed',
+    meaning: 'Evidence of a virtual TPM, or the paravisor report in it, is not well-formed.',
+    action: 'Collect the evidence again; send the paravisor report with its whole length.',
+  },
+  VTPM_REPORT_TYPE_UNSUPPORTED: {
+    family: 'unsupported',
+    meaning: 'The paravisor report holds a hardware report of another kind than SEV-SNP, such as TDX.',
+    action: 'Attest on a SEV-SNP machine.',
+  },
+  VTPM_RUNTIME_DATA_MISMATCH: {
+    family: 'verification',
+    meaning: "The hardware report does not bind the paravisor's runtime data.",
+    action: 'Treat the evidence as altered.',
+  },
+  VTPM_ATTESTATION_KEY_INVALID: {
+    family: 'verification',
+    meaning: 'The runtime data hold no usable attestation key (HCLAkPub, RSA of 2048 bits).',
+    action: 'Treat the evidence as altered, or update this software for newer paravisors.',
+  },
+  VTPM_QUOTE_SIGNATURE_INVALID: {
+    family: 'verification',
+    meaning: 'The TPM quote is not signed by the attestation key of this machine.',
+    action: 'Treat the quote as forged.',
+  },
+  VTPM_QUOTE_INVALID: {
+    family: 'malformed',
+    meaning: 'The signed message of the TPM is not a quote, or not well-formed.',
+    action: 'Send the TPMS_ATTEST structure of TPM2_Quote and nothing else.',
+  },
+  VTPM_NONCE_MISMATCH: {
+    family: 'policy',
+    meaning: 'The quote does not carry the expected nonce, or no nonce was expected.',
+    action: 'Ask for a quote over the nonce of this exchange.',
+  },
+  VTPM_PCR_SELECTION_REFUSED: {
+    family: 'verification',
+    meaning: 'The quote is not over all 24 registers of the SHA-256 bank.',
+    action: 'Ask for a quote over PCR 0 to 23 of the SHA-256 bank.',
+  },
+  VTPM_PCR_MISMATCH: {
+    family: 'verification',
+    meaning: 'The register values sent along are not those that were quoted.',
+    action: 'Treat the values as altered, or read them again with the quote.',
+  },
+  VTPM_USER_DATA_MISMATCH: {
+    family: 'policy',
+    meaning: "The paravisor's user data do not start with the expected nonce.",
+    action: 'Write the nonce into the user data before the report is fetched.',
+  },
+  VTPM_INIT_DATA_MISMATCH: {
+    family: 'policy',
+    meaning: 'PCR 8 does not measure the expected init data.',
+    action: 'Compare the digest of the init data with that of the running machine.',
+  },
   UVM_FORMAT_INVALID: {
     family: 'malformed',
     meaning: 'A utility VM endorsement is not a well-formed COSE_Sign1 envelope of a known form.',
@@ -215,6 +285,21 @@ export const errorCodes: ErrorCodeTable = {
     family: 'verification',
     meaning: 'The issuer of an endorsement is not on the list of trusted issuers.',
     action: 'If this is the simulated platform, configure its issuer explicitly.',
+  },
+  UVM_SIGNER_REFUSED: {
+    family: 'verification',
+    meaning: 'The signing certificate of an endorsement is refused by configuration, or the endorsement is too old.',
+    action: 'Use an endorsement signed with a current certificate.',
+  },
+  UVM_RECEIPT_INVALID: {
+    family: 'verification',
+    meaning: 'A transparency receipt is demanded, and none of a configured ledger holds for this endorsement.',
+    action: 'Use the transparent form of the endorsement, and configure the keys of its ledger.',
+  },
+  UVM_LEDGER_KEYS_INVALID: {
+    family: 'malformed',
+    meaning: 'Keys of transparency ledgers cannot be read, or a ledger has no usable key.',
+    action: 'Configure the P-384 keys of the ledger as JSON Web Keys.',
   },
   UVM_FEED_UNTRUSTED: {
     family: 'verification',

@@ -15,25 +15,46 @@ export {
   subjectKeyIdentifierExtension,
 } from './x509/create-certificate.ts';
 export type { CreateCertificateOptions, CreateSignatureAlgorithm } from './x509/create-certificate.ts';
+export { commonName } from './x509/name.ts';
 export type { DistinguishedName, NameAttribute } from './x509/name.ts';
+export { formatJson, isJsonObject, member, parseJson, parseJsonObject } from './json/json.ts';
 export type { JsonObject, JsonValue } from './json/json.ts';
 export { buildSnpReport, parseSnpReport, SNP_REPORT_SIGNED_SIZE, SNP_REPORT_SIZE } from './snp/report.ts';
 export type { SnpFirmwareVersion, SnpGuestPolicy, SnpReport, SnpReportFields, SnpSigningKey } from './snp/report.ts';
 export { signSnpReport, verifySnpReportSignature } from './snp/signature.ts';
 export { decodeTcb, encodeTcb } from './snp/tcb.ts';
 export type { SnpTcb } from './snp/tcb.ts';
+export { productFromCpuid } from './snp/product.ts';
 export type { SnpProduct } from './snp/product.ts';
-export { amdRoots, simulatedRoot } from './snp/roots.ts';
+export { amdRoots, simulatedRoot, spkiSha256 } from './snp/roots.ts';
 export type { SnpTrustedRoot } from './snp/roots.ts';
+export { createRevocationList, parseRevocationList } from './x509/revocation-list.ts';
+export type { RevocationList } from './x509/revocation-list.ts';
+export { appraiseSnpCertificates, SnpChainCache } from './snp/certificates.ts';
+export type { SnpCertificateAppraisal, SnpCertificateBundle, SnpChainTrust } from './snp/certificates.ts';
+export { snpValidityProblems } from './snp/chain.ts';
+export type { SnpChain, SnpChainProblem } from './snp/chain.ts';
+export { certificateChainPath, revocationListPath, vcekPath } from './snp/key-service.ts';
+export type { SnpRevocation } from './snp/revocation.ts';
 export { appraiseSnpEvidence, verifySnpEvidence } from './snp/evidence.ts';
-export type { SnpCheck, SnpEvidence, SnpEvidenceOptions, SnpVerdict, SnpVerifiedEvidence } from './snp/evidence.ts';
+export type { AppraisalCheck } from './appraisal/check-list.ts';
+export type { SnpEvidence, SnpEvidenceOptions, SnpVerdict, SnpVerifiedEvidence } from './snp/evidence.ts';
 export type { SnpKeyKind } from './snp/endorsement-certificate.ts';
 export { parseSnpCertificateTable } from './snp/certificate-table.ts';
 export { formatThimCertificates, parseThimCertificates, thimCertificateBundle, thimTcb } from './snp/thim.ts';
 export type { ThimCertificates } from './snp/thim.ts';
-export { productionUvmTrust, verifyUvmEndorsement } from './uvm/endorsement.ts';
+export {
+  productionUvmTrust,
+  readUvmEndorsement,
+  verifyLedgerTrustList,
+  verifyUvmEndorsement,
+} from './uvm/endorsement.ts';
 export type { CoseAlgorithm } from './cose/sign1.ts';
-export type { UvmEndorsement, UvmTrustEntry } from './uvm/endorsement.ts';
+export type { UnverifiedUvmEndorsement, UvmEndorsement } from './uvm/endorsement.ts';
+export type { UvmTrustEntry } from './uvm/issued-envelope.ts';
+export { parseLedgerKeys } from './uvm/ledger-keys.ts';
+export type { LedgerKeys } from './uvm/ledger-keys.ts';
+export type { TransparencyReceipt } from './uvm/receipt.ts';
 export {
   createSimulatedPlatform,
   generateSimulatedPlatformKeys,
@@ -47,6 +68,12 @@ export type {
   SimulatedPlatformRecord,
   SimulatedReportRequest,
 } from './simulated/platform.ts';
+export { parseHclReport } from './vtpm/hcl-report.ts';
+export type { HclReport } from './vtpm/hcl-report.ts';
+export { parseTpmQuote } from './vtpm/quote.ts';
+export type { TpmQuote } from './vtpm/quote.ts';
+export { appraiseVtpmEvidence, parseVtpmEvidence, verifyVtpmEvidence } from './vtpm/evidence.ts';
+export type { VtpmEvidence, VtpmEvidenceOptions, VtpmVerdict } from './vtpm/evidence.ts';
 export { formatAttestSevSnpVmRequest, parseAttestSevSnpVmRequest } from './maa/request.ts';
 export type { AttestedData, AttestSevSnpVmRequest } from './maa/request.ts';
 export { appraiseSevSnpVm, maaErrorResponse } from './maa/appraise.ts';

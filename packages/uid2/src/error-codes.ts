@@ -1,5 +1,7 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
+import { administrationErrorCodes } from './administration/error-codes.ts';
+
 export const errorCodes: ErrorCodeTable = {
   SALT_METADATA_MALFORMED: {
     family: 'malformed',
@@ -251,5 +253,16 @@ export const errorCodes: ErrorCodeTable = {
     family: 'unsupported',
     meaning: 'A consent string of version 1 says nothing about legitimate interests.',
     action: 'Ask the user again with a consent management platform of the current framework.',
+  },
+  ...administrationErrorCodes,
+  CLOUD_ENCRYPTION_KEY_MISSING: {
+    family: 'policy',
+    meaning: 'A site has an operator but no active cloud encryption key, so no file can be encrypted for it.',
+    action: 'Give every site with an operator a cloud encryption key, then derive the files again.',
+  },
+  SCOPED_SOURCE_MISSING: {
+    family: 'policy',
+    meaning: 'The metadata of a store name a file that is not in the bucket, so no copy of it can be made.',
+    action: 'Write the named file, or the metadata, again with the administrator tools.',
   },
 };

@@ -53,10 +53,18 @@ export type { JsonObject, JsonValue } from './envelope/lenient-json.ts';
 export {
   encodeRequestEnvelope,
   ENVELOPE_NONCE_LENGTH,
+  openRequestBody,
+  parseEnvelopePayload,
   parseRequestEnvelope,
   readRequestBody,
 } from './envelope/request-envelope.ts';
-export type { EnvelopeContext, EnvelopeMode, ReceivedRequest, RequestEnvelope } from './envelope/request-envelope.ts';
+export type {
+  EnvelopeContext,
+  EnvelopeMode,
+  OpenedRequest,
+  ReceivedRequest,
+  RequestEnvelope,
+} from './envelope/request-envelope.ts';
 export {
   decodeRefreshResponse,
   decodeResponseEnvelope,
@@ -115,6 +123,18 @@ export {
 export type { OptOutRecord } from './optout/optout-record.ts';
 export { parseOptOutFile, segmentSize } from './optout/optout-segment.ts';
 export type { OptOutSegment } from './optout/optout-segment.ts';
+export {
+  countPending,
+  countPublished,
+  exceedsTrafficLimit,
+  parseTrafficLimit,
+  trafficWindowStart,
+} from './optout/traffic-calculation.ts';
+export type { TrafficLimit } from './optout/traffic-calculation.ts';
+export { isDenied, parseDenyRules } from './optout/traffic-filter.ts';
+export type { DenyRule } from './optout/traffic-filter.ts';
+export { IDENTITY_BATCH_CAPACITY, IdentityBatch, INVALID, MAPPED, OPTED_OUT } from './raw-uid/identity-batch.ts';
+export type { IdentityBatchWorld } from './raw-uid/identity-batch.ts';
 export { asRawUid, mapIdentity, previousRawUid, rawUid, refreshFrom } from './raw-uid/raw-uid.ts';
 export type { MappedIdentity, RawUid, RawUidOptions } from './raw-uid/raw-uid.ts';
 export { createBucketIdEncoder } from './salts/bucket-id.ts';
@@ -142,6 +162,8 @@ export type { EnclaveRecord } from './seed-files/enclaves.ts';
 export { decryptCloudFile, encryptCloudFile } from './seed-files/encrypted-file.ts';
 export { writeKeysetKeys, writeKeysets } from './seed-files/keysets.ts';
 export { parseOperators, writeOperators } from './seed-files/operators.ts';
+export { PRIVATE_STORES, PrivateViews } from './seed-files/private-view.ts';
+export type { PrivateStore, StoreTexts } from './seed-files/private-view.ts';
 export {
   parseRuntimeConfiguration,
   parseRuntimeConfigurationFile,
@@ -152,6 +174,8 @@ export { parseServiceLinks, serviceLinkKey, writeServiceLinks } from './seed-fil
 export type { ServiceLinkRecord } from './seed-files/service-links.ts';
 export { parseServices, writeServices } from './seed-files/services.ts';
 export type { ServiceRecord } from './seed-files/services.ts';
+export { deriveScopedFiles } from './seed-files/scoped-files.ts';
+export type { ScopedFile, ScopedFilesInput, StoreMetadataPaths } from './seed-files/scoped-files.ts';
 export { parseSites, writeSites } from './seed-files/sites.ts';
 export type { SiteRecord } from './seed-files/sites.ts';
 export { parseStoreMetadata, writeStoreMetadata } from './seed-files/store-metadata.ts';

@@ -5,14 +5,16 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, PlatformError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
+import { createPodTerminationMonitor } from '@holdfast/process';
 import type { Logger } from '@holdfast/process';
-import { createDirectoryStore, readLinkKeyFile } from '@holdfast/storage';
+import { openObjectStore } from '@holdfast/storage';
 import type { ObjectStore } from '@holdfast/storage';
 import {
   AuthorizableStore,
   deriveAttestationTokenKey,
   parseCloudEncryptionKeys,
   parseEnclaves,
+  parseJwtPublicKeys,
   parseOperators,
 } from '@holdfast/uid2';
 import type { CloudEncryptionKey, OperatorRecord } from '@holdfast/uid2';
@@ -43,9 +45,11 @@ export interface CoreContext {
   readonly jwtSigningKey: KeyObject | undefined;
   readonly jwtPublicKeys: readonly KeyObject[];
   readonly events: CoreEvents;
+  /** What keeps Core from being healthy, one `component: reason` each; none when it is. */
+  healthProblems(): Promise<readonly string[]>;
   /**
    * Reads operators, enclaves and, if there are any, cloud encryption keys. Must succeed once before anybody is served.
-   * @throws PlatformError of the store that cannot be read
+   * @throws PlatformError of the first store that cannot be read; the others have been tried too
    */
   loadSeeds(): Promise<void>;
   /** Reads the same again; what fails is logged and stays as it is. */
@@ -72,12 +76,7 @@ const MIN_RSA_BITS = 2048;
 export function createContext(dependencies: CoreDependencies): CoreContext {
   const { config, clock } = dependencies;
   const events = createEvents(dependencies.logger, dependencies.metrics);
-  const objects = createDirectoryStore({
-    folder: config.storage_folder,
-    linkBaseUrl: config.link_base_url ?? config.core_public_url,
-    linkKey: readLinkKeyFile(config.link_signing_key_file),
-    clock,
-  });
+  const objects = openObjectStore(config, { linkBaseUrl: config.link_base_url ?? config.core_public_url, clock });
   const operators = new AuthorizableStore<OperatorRecord>();
   const allowList = new AllowList();
   let cloudEncryptionKeys: readonly CloudEncryptionKey[] = [];
@@ -114,9 +113,15 @@ export function createContext(dependencies: CoreDependencies): CoreContext {
   const refresh = async (store: PolledStore): Promise<void> => {
     if (await store.refresh()) events.seedLoaded(store.name, store.version ?? 0);
   };
-  const refreshIfThere = async (store: PolledStore): Promise<void> => {
-    if (await objects.exists(config.cloud_encryption_keys_metadata_path)) await refresh(store);
+  const refreshOptional = async (): Promise<void> => {
+    if (await objects.exists(config.cloud_encryption_keys_metadata_path)) await refresh(optional);
   };
+  const stores = [...required, optional];
+  const attempts = [...required.map((store) => () => refresh(store)), refreshOptional];
+  const isTerminating = createPodTerminationMonitor({
+    clock,
+    intervalMs: config.pod_termination_check_interval,
+  });
 
   const jwtSigningKey = readSigningKey(config.jwt_signing_key_file);
   return {
@@ -135,23 +140,37 @@ export function createContext(dependencies: CoreDependencies): CoreContext {
     jwtPublicKeys: [
       ...(jwtSigningKey === undefined ? [] : [createPublicKey(jwtSigningKey)]),
       ...config.jwt_public_key_files.map((file) => readRsaKey(file, createPublicKey)),
+      ...parseJwtPublicKeys(config.aws_kms_jwt_signing_public_keys, (position) => events.publicKeyUnreadable(position)),
     ],
     events,
+    async healthProblems() {
+      const problems = required
+        .filter(({ version }) => version === undefined)
+        .map(({ name, failure }) => `${name}-rotator: ${reasonOf(failure)}`);
+      if (await isTerminating()) problems.push('PodTerminationMonitor: pod is terminating');
+      return problems;
+    },
     async loadSeeds() {
-      for (const store of required) await refresh(store);
-      await refreshIfThere(optional);
+      const outcomes = await Promise.allSettled(attempts.map((attempt) => attempt()));
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     },
     async refreshSeeds() {
-      const attempts = [...required.map((store) => [store, refresh] as const), [optional, refreshIfThere] as const];
-      for (const [store, attempt] of attempts) {
+      for (const [index, attempt] of attempts.entries()) {
         try {
-          await attempt(store);
+          await attempt();
         } catch (error) {
-          events.seedUnreadable(store.name, error);
+          events.seedUnreadable(stores[index]?.name ?? '', error);
         }
       }
     },
   };
+}
+
+/** What a person can act on, without what only the log should hold. */
+function reasonOf(failure: unknown): string {
+  if (failure === undefined) return 'not loaded yet';
+  return failure instanceof PlatformError ? `${failure.code}: ${failure.message}` : 'internal error';
 }
 
 function createVerifiers(dependencies: CoreDependencies, allowList: AllowList): ReadonlyMap<string, EvidenceVerifier> {

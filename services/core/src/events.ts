@@ -21,6 +21,10 @@ export interface CoreEvents {
   requestFailed(path: string, error: unknown): void;
   seedLoaded(store: string, version: number): void;
   seedUnreadable(store: string, error: unknown): void;
+  /** Core does not serve yet. */
+  seedsMissing(error: unknown, retryAfterMs: number): void;
+  serving(url: string): void;
+  publicKeyUnreadable(position: number): void;
 }
 
 export function createEvents(logger: Logger, metrics: Registry): CoreEvents {
@@ -85,6 +89,19 @@ export function createEvents(logger: Logger, metrics: Registry): CoreEvents {
     seedLoaded(store, version) {
       versions.set({ store }, version);
       logger.info({ store, version }, 'seed file loaded');
+    },
+    seedsMissing(error, retryAfterMs) {
+      seedFailures.inc({ store: 'any' });
+      logger.error(
+        { ...causeOf(error), retryAfterMs },
+        'seeds could not be read; the port stays closed until they are',
+      );
+    },
+    serving(url) {
+      logger.info({ url }, 'seeds are loaded; the port is open');
+    },
+    publicKeyUnreadable(position) {
+      logger.error({ position }, 'a public key in aws_kms_jwt_signing_public_keys is not an RSA key; it is left out');
     },
     seedUnreadable(store, error) {
       seedFailures.inc({ store });

@@ -18,6 +18,8 @@ export interface PolledStore {
   readonly name: string;
   /** The version in use; undefined before the first load. */
   readonly version: number | undefined;
+  /** Why the last look failed; undefined when it did not. */
+  readonly failure: unknown;
   /**
    * Looks at the metadata and loads newer content; answers whether it did. On failure the content in use stays.
    * @throws RequestError OBJECT_NOT_FOUND
@@ -29,17 +31,33 @@ export interface PolledStore {
 
 export function createPolledStore<T>(options: PolledStoreOptions<T>): PolledStore {
   let version: number | undefined;
+  let failure: unknown;
+
+  async function load(): Promise<boolean> {
+    const metadata = parseStoreMetadata(fromUtf8(await options.objects.read(options.metadataPath)), options.member);
+    if (version !== undefined && metadata.version <= version) return false;
+    options.apply(options.parse(fromUtf8(await options.objects.read(metadata.location))));
+    version = metadata.version;
+    return true;
+  }
+
   return {
     name: options.name,
     get version() {
       return version;
     },
+    get failure() {
+      return failure;
+    },
     async refresh() {
-      const metadata = parseStoreMetadata(fromUtf8(await options.objects.read(options.metadataPath)), options.member);
-      if (version !== undefined && metadata.version <= version) return false;
-      options.apply(options.parse(fromUtf8(await options.objects.read(metadata.location))));
-      version = metadata.version;
-      return true;
+      try {
+        const loaded = await load();
+        failure = undefined;
+        return loaded;
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
     },
   };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { HttpClient } from '@holdfast/http';
 import { createLogger } from '@holdfast/process';
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { createContext, loadCoreConfig, service } from '../src/index.ts';
 import { createWorld, get } from './world.ts';
@@ -132,9 +132,87 @@ it('the service listens once its seeds are loaded, and not before', async () => 
     await running.stop();
     await http.close();
   }
-  await world.objects.delete('enclaves/metadata.json');
-  await expect(service.start(host)).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' });
   await world.close();
+});
+
+it('the service waits for seeds it cannot read: its port stays closed, its metrics port says why', async () => {
+  const world = await createWorld();
+  const metadata = await world.objects.read('enclaves/metadata.json');
+  await world.objects.delete('enclaves/metadata.json');
+  const file = join(world.folder, 'core.json');
+  const settings = {
+    ...BASE,
+    environment: 'test',
+    host: '127.0.0.1',
+    port: 0,
+    metrics_port: 0,
+    storage_folder: join(world.folder, 'bucket'),
+    link_signing_key_file: join(world.folder, 'link.key'),
+  };
+  await writeFile(file, JSON.stringify(settings));
+  const failures: unknown[] = [];
+  const running = await service.start({
+    env: {},
+    configFile: file,
+    logger: createLogger({ name: 'core', destination: { write: () => {} } }),
+    fail: (error) => failures.push(error),
+  });
+  const http = new HttpClient();
+  const health = async (listener: string) => {
+    const answer = await http.send({ url: `${running.addresses[listener]}/ops/healthcheck`, timeoutMs: 5000 });
+    return { status: answer.status, text: Buffer.from(answer.body).toString() };
+  };
+  try {
+    expect(running.addresses['http']).toBeUndefined();
+    const { status, text } = await health('metrics');
+    expect([status, text]).toEqual([503, expect.stringMatching(/^enclaves-rotator: OBJECT_NOT_FOUND: /)]);
+    expect(text).not.toContain('\n'); // the operators have been read
+    await world.objects.write('enclaves/metadata.json', metadata);
+    await vi.waitFor(() => expect(running.addresses['http']).toBeDefined(), 10_000);
+    expect([await health('http'), await health('metrics')]).toEqual(
+      Array.from({ length: 2 }, () => ({ status: 200, text: 'OK' })),
+    );
+    expect(failures).toEqual([]);
+  } finally {
+    await running.stop();
+    await http.close();
+    await world.close();
+  }
+});
+
+it('the service can be stopped while it waits for its seeds', async () => {
+  await writeFile(join(folder, 'link.key'), 'c0'.repeat(32));
+  const file = join(folder, 'waiting.json');
+  const settings = { ...BASE, environment: 'test', metrics_port: -1, storage_folder: join(folder, 'no bucket') };
+  await writeFile(file, JSON.stringify({ ...settings, link_signing_key_file: join(folder, 'link.key') }));
+  const running = await service.start({
+    env: {},
+    configFile: file,
+    logger: createLogger({ name: 'core', destination: { write: () => {} } }),
+    fail: () => {},
+  });
+  expect(running.addresses).toEqual({});
+  await running.stop();
+});
+
+it('port_offset of the environment shifts all ports, and the file cannot set it', async () => {
+  const file = join(folder, 'core.json');
+  await writeFile(file, JSON.stringify({ ...BASE, port_offset: 5 }));
+  expect(loadCoreConfig({ env: {}, configFile: file })).toMatchObject({ port: 8088, metrics_port: 9088 });
+  const shifted = loadCoreConfig({ env: { port_offset: '1000' }, configFile: file });
+  expect(shifted).toMatchObject({ port: 9088, metrics_port: 10_088 });
+});
+
+it('a storage account serves as the bucket, without a key for links', async () => {
+  const { storage_folder: _folder, link_signing_key_file: _key, ...base } = BASE;
+  const account = { storage_account_url: 'https://acct.blob.core.windows.net', storage_container: 'core' };
+  const file = join(folder, 'core.json');
+  await writeFile(file, JSON.stringify({ ...base, ...account }));
+  expect(loadCoreConfig({ env: {}, configFile: file })).toMatchObject(account);
+  await writeFile(file, JSON.stringify({ ...BASE, ...account }));
+  expect(() => loadCoreConfig({ env: {}, configFile: file })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', problems: [expect.stringContaining('not both')] }),
+  );
 });
 
 it('a seed file that becomes unreadable leaves the last good one in use and is logged', async () => {

@@ -194,10 +194,10 @@ describe.skipIf(vectors === undefined)('known answers', () => {
     }
   });
 
-  it('metadata-presign', () => {
+  it('metadata-presign', async () => {
     for (const { input = '', key = '', presigned = '', output } of casesOf('metadata-presign')) {
       const member = key.split(' ', 1)[0] ?? '';
-      expect(JSON.stringify(signLocations(input, member, () => presigned))).toBe(output);
+      expect(JSON.stringify(await signLocations(input, member, async () => presigned))).toBe(output);
     }
   });
 });

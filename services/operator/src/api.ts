@@ -4,6 +4,8 @@ import type { SaltSnapshot } from '@holdfast/uid2';
 
 import { BatchTurns } from './batch-turns.ts';
 import type { OperatorContext } from './context.ts';
+import { IdentityMapper } from './identity-mapper.ts';
+import { MapWorkerPool } from './map-workers/map-worker-pool.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { TestIdentityCache } from './opt-out-decision.ts';
@@ -14,14 +16,24 @@ export interface OperatorApi {
   readonly metrics: RequestMetrics;
   readonly testIdentities: TestIdentityCache;
   readonly batches: BatchTurns;
+  /** Maps on the event loop's thread; made at the first call. */
+  readonly mapper: () => IdentityMapper;
+  /** Maps on other threads. */
+  readonly mapWorkers: MapWorkerPool;
 }
 
 export function createApi(context: OperatorContext): OperatorApi {
+  const { settings, logger } = context;
+  const { identityScope, identityV3, phoneSupport } = settings;
+  const mapSettings = { identityScope, identityV3, phoneSupport };
+  let mapper: IdentityMapper | undefined;
   return {
     context,
     metrics: createRequestMetrics(context.metrics, context.stores),
     testIdentities: new TestIdentityCache(context.settings.identityScope),
     batches: new BatchTurns(),
+    mapper: () => (mapper ??= new IdentityMapper(mapSettings)),
+    mapWorkers: new MapWorkerPool({ workers: settings.mapWorkers, settings: mapSettings, logger }),
   };
 }
 

@@ -6,9 +6,9 @@ import type { OperatorContext } from './context.ts';
 import { useOperatorCors } from './cors.ts';
 import { envelopedRoute } from './enveloped-route.ts';
 import { describeCause } from './responses.ts';
+import { clientGenerate } from './routes/client-generate.ts';
 import { identityBuckets } from './routes/identity-buckets.ts';
-import { identityMapV2 } from './routes/identity-map-v2.ts';
-import { identityMapV3 } from './routes/identity-map-v3.ts';
+import { identityMap } from './routes/identity-map.ts';
 import { keyBidstream, keyLatest, keySharing } from './routes/keys.ts';
 import { opsRoutes } from './routes/ops.ts';
 import { optOutStatus } from './routes/optout-status.ts';
@@ -16,6 +16,7 @@ import { tokenGenerate } from './routes/token-generate.ts';
 import { tokenLogout } from './routes/token-logout.ts';
 import { tokenRefresh } from './routes/token-refresh.ts';
 import { tokenValidate } from './routes/token-validate.ts';
+import { useUsageStatistics } from './usage-statistics.ts';
 
 const BODY_LIMIT_BYTES = 1_048_576;
 
@@ -27,25 +28,32 @@ export function buildApp(context: OperatorContext): FastifyInstance {
   const app = createApp({ bodyLimitBytes: BODY_LIMIT_BYTES });
   const api = createApi(context);
   app.decorateRequest('operatorClient', null);
+  app.decorateRequest('operatorSiteId', null);
+  app.decorateRequest('serviceTags', null);
   api.metrics.observeRequests(app);
+  useUsageStatistics(app, context);
   useOperatorCors(app);
   useReferenceFallbacks(app, (error, path) =>
     context.logger.error({ path, ...describeCause(error) }, 'request failed'),
   );
 
   app.post('/v2/token/generate', envelopedRoute(api, ['GENERATOR'], tokenGenerate(api)));
+  const { clientSide, optOutStatusApiEnabled } = context.settings;
+  if (clientSide !== undefined) app.post('/v2/token/client-generate', clientGenerate(api, clientSide));
   app.post('/v2/token/refresh', tokenRefresh(api));
   app.post('/v2/token/validate', envelopedRoute(api, ['GENERATOR'], tokenValidate(api)));
   app.post('/v2/token/logout', envelopedRoute(api, ['OPTOUT'], tokenLogout(api)));
-  app.post('/v2/identity/map', envelopedRoute(api, ['MAPPER'], identityMapV2(api)));
-  app.post('/v3/identity/map', envelopedRoute(api, ['MAPPER'], identityMapV3(api)));
+  app.post('/v2/identity/map', identityMap(api, 'v2'));
+  app.post('/v3/identity/map', identityMap(api, 'v3'));
   app.post('/v2/identity/buckets', envelopedRoute(api, ['MAPPER'], identityBuckets(api)));
-  if (context.settings.optOutStatusApiEnabled) {
+  if (optOutStatusApiEnabled) {
     app.post('/v2/optout/status', envelopedRoute(api, ['MAPPER', 'SHARER', 'ID_READER'], optOutStatus(api)));
   }
   app.post('/v2/key/latest', envelopedRoute(api, ['ID_READER'], keyLatest(api)));
   app.post('/v2/key/sharing', envelopedRoute(api, ['SHARER', 'ID_READER'], keySharing(api)));
   app.post('/v2/key/bidstream', envelopedRoute(api, ['ID_READER'], keyBidstream(api)));
   opsRoutes(app, context);
+  app.addHook('onListen', () => api.mapWorkers.warm());
+  app.addHook('onClose', () => api.mapWorkers.stop());
   return app;
 }

@@ -8,7 +8,16 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The client whose key came with the request, once a route has looked; for metrics and the log. */
     operatorClient: ClientRecord | null;
+    /** The site of a request that needs no key, once a route knows it; for the log and usage statistics. */
+    operatorSiteId: number | null;
+    /** The service and the link on whose behalf a request maps. */
+    serviceTags: ServiceTags | null;
   }
+}
+
+export interface ServiceTags {
+  readonly serviceName: string;
+  readonly linkName: string;
 }
 
 const TRACE_HEADER = 'x-amzn-trace-id';

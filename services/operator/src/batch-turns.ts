@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Identities mapped before the event loop gets a turn: a few milliseconds of hashing. */
+import type { Slices } from './identity-map/map-answer.ts';
+
+/** Steps before the event loop gets a turn: a few milliseconds at most. */
 const SLICE = 256;
 
 /**
@@ -11,26 +13,35 @@ export class BatchTurns {
   #last: Promise<void> = Promise.resolve();
 
   /**
-   * Calls `step` for 0 to `count` - 1 in order. Counts of one slice or less run at once.
-   * Rejects with what `step` throws; later batches are not affected.
+   * Calls `step` for 0 to `count` - 1 in order. Rejects with what `step` throws; later batches are not affected.
    */
   async run(count: number, step: (index: number) => void): Promise<void> {
-    if (count <= SLICE) {
-      for (let index = 0; index < count; index += 1) step(index);
-      return;
-    }
+    await this.runSlices(slicesOf(count, step));
+  }
+
+  /** Runs work that pauses after every slice; answers its result. The first slice runs at once, the others in their turn. */
+  async runSlices<T>(slices: Slices<T>): Promise<T> {
+    let step = slices.next();
+    if (step.done === true) return step.value;
     const before = this.#last;
     const turn = Promise.withResolvers<void>();
     this.#last = turn.promise;
     await before;
     try {
-      for (let index = 0; index < count;) {
-        const end = Math.min(count, index + SLICE);
-        for (; index < end; index += 1) step(index);
+      while (step.done !== true) {
         await nextTurn();
+        step = slices.next();
       }
+      return step.value;
     } finally {
       turn.resolve();
     }
+  }
+}
+
+function* slicesOf(count: number, step: (index: number) => void): Slices<undefined> {
+  for (let index = 0; index < count; index += 1) {
+    if (index > 0 && index % SLICE === 0) yield;
+    step(index);
   }
 }

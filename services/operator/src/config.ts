@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { ConfigError, Secret } from '@holdfast/base';
 import { loadConfig } from '@holdfast/process';
 import type { ConfigSources } from '@holdfast/process';
@@ -29,7 +31,7 @@ export const configSchema = z.object({
   DEPLOYMENT_ENVIRONMENT: text.optional().meta({ description: '`integ` or `prod`.' }),
   CORE_BASE_URL: text.optional().meta({ description: 'Address of Core; honoured in `integ` only.' }),
   OPTOUT_BASE_URL: text.optional().meta({ description: 'Address of Opt-Out; honoured in `integ` only.' }),
-  SKIP_VALIDATIONS: flagText.meta({ description: '`true` skips the launch checks E03 to E06.' }),
+  SKIP_VALIDATIONS: flagText.meta({ description: '`true` skips the launch checks E05 and E06, and most of E04.' }),
   DEBUG_MODE: flagText.meta({ description: '`true` for debug builds; refused in `prod`.' }),
   IMAGE_VERSION: text.default('unknown').meta({ description: 'Version of this release, for logs and Core.' }),
 
@@ -45,7 +47,7 @@ export const configSchema = z.object({
   azure_secret_name: text
     .optional()
     .meta({ description: 'Name of the secret; OPERATOR_KEY_SECRET_NAME when missing.' }),
-  azure_vault_url: text.optional().meta({ description: 'Replaces https://<vault name>.vault.azure.net.' }),
+  azure_vault_url: text.optional().meta({ description: 'Replaces `https://<vault name>.vault.azure.net`.' }),
 
   // Attestation.
   enclave_platform: text.nullish().meta({ description: 'Empty for a trusted operator key, or `azure-cc`.' }),
@@ -75,6 +77,13 @@ export const configSchema = z.object({
     .optional()
     .meta({ description: 'Replaces /cloud_encryption_keys/retrieve at Core.' }),
   runtime_config_metadata_path: z.url().optional().meta({ description: 'Replaces /operator/config at Core.' }),
+  sites_metadata_path: z.url().optional().meta({ description: 'Replaces /sites/refresh at Core.' }),
+  client_side_keypairs_metadata_path: z
+    .url()
+    .optional()
+    .meta({ description: 'Replaces /client_side_keypairs/refresh at Core.' }),
+  services_metadata_path: z.url().optional().meta({ description: 'Replaces /services/refresh at Core.' }),
+  service_links_metadata_path: z.url().optional().meta({ description: 'Replaces /service_links/refresh at Core.' }),
   encrypted_files: z.boolean().optional().meta({
     description: 'Ask Core for encrypted files; when missing, true at the published Core and false at one of your own.',
   }),
@@ -86,6 +95,12 @@ export const configSchema = z.object({
   cloud_encryption_keys_refresh_ms: intervalMs.meta({
     description: 'Pause between refreshes of the keys of encrypted files.',
   }),
+  site_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the sites.' }),
+  client_side_keypairs_refresh_ms: intervalMs.meta({
+    description: 'Pause between refreshes of the client-side key pairs.',
+  }),
+  service_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the services.' }),
+  service_link_refresh_ms: intervalMs.meta({ description: 'Pause between refreshes of the service links.' }),
   config_scan_period_ms: intervalMs.meta({ description: 'Pause between refreshes of the runtime configuration.' }),
 
   // Runtime configuration, used when `enable_remote_config` is false.
@@ -113,7 +128,9 @@ export const configSchema = z.object({
     .positive()
     .optional()
     .meta({ description: 'Lifetime of a sharing token, as clients are told.' }),
-  identity_environment: text.optional().meta({ description: 'Environment that is written into raw UIDs.' }),
+  identity_environment: text
+    .optional()
+    .meta({ description: 'Environment that is marked in raw UIDs: test, integ or prod.' }),
   max_bidstream_lifetime_seconds: z
     .number()
     .int()
@@ -186,6 +203,54 @@ export const configSchema = z.object({
     .boolean()
     .default(true)
     .meta({ description: 'Accept phone numbers in token generate and identity map.' }),
+  map_workers: z
+    .number()
+    .int()
+    .min(0)
+    .max(256)
+    .optional()
+    .meta({ description: 'Threads that map large requests; the number of processors when missing, 0 for none.' }),
+  enable_v2_encryption: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'false takes and returns plain JSON, for local development.' }),
+  tcf_vendor_id: z
+    .number()
+    .int()
+    .positive()
+    .default(21)
+    .meta({ description: 'Vendor whose consent counts, in the global vendor list of IAB Europe. EUID only.' }),
+  client_side_token_generate: z.boolean().default(false).meta({
+    description: 'Serve POST /v2/token/client-generate. Public operators only: Core keeps the sites from others.',
+  }),
+  client_side_token_generate_domain_name_check_enabled: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Refuse origins and app names that are not the publisher’s.' }),
+  client_side_token_generate_log_invalid_http_origins: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Write refused origins and app names to the log, once an hour.' }),
+  key_sharing_endpoint_provide_app_names: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Put app names among the domain names in site_data.' }),
+  validate_service_links: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Let services map for participants that gave them a link. Public operators only.' }),
+  logging_limit_max_invalid_paths_per_interval: z
+    .number()
+    .int()
+    .min(0)
+    .default(50)
+    .meta({ description: 'Unknown paths that the usage statistics keep per minute.' }),
+  logging_limit_max_version_buckets_per_site: z
+    .number()
+    .int()
+    .min(4)
+    .default(50)
+    .meta({ description: 'Client versions per site that the usage statistics keep.' }),
   optout_status_api_enabled: z.boolean().default(true).meta({ description: 'Serve POST /v2/optout/status.' }),
   optout_status_max_request_size: z
     .number()
@@ -216,6 +281,10 @@ export interface StoreUrls {
   readonly salts: string;
   readonly cloudEncryptionKeys: string;
   readonly runtimeConfig: string;
+  readonly sites: string;
+  readonly clientSideKeypairs: string;
+  readonly services: string;
+  readonly serviceLinks: string;
 }
 
 export interface OperatorConfig {
@@ -244,6 +313,10 @@ export interface OperatorConfig {
     readonly salts: number;
     readonly cloudEncryptionKeys: number;
     readonly runtimeConfig: number;
+    readonly sites: number;
+    readonly clientSideKeypairs: number;
+    readonly services: number;
+    readonly serviceLinks: number;
   };
   readonly optOut: {
     readonly listPath: string;
@@ -313,6 +386,10 @@ function derive(settings: Settings, launch: LaunchSettings | undefined, problems
       salts: settings.salts_metadata_path ?? atCore('/salt/refresh'),
       cloudEncryptionKeys: settings.cloud_encryption_keys_metadata_path ?? atCore('/cloud_encryption_keys/retrieve'),
       runtimeConfig: settings.runtime_config_metadata_path ?? atCore('/operator/config'),
+      sites: settings.sites_metadata_path ?? atCore('/sites/refresh'),
+      clientSideKeypairs: settings.client_side_keypairs_metadata_path ?? atCore('/client_side_keypairs/refresh'),
+      services: settings.services_metadata_path ?? atCore('/services/refresh'),
+      serviceLinks: settings.service_links_metadata_path ?? atCore('/service_links/refresh'),
     },
     // UID2's own environments publish encrypted views; a Core of one's own need not.
     encryptedFiles: settings.encrypted_files ?? launch?.publishedServices ?? false,
@@ -324,6 +401,10 @@ function derive(settings: Settings, launch: LaunchSettings | undefined, problems
       salts: settings.salt_refresh_ms,
       cloudEncryptionKeys: settings.cloud_encryption_keys_refresh_ms,
       runtimeConfig: settings.config_scan_period_ms,
+      sites: settings.site_refresh_ms,
+      clientSideKeypairs: settings.client_side_keypairs_refresh_ms,
+      services: settings.service_refresh_ms,
+      serviceLinks: settings.service_link_refresh_ms,
     },
     optOut: {
       listPath: settings.optout_metadata_path ?? atOptOut('/optout/refresh'),
@@ -342,9 +423,24 @@ function derive(settings: Settings, launch: LaunchSettings | undefined, problems
       identityScope: settings.identity_scope,
       identityV3: settings.identity_v3,
       phoneSupport: settings.enable_phone_support,
+      mapWorkers: settings.map_workers ?? availableParallelism(),
       optOutStatusApiEnabled: settings.optout_status_api_enabled,
       optOutStatusMaxRequestSize: settings.optout_status_max_request_size,
       allowClockSkewSeconds: settings.allow_clock_skew_seconds,
+      envelopes: settings.enable_v2_encryption,
+      tcfVendorId: settings.tcf_vendor_id,
+      clientSide: settings.client_side_token_generate
+        ? {
+            domainCheck: settings.client_side_token_generate_domain_name_check_enabled,
+            logInvalidOrigins: settings.client_side_token_generate_log_invalid_http_origins,
+            shareAppNames: settings.key_sharing_endpoint_provide_app_names,
+          }
+        : undefined,
+      serviceLinks: settings.validate_service_links,
+      usageLimits: {
+        unknownPaths: settings.logging_limit_max_invalid_paths_per_interval,
+        versionsPerSite: settings.logging_limit_max_version_buckets_per_site,
+      },
     },
   };
 }

@@ -3,11 +3,15 @@ import type { Logger } from '@holdfast/process';
 import type {
   AuthorizableStore,
   ClientRecord,
+  ClientSideKeypair,
   IdentityScope,
   KeysetSnapshot,
   OptOutIndex,
   RuntimeConfiguration,
   SaltSnapshot,
+  ServiceLinkRecord,
+  ServiceRecord,
+  SiteRecord,
 } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
 
@@ -17,11 +21,39 @@ export interface OperatorSettings {
   /** Whether buckets with a salt give 33-byte (version 3) raw UIDs. */
   readonly identityV3: boolean;
   readonly phoneSupport: boolean;
+  /** Threads that map large requests; 0 maps everything on the event loop's own. */
+  readonly mapWorkers: number;
   readonly optOutStatusApiEnabled: boolean;
   /** Most raw UIDs one opt-out status request may name. */
   readonly optOutStatusMaxRequestSize: number;
   /** Reported to SDKs by the key endpoints. */
   readonly allowClockSkewSeconds: number;
+  /** False serves plain JSON instead of envelopes, for local development. */
+  readonly envelopes: boolean;
+  /** The vendor whose consent counts, in the IAB's global list. */
+  readonly tcfVendorId: number;
+  /** Undefined while client-side token generation is off: no route, and no `site_data` for SDKs. */
+  readonly clientSide: ClientSideSettings | undefined;
+  /** Whether services must name a valid link; without it no service can map. */
+  readonly serviceLinks: boolean;
+  readonly usageLimits: UsageLimits;
+}
+
+export interface ClientSideSettings {
+  /** Whether origins and app names must be the publisher's own. */
+  readonly domainCheck: boolean;
+  /** Whether refused origins and app names are gathered for the log. */
+  readonly logInvalidOrigins: boolean;
+  /** Whether SDKs get app names among the domain names. */
+  readonly shareAppNames: boolean;
+}
+
+/** How much the usage statistics keep. */
+export interface UsageLimits {
+  /** Paths nobody serves, per log interval. */
+  readonly unknownPaths: number;
+  /** Client versions per site. */
+  readonly versionsPerSite: number;
 }
 
 /**
@@ -35,8 +67,11 @@ export interface OperatorStores {
   /** All listed snapshots, in file order; the API selects one per request. Never empty. */
   salts(): readonly SaltSnapshot[];
   optOuts(): OptOutIndex;
-  /** The name of a site for metrics, or undefined: private operators have no site store. */
-  siteName(siteId: number): string | undefined;
+  /** Undefined for unknown sites, and for all where no sites are loaded: private operators may not read them. */
+  site(siteId: number): SiteRecord | undefined;
+  clientSideKeypair(subscriptionId: string): ClientSideKeypair | undefined;
+  service(serviceId: number): ServiceRecord | undefined;
+  serviceLink(serviceId: number, linkId: string): ServiceLinkRecord | undefined;
 }
 
 /** One opt-out on its way to the Opt-Out service. */

@@ -1,15 +1,22 @@
 import { Buffer } from 'node:buffer';
 
-import { RequestError } from '@holdfast/base';
-import { encodeResponseEnvelope, readRequestBody, refusalOf } from '@holdfast/uid2';
-import type { ClientRecord, JsonObject, ReceivedRequest, Role } from '@holdfast/uid2';
+import { MalformedError, RequestError } from '@holdfast/base';
+import {
+  encodeResponseEnvelope,
+  isJsonObject,
+  openRequestBody,
+  parseEnvelopePayload,
+  parseLenientJson,
+  refusalOf,
+} from '@holdfast/uid2';
+import type { ClientRecord, JsonObject, OpenedRequest, Role } from '@holdfast/uid2';
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 
 import type { OperatorApi } from './api.ts';
 import { identifyClient } from './authentication.ts';
 import { refuseWhileGated } from './gate.ts';
-import { clientError, sendRefusal, sendUnauthorized, unbuildable } from './responses.ts';
-import type { Answer } from './responses.ts';
+import { clientError, sendJson, sendRefusal, sendUnauthorized, unbuildable } from './responses.ts';
+import type { Answer, Success } from './responses.ts';
 
 /** One authenticated call whose envelope was opened. */
 export interface EnvelopedCall {
@@ -21,42 +28,98 @@ export interface EnvelopedCall {
   readonly request: FastifyRequest;
 }
 
+/** A call whose payload has not been parsed. */
+export interface UnparsedCall extends Omit<EnvelopedCall, 'payload'> {
+  /** UTF-8 text. */
+  readonly payloadBytes: Uint8Array;
+}
+
+/** A successful answer as UTF-8 bytes: the whole JSON document. */
+export interface BytesSuccess {
+  readonly ok: true;
+  readonly bytes: Uint8Array;
+}
+
+export type EndpointAnswer = Answer | BytesSuccess;
+
 /** What an endpoint does with a call. What it throws becomes the bare 500 of the reference. */
-export type Endpoint = (call: EnvelopedCall) => Answer | Promise<Answer>;
+export type Endpoint = (call: EnvelopedCall) => EndpointAnswer | Promise<EndpointAnswer>;
+
+/** Takes over calls that it would rather not have parsed on this thread; undefined leaves the call to the endpoint. */
+export type UnparsedEndpoint = (call: UnparsedCall) => Promise<EndpointAnswer> | undefined;
 
 /**
  * A route of the version 2 protocol: key, then envelope, then endpoint; a 200 is encrypted in the mode in which the request
- * came, an error never.
+ * came, an error never. Where envelopes are off, the body is the payload and the reply its JSON.
  */
-export function envelopedRoute(api: OperatorApi, roles: readonly Role[], endpoint: Endpoint): RouteHandlerMethod {
+export function envelopedRoute(
+  api: OperatorApi,
+  roles: readonly Role[],
+  endpoint: Endpoint,
+  unparsedEndpoint?: UnparsedEndpoint,
+): RouteHandlerMethod {
   const { context } = api;
-  const scope = context.settings.identityScope;
+  const { identityScope: scope, envelopes } = context.settings;
   return async (request, reply) => {
     if (refuseWhileGated(context, reply)) return reply;
     const client = identifyClient(context, request, reply);
     if (client === undefined || refusalOf(client, roles) !== undefined) return sendUnauthorized(reply);
     const nowMs = context.clock();
-    let received: ReceivedRequest;
+    if (!envelopes) {
+      const payload = readPlainPayload(request.body as Buffer | undefined);
+      const answer = await endpoint({ client, payload, nowMs, request });
+      return answer.ok ? sendJson(reply, 200, jsonOf(answer)) : sendRefusal(context, request, reply, answer);
+    }
+    let opened: OpenedRequest;
+    let payload: JsonObject | null = null;
+    let takenOver: Promise<EndpointAnswer> | undefined;
     try {
-      received = readRequestBody(request.headers['content-type'], request.body as Buffer | undefined, {
+      opened = openRequestBody(request.headers['content-type'], request.body as Buffer | undefined, {
         key: client.secret,
         nowMs,
         scope,
       });
+      const { payloadBytes } = opened;
+      if (payloadBytes !== null) takenOver = unparsedEndpoint?.({ client, payloadBytes, nowMs, request });
+      if (takenOver === undefined) payload = parseEnvelopePayload(payloadBytes);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       return sendRefusal(context, request, reply, clientError(error.message));
     }
-    const answer = await endpoint({ client, payload: received.payload, nowMs, request });
+    if (opened.mode === 'text' && isOctetStream(request)) {
+      const { contact, siteId } = client;
+      context.logger.info({ contact, siteId, path: request.routeOptions.url }, 'Base64 text came as octet-stream');
+    }
+    const answer = await (takenOver ?? endpoint({ client, payload, nowMs, request }));
     if (!answer.ok) return sendRefusal(context, request, reply, answer);
     let sealed: Uint8Array;
     try {
-      sealed = encodeResponseEnvelope(answer.json, received.nonce, client.secret, nowMs, context.random);
+      sealed = encodeResponseEnvelope(jsonOf(answer), opened.nonce, client.secret, nowMs, context.random);
     } catch (cause) {
       return sendRefusal(context, request, reply, unbuildable(cause));
     }
-    return sendSealed(reply, sealed, received.mode === 'binary');
+    return sendSealed(reply, sealed, opened.mode === 'binary');
   };
+}
+
+function isOctetStream(request: FastifyRequest): boolean {
+  return request.headers['content-type']?.toLowerCase() === 'application/octet-stream';
+}
+
+/**
+ * A body that is the payload itself; null when there is none.
+ * @throws MalformedError JSON_INVALID, which becomes the bare 500
+ */
+function readPlainPayload(body: Buffer | undefined): JsonObject | null {
+  if (body === undefined || body.length === 0) return null;
+  const payload = parseLenientJson(body.toString('utf8'));
+  if (payload !== null && !isJsonObject(payload))
+    throw new MalformedError('JSON_INVALID', 'the body is no JSON object');
+  return payload;
+}
+
+function jsonOf(answer: Success | BytesSuccess): string | Uint8Array {
+  return 'bytes' in answer ? answer.bytes : answer.json;
 }
 
 /** Encrypted bytes as they are, or as Base64 text. SDKs compare the content types as a whole. */

@@ -113,6 +113,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'No master key is active, so the keys of SDKs would be of no use.',
     action: 'Publish a master key that is active now.',
   },
+  PLAIN_REFRESH_UNSUPPORTED: {
+    family: 'unsupported',
+    meaning: 'A token was to be refreshed while enable_v2_encryption is false, which the reference cannot do either.',
+    action: 'Set enable_v2_encryption to true; false is for trying out the other routes.',
+  },
+  SERVICE_UNKNOWN: {
+    family: 'internal',
+    meaning: 'A valid service link belongs to a service that is not among the services.',
+    action: 'Publish services and service links that belong together.',
+  },
   PAYLOAD_MISSING: {
     family: 'request',
     meaning: 'A caller sent an envelope without payload to an endpoint that needs one.',
@@ -122,5 +132,16 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: 'A caller sent null among the identities to map.',
     action: 'Leave out identities that do not exist.',
+  },
+  MAP_WORKER_LOST: {
+    family: 'internal',
+    meaning:
+      'A thread that mapped a request ended before it was done, for instance for lack of memory; it is replaced.',
+    action: 'Look for the reason in the log; give the operator more memory, or set map_workers to fewer.',
+  },
+  MAP_WORLD_MISSING: {
+    family: 'internal',
+    meaning: 'A thread was to map a request before it was given any salts.',
+    action: 'Report this as a defect.',
   },
 };

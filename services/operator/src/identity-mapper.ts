@@ -1,22 +1,35 @@
-import { toBase64 } from '@holdfast/base';
-import { firstLevelHash, hashDii, mapIdentity, rawUid } from '@holdfast/uid2';
+import { Buffer } from 'node:buffer';
+
+import { IDENTITY_BATCH_CAPACITY, IdentityBatch, INVALID, OPTED_OUT } from '@holdfast/uid2';
 import type {
   DiiKind,
+  IdentityBatchWorld,
+  IdentityEnvironment,
+  IdentityType,
   OptOutIndex,
-  RawUid,
-  RawUidOptions,
   SaltSnapshot,
-  SaltTable,
-  TestIdentities,
 } from '@holdfast/uid2';
 
-import { selectSalts } from './api.ts';
-import type { OperatorApi } from './api.ts';
-import { rawUidOptions } from './issue-tokens.ts';
-import { jsonText } from './json-text.ts';
-import { isOptedOut } from './opt-out-decision.ts';
-import { rawUidVersion } from './request-metrics.ts';
+import type { OperatorSettings } from './context.ts';
+import type { JsonBytes } from './identity-map/json-bytes.ts';
+import { isOptedOut, TestIdentityCache } from './opt-out-decision.ts';
 import type { BatchCounts, RawUidVersion } from './request-metrics.ts';
+
+/** What the configuration says about mapping. */
+export type MapSettings = Pick<OperatorSettings, 'identityScope' | 'identityV3' | 'phoneSupport'>;
+
+/** The state of the world that one request is mapped against. */
+export interface MapWorld {
+  readonly salts: SaltSnapshot;
+  readonly optOuts: OptOutIndex;
+  readonly environment: IdentityEnvironment;
+}
+
+/** What a request came to, for metrics. */
+export interface MapCounts {
+  readonly byKind: ReadonlyMap<DiiKind, BatchCounts>;
+  readonly rawUidVersions: Readonly<Record<RawUidVersion, number>>;
+}
 
 interface Counts {
   inputs: number;
@@ -24,34 +37,71 @@ interface Counts {
   optedOut: number;
 }
 
-/**
- * Maps the identities of one request against one state of the world and writes each result as JSON text at once: no trees,
- * no per-item objects beyond what hashing needs.
- */
+/** Identities that are mapped in one go, so that the event loop can have turns in between. */
+export const SLICE: number = IDENTITY_BATCH_CAPACITY;
+
+const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
+const TEXT_LENGTH = 44;
+const COMMA = text(',');
+const IDENTIFIER = text('{"identifier":');
+const ADVERTISING_ID = text(',"advertising_id":"');
+const BUCKET_ID = text('","bucket_id":');
+const END = text('}');
+const NULL = text('null');
+const REASON_INVALID = text(',"reason":"invalid identifier"}');
+const REASON_OPTED_OUT = text(',"reason":"optout"}');
+const INVALID_ITEM = text('{"e":"invalid identifier"}');
+const OPTED_OUT_ITEM = text('{"e":"optout"}');
+const CURRENT = text('{"u":"');
+const PREVIOUS = text('","p":"');
+const REFRESH_FROM = text('","r":');
+const REFRESH_FROM_WITHOUT_PREVIOUS = text('","p":null,"r":');
+
+/** Maps identities and writes the results as JSON text at once. One per thread: it holds the memory that batches work in. */
 export class IdentityMapper {
-  readonly #salts: SaltSnapshot;
-  readonly #table: SaltTable;
-  readonly #optOuts: OptOutIndex;
-  readonly #testIdentities: TestIdentities;
-  readonly #email: RawUidOptions;
-  readonly #phone: RawUidOptions;
-  readonly #nowMs: number;
+  readonly #settings: MapSettings;
+  readonly #batch = new IdentityBatch();
+  readonly #testIdentities: TestIdentityCache;
+
+  constructor(settings: MapSettings) {
+    this.#settings = settings;
+    this.#testIdentities = new TestIdentityCache(settings.identityScope);
+  }
+
+  get phoneSupport(): boolean {
+    return this.#settings.phoneSupport;
+  }
+
+  /** Begins a request. Several may be under way at a time. `nowMs` in milliseconds since the epoch. */
+  begin(world: MapWorld, nowMs: number, withPrevious: boolean): IdentityMapping {
+    const { identityScope: scope, identityV3 } = this.#settings;
+    const { salts, optOuts, environment } = world;
+    const testIdentities = this.#testIdentities.of(salts.firstLevelSalt);
+    return new IdentityMapping(this.#batch, {
+      salts,
+      nowMs,
+      withPrevious,
+      email: { scope, type: 'email', environment, identityV3 },
+      phone: { scope, type: 'phone', environment, identityV3 },
+      isOptedOut: (bytes: Uint8Array, offset: number, type: IdentityType) =>
+        isOptedOut(testIdentities, optOuts, bytes, type, false, offset),
+    });
+  }
+}
+
+/** The mapping of one request's identities, slice by slice. */
+export class IdentityMapping implements MapCounts {
+  readonly #batch: IdentityBatch;
+  readonly #world: IdentityBatchWorld;
   readonly #counts = new Map<DiiKind, Counts>();
   readonly #versions: Record<RawUidVersion, number> = { v2: 0, v3: 0, v4: 0 };
 
-  constructor(api: OperatorApi, nowMs: number) {
-    const { context } = api;
-    this.#salts = selectSalts(context, nowMs);
-    this.#table = this.#salts.table;
-    this.#optOuts = context.stores.optOuts();
-    this.#testIdentities = api.testIdentities.of(this.#salts.firstLevelSalt);
-    this.#email = rawUidOptions(context, 'email');
-    this.#phone = rawUidOptions(context, 'phone');
-    this.#nowMs = nowMs;
+  constructor(batch: IdentityBatch, world: IdentityBatchWorld) {
+    this.#batch = batch;
+    this.#world = world;
   }
 
-  /** Results so far by kind, for metrics. */
-  get counts(): ReadonlyMap<DiiKind, BatchCounts> {
+  get byKind(): ReadonlyMap<DiiKind, BatchCounts> {
     return this.#counts;
   }
 
@@ -60,62 +110,85 @@ export class IdentityMapper {
   }
 
   /**
-   * The version 2 map's result: `{"identifier":…,"advertising_id":…,"bucket_id":…}`, or the reason why there is none.
+   * The version 2 map's results for one slice: `{"identifier":…,"advertising_id":…,"bucket_id":…}` to `mapped`, or the reason
+   * why there is none to `unmapped`. An identity that was null in the request is empty text in `texts` and null in `items`.
    * @throws VerificationError SALT_ENTRY_UNUSABLE
    */
-  mapV2(kind: DiiKind, text: string): string | { readonly reason: 'invalid identifier' | 'optout' } {
-    const flh = this.#firstLevelHash(kind, text);
-    if (typeof flh === 'string') return flh === 'optout' ? REASON_OPTED_OUT : REASON_INVALID;
-    const index = this.#table.indexOf(flh);
-    const uid = rawUid(this.#table, index, flh, this.#optionsFor(kind));
-    this.#count(uid);
-    const bucketId = jsonText(this.#table.bucketId(index));
-    return `{"identifier":${jsonText(text)},"advertising_id":"${toBase64(uid)}","bucket_id":${bucketId}}`;
+  mapV2(
+    kind: DiiKind,
+    texts: readonly string[],
+    items: readonly unknown[],
+    from: number,
+    out: { readonly mapped: JsonBytes; readonly unmapped: JsonBytes },
+  ): void {
+    const batch = this.#batch;
+    const { table } = this.#world.salts;
+    const count = this.#map(kind, texts, from);
+    for (let i = 0; i < count; i += 1) {
+      const outcome = batch.outcomes[i];
+      const refused = outcome === INVALID || outcome === OPTED_OUT;
+      const list = refused ? out.unmapped : out.mapped;
+      if (list.length > 0) list.bytes(COMMA);
+      list.bytes(IDENTIFIER);
+      if (items[from + i] === null) list.bytes(NULL);
+      else list.string(texts[from + i] ?? '');
+      if (refused) {
+        list.bytes(outcome === INVALID ? REASON_INVALID : REASON_OPTED_OUT);
+        continue;
+      }
+      const rawUid = batch.rawUidTexts[i] ?? 0;
+      list.bytes(ADVERTISING_ID).bytes(batch.memory, rawUid, rawUid + TEXT_LENGTH);
+      list
+        .bytes(BUCKET_ID)
+        .string(table.bucketId(batch.bucketIndexes[i] ?? 0))
+        .bytes(END);
+    }
   }
 
   /**
-   * The version 3 map's result: `{"u":…,"p":…,"r":…}` or `{"e":…}`. `p` is always there, null when there is no previous
-   * raw UID; `r` is whole seconds.
+   * The version 3 map's results for one slice: `{"u":…,"p":…,"r":…}` or `{"e":…}` each, with commas between. `p` is always
+   * there, null when there is no previous raw UID; `r` is whole seconds.
    * @throws VerificationError SALT_ENTRY_UNUSABLE
    */
-  mapV3(kind: DiiKind, text: string): string {
-    const flh = this.#firstLevelHash(kind, text);
-    if (typeof flh === 'string') return flh === 'optout' ? '{"e":"optout"}' : '{"e":"invalid identifier"}';
-    const mapped = mapIdentity(this.#table, flh, this.#optionsFor(kind), this.#nowMs);
-    this.#count(mapped.rawUid);
-    const previous = mapped.previousRawUid === undefined ? 'null' : `"${toBase64(mapped.previousRawUid)}"`;
-    return `{"u":"${toBase64(mapped.rawUid)}","p":${previous},"r":${Math.floor(mapped.refreshFromMs / 1000)}}`;
-  }
-
-  /** Counts an element that is no text at all. */
-  countInvalid(kind: DiiKind): void {
-    const counts = this.#countsOf(kind);
-    counts.inputs += 1;
-    counts.invalid += 1;
-  }
-
-  #firstLevelHash(kind: DiiKind, text: string): Uint8Array | 'invalid' | 'optout' {
-    const counts = this.#countsOf(kind);
-    counts.inputs += 1;
-    const identity = hashDii(kind, text);
-    if (identity === undefined) {
-      counts.invalid += 1;
-      return 'invalid';
+  mapV3(kind: DiiKind, texts: readonly string[], from: number, out: JsonBytes): void {
+    const batch = this.#batch;
+    const count = this.#map(kind, texts, from);
+    for (let i = 0; i < count; i += 1) {
+      if (from + i > 0) out.bytes(COMMA);
+      const outcome = batch.outcomes[i];
+      if (outcome === INVALID || outcome === OPTED_OUT) {
+        out.bytes(outcome === INVALID ? INVALID_ITEM : OPTED_OUT_ITEM);
+        continue;
+      }
+      const rawUid = batch.rawUidTexts[i] ?? 0;
+      const previous = batch.previousTexts[i] ?? 0;
+      out.bytes(CURRENT).bytes(batch.memory, rawUid, rawUid + TEXT_LENGTH);
+      if (previous === 0) out.bytes(REFRESH_FROM_WITHOUT_PREVIOUS);
+      else
+        out
+          .bytes(PREVIOUS)
+          .bytes(batch.memory, previous, previous + TEXT_LENGTH)
+          .bytes(REFRESH_FROM);
+      out.integer(Math.floor((batch.refreshFromMs[i] ?? 0) / 1000)).bytes(END);
     }
-    const flh = firstLevelHash(identity.hash, this.#salts.firstLevelSalt);
-    if (isOptedOut(this.#testIdentities, this.#optOuts, flh, identity.type, false)) {
-      counts.optedOut += 1;
-      return 'optout';
+  }
+
+  /** Maps one slice into the batch's results and counts them; answers how many there are. */
+  #map(kind: DiiKind, texts: readonly string[], from: number): number {
+    const batch = this.#batch;
+    const count = Math.min(SLICE, texts.length - from);
+    batch.map(this.#world, kind, texts, from, from + count);
+    const counts = this.#countsOf(kind);
+    counts.inputs += count;
+    for (let i = 0; i < count; i += 1) {
+      const outcome = batch.outcomes[i];
+      if (outcome === INVALID) counts.invalid += 1;
+      else if (outcome === OPTED_OUT) counts.optedOut += 1;
+      else if (batch.versions[i] === 2) this.#versions.v2 += 1;
+      else if (batch.versions[i] === 4) this.#versions.v4 += 1;
+      else this.#versions.v3 += 1;
     }
-    return flh;
-  }
-
-  #optionsFor(kind: DiiKind): RawUidOptions {
-    return kind === 'email' || kind === 'email_hash' ? this.#email : this.#phone;
-  }
-
-  #count(uid: RawUid): void {
-    this.#versions[rawUidVersion(uid)] += 1;
+    return count;
   }
 
   #countsOf(kind: DiiKind): Counts {
@@ -126,6 +199,3 @@ export class IdentityMapper {
     return counts;
   }
 }
-
-const REASON_INVALID = { reason: 'invalid identifier' } as const;
-const REASON_OPTED_OUT = { reason: 'optout' } as const;

@@ -5,7 +5,7 @@ import {
   rawUid,
   wrapRefreshToken,
 } from '@holdfast/uid2';
-import type { IdentityType, RawUid, RawUidOptions, SaltSnapshot } from '@holdfast/uid2';
+import type { IdentityType, KeysetSnapshot, RawUid, RawUidOptions, SaltSnapshot } from '@holdfast/uid2';
 
 import type { OperatorApi } from './api.ts';
 import type { OperatorContext } from './context.ts';
@@ -26,6 +26,7 @@ export interface TokenSubject {
 /**
  * Makes an advertising token and a wrapped refresh token from today's salts and keys and answers the JSON text of the
  * reply's `body`; undefined when a master, site or refresh key is missing.
+ * @param options `bareRefreshToken` leaves out the wrapper and with it the response key
  * @throws PolicyError TOKEN_LIFETIMES_INVALID
  * @throws MalformedError KEYSET_DEFAULT_DUPLICATE
  * @throws VerificationError SALT_ENTRY_UNUSABLE
@@ -35,6 +36,7 @@ export function issueTokens(
   salts: SaltSnapshot,
   subject: TokenSubject,
   nowMs: number,
+  options: { readonly bareRefreshToken?: boolean } = {},
 ): string | undefined {
   const { context } = api;
   const { identityScope: scope } = context.settings;
@@ -53,9 +55,10 @@ export function issueTokens(
   const site = keysets.siteKey(siteId, nowMs);
   const refresh = keysets.refreshKey(nowMs);
   if (site === undefined) api.metrics.siteKeyset(siteId, 'keyset_not_found');
+  else if (keysets.keysetOfKey(site.id)?.siteId === siteId) api.metrics.siteKeyset(siteId, 'site_keyset_found');
   else {
-    const own = keysets.keysetOfKey(site.id)?.siteId === siteId;
-    api.metrics.siteKeyset(siteId, own ? 'site_keyset_found' : 'fallback_keyset_found');
+    api.metrics.siteKeyset(siteId, 'fallback_keyset_found');
+    warnOnce(context, keysets, siteId);
   }
   if (master === undefined || site === undefined || refresh === undefined) return undefined;
 
@@ -93,13 +96,27 @@ export function issueTokens(
     refresh,
     context.random,
   );
-  const wrapped = wrapRefreshToken(inner, scope, refresh, context.random);
   api.metrics.refreshTokenServed(siteId);
   // Every value is Base64 or a number, so nothing needs escaping.
-  return (
-    `{"advertising_token":"${advertisingToken}","refresh_token":"${wrapped.text}",` +
-    `"identity_expires":${identityExpires},"refresh_expires":${refreshExpires},"refresh_from":${refreshFrom},` +
-    `"refresh_response_key":"${wrapped.refreshResponseKey}"}`
+  const tokens = (refreshToken: string): string =>
+    `{"advertising_token":"${advertisingToken}","refresh_token":"${refreshToken}",` +
+    `"identity_expires":${identityExpires},"refresh_expires":${refreshExpires},"refresh_from":${refreshFrom}`;
+  if (options.bareRefreshToken === true) return `${tokens(inner)}}`;
+  const wrapped = wrapRefreshToken(inner, scope, refresh, context.random);
+  return `${tokens(wrapped.text)},"refresh_response_key":"${wrapped.refreshResponseKey}"}`;
+}
+
+const warned = new WeakMap<KeysetSnapshot, Set<number>>();
+
+/** Tells of a site without keys of its own once for every version of the keysets: tokens are made all the time. */
+function warnOnce(context: OperatorContext, keysets: KeysetSnapshot, siteId: number): void {
+  const sites = warned.get(keysets) ?? new Set();
+  warned.set(keysets, sites);
+  if (sites.has(siteId)) return;
+  sites.add(siteId);
+  context.logger.warn(
+    { siteId },
+    'a site has no default keyset with an active key; its tokens use the fallback site’s',
   );
 }
 

@@ -28,7 +28,7 @@ const ANY_TIME = 1;
 
 /**
  * Whether an identity counts as opted out. Test identities go before the data; for everybody else any recorded opt-out
- * stays for good.
+ * stays for good. The first-level hash begins at `offset`.
  */
 export function isOptedOut(
   testIdentities: TestIdentities,
@@ -36,8 +36,9 @@ export function isOptedOut(
   firstLevelHash: Uint8Array,
   type: IdentityType,
   forRefresh: boolean,
+  offset = 0,
 ): boolean {
-  switch (testIdentities.classify(firstLevelHash, type)) {
+  switch (testIdentities.classify(firstLevelHash, type, offset)) {
     case 'optout':
       return true;
     case 'refresh-optout':
@@ -45,6 +46,6 @@ export function isOptedOut(
     case 'validate':
       return false;
     default:
-      return optOuts.optedOutAt(firstLevelHash, ANY_TIME) !== undefined;
+      return optOuts.optedOutAt(firstLevelHash, ANY_TIME, offset) !== undefined;
   }
 }

@@ -1,13 +1,25 @@
+import { InternalError } from '@holdfast/base';
 import type { FastifyRequest } from 'fastify';
 
 import type { OperatorApi } from './api.ts';
-import type { IdentityMapper } from './identity-mapper.ts';
+import type { MapCounts } from './identity-mapper.ts';
 
-/** Books what a finished batch came to. */
-export function recordBatch(api: OperatorApi, request: FastifyRequest, mapper: IdentityMapper): void {
-  api.metrics.identityMap(request, mapper.counts);
+/**
+ * Books what a finished batch came to.
+ * @throws InternalError SERVICE_UNKNOWN when the batch came through a link of a service that does not exist
+ */
+export function recordBatch(api: OperatorApi, request: FastifyRequest, counts: MapCounts): void {
+  api.metrics.identityMap(request, counts.byKind);
+  const { serviceTags, operatorClient } = request;
+  if (serviceTags !== null) {
+    const serviceId = operatorClient?.serviceId ?? 0;
+    if (api.context.stores.service(serviceId) === undefined) {
+      throw new InternalError('SERVICE_UNKNOWN', `service ${serviceId} has links but does not exist`);
+    }
+    api.metrics.serviceMap(request, serviceTags, counts.byKind);
+  }
   for (const version of ['v2', 'v3', 'v4'] as const) {
-    const count = mapper.rawUidVersions[version];
+    const count = counts.rawUidVersions[version];
     if (count > 0) api.metrics.rawUids(version, count);
   }
 }

@@ -4,17 +4,25 @@ import { Counter, Summary } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 import { siteOf } from './authentication.ts';
+import type { ServiceTags } from './authentication.ts';
 import type { OperatorStores } from './context.ts';
 
-export type TokenEndpoint = 'GenerateV2' | 'RefreshV2';
+export type TokenEndpoint = 'GenerateV2' | 'RefreshV2' | 'ClientSideTokenGenerateV2';
 
 export type TokenResponseStatus =
   | 'Success'
+  | 'InsufficientUserConsent'
   | 'InvalidUserConsentString'
   | 'OptOut'
   | 'ExpiredToken'
   | 'InvalidToken'
   | 'MissingParams'
+  | 'BadPublicKey'
+  | 'InvalidHttpOrigin'
+  | 'InvalidAppName'
+  | 'BadIV'
+  | 'BadPayload'
+  | 'Unauthorized'
   | 'Unknown'
   | 'NoActiveKey';
 
@@ -35,8 +43,11 @@ export interface RequestMetrics {
     status: TokenResponseStatus,
     siteId: number,
     request: FastifyRequest,
-    clientSide: boolean,
+    /** `cstg`: whether the token was made for a browser or app; `inApp`: whether an app said its name. */
+    labels: { readonly cstg: boolean; readonly inApp?: boolean },
   ): void;
+  /** A token request that carries a consent string. */
+  tcfUsage(request: FastifyRequest): void;
   tokenRefresh(siteId: number, secondsSinceIssue: number, isExpired: boolean, request: FastifyRequest): void;
   refreshTokenReceived(siteId: number, version: 2 | 3): void;
   refreshTokenServed(siteId: number): void;
@@ -45,6 +56,8 @@ export interface RequestMetrics {
   identityMap(request: FastifyRequest, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
   rawUids(version: RawUidVersion, count: number): void;
   optOutStatus(request: FastifyRequest, inputs: number, optedOut: number): void;
+  /** A batch that a service mapped for somebody else. */
+  serviceMap(request: FastifyRequest, tags: ServiceTags, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
   /** Version of the SDK, as the refresh and map endpoints count it. */
   sdkVersion(request: FastifyRequest, siteId: number | undefined): void;
   /** Counts every request of `app` when its reply is out. */
@@ -76,11 +89,14 @@ class BoundedLabel {
   }
 }
 
+const MAP_LABELS = ['api_contact', 'path'];
+const SERVICE_LABELS = ['service_name', 'service_link_name'];
+
 /**
  * The request metrics of the UID2 operator, under the names its exporter shows (counters end in `_total`). Labels that hold
  * whatever a caller sends are bounded.
  */
-export function createRequestMetrics(registry: Registry, stores: Pick<OperatorStores, 'siteName'>): RequestMetrics {
+export function createRequestMetrics(registry: Registry, stores: Pick<OperatorStores, 'site'>): RequestMetrics {
   const counter = <T extends string>(name: string, help: string, labelNames: T[]): Counter<T> =>
     new Counter({ name, help, labelNames, registers: [registry] });
   const summary = <T extends string>(name: string, help: string, labelNames: T[]): Summary<T> =>
@@ -158,6 +174,19 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'Map requests with at least one identity that was not mapped',
     ['api_contact', 'path'],
   );
+  const tcfUsage = counter('uid2_token_generate_tcf_usage_total', 'Token requests with a consent string', [
+    'api_contact',
+  ]);
+  const serviceInputs = summary(
+    'uid2_operator_identity_map_services_inputs',
+    'Identities per map request of a service',
+    [...MAP_LABELS, 'dii_type', ...SERVICE_LABELS],
+  );
+  const serviceUnmapped = counter(
+    'uid2_operator_identity_map_services_unmapped_total',
+    'Identities of services that were not mapped',
+    [...MAP_LABELS, 'reason', ...SERVICE_LABELS],
+  );
   const rawUids = counter('uid2_raw_uid_version_total', 'Raw UIDs made, by version', ['version']);
   const statusInputs = summary('uid2_operator_optout_status_input_size', 'Raw UIDs per opt-out status request', [
     'api_contact',
@@ -170,20 +199,21 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
   const appNames = new BoundedLabel();
   const appVersions = new BoundedLabel();
   const clients = new BoundedLabel();
-  const siteName = (siteId: number): string => stores.siteName(siteId) ?? 'unknown';
+  const siteName = (siteId: number): string => stores.site(siteId)?.name ?? 'unknown';
 
   return {
-    tokenResponse(endpoint, status, siteId, request, clientSide) {
+    tokenResponse(endpoint, status, siteId, request, { cstg, inApp = false }) {
       tokenResponses.inc({
         site_id: siteId,
         site_name: siteName(siteId),
         token_endpoint: endpoint,
         token_response_status: status,
         advertising_token_version: status === 'Success' ? 'V4' : 'null',
-        cstg: clientSide ? 'true' : 'false',
-        platform_type: platformOf(request),
+        cstg: cstg ? 'true' : 'false',
+        platform_type: inApp ? 'InApp' : platformOf(request),
       });
     },
+    tcfUsage: (request) => tcfUsage.inc({ api_contact: contactOf(request) }),
     tokenRefresh(siteId, secondsSinceIssue, isExpired, request) {
       const hasOrigin = request.headers.origin === undefined ? 'false' : 'true';
       const site = { site_id: siteId, site_name: siteName(siteId), has_origin_header: hasOrigin };
@@ -207,6 +237,20 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
       if (invalid > 0) unmapped.inc({ ...labels, reason: 'invalid' }, invalid);
       if (optedOut > 0) unmapped.inc({ ...labels, reason: 'optout' }, optedOut);
       if (invalid + optedOut > 0) unmappedRequests.inc(labels);
+    },
+    serviceMap(request, { serviceName, linkName }, counts) {
+      const labels = {
+        api_contact: contactOf(request),
+        path: pathOf(request),
+        service_name: serviceName,
+        service_link_name: linkName,
+      };
+      for (const [kind, { inputs, invalid, optedOut }] of counts) {
+        if (inputs === 0) continue;
+        serviceInputs.observe({ ...labels, dii_type: kind }, inputs);
+        if (invalid > 0) serviceUnmapped.inc({ ...labels, reason: 'invalid' }, invalid);
+        if (optedOut > 0) serviceUnmapped.inc({ ...labels, reason: 'optout' }, optedOut);
+      }
     },
     rawUids: (version, count) => rawUids.inc({ version }, count),
     optOutStatus(request, inputs, optedOut) {
@@ -237,6 +281,10 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
           method: request.method,
           path: pathOf(request),
         });
+        const sdk = clientVersionOf(request);
+        if (sdk !== undefined && REFERENCE_SCRIPTS.has(sdk)) {
+          sdkVersions.inc({ site_id: 'unknown', api_contact: contact, client_version: sdk, path: pathOf(request) });
+        }
         const [name, version] = appVersionOf(request);
         if (name !== undefined && version !== undefined) {
           clientVersions.inc({
@@ -250,6 +298,9 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     },
   };
 }
+
+/** Versions of the browser scripts that a reference operator ships; what it counts whatever the endpoint. */
+const REFERENCE_SCRIPTS: ReadonlySet<string> = new Set(['uid2-sdk-2.0.0', 'euid-sdk-1.0.0']);
 
 function contactOf(request: FastifyRequest): string {
   return request.operatorClient?.contact ?? 'unknown';
@@ -271,7 +322,8 @@ function appVersionOf(request: FastifyRequest): readonly (string | undefined)[] 
   return typeof header === 'string' ? (header.split(/[;,]/, 1)[0] ?? '').split('=', 2).map((part) => part.trim()) : [];
 }
 
-function clientVersionOf(request: FastifyRequest): string | undefined {
+/** What a caller says of its own SDK: a header, or for browsers a query parameter. */
+export function clientVersionOf(request: FastifyRequest): string | undefined {
   const header = request.headers['x-uid2-client-version'];
   if (typeof header === 'string' && header !== '') return header;
   const query = (request.query as Readonly<Record<string, unknown>>)['client'];

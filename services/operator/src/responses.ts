@@ -15,6 +15,8 @@ export type StatusWord =
   | 'error'
   | 'unauthorized'
   | 'invalid_client'
+  | 'invalid_http_origin'
+  | 'invalid_app_name'
   | 'unknown';
 
 /** A reply with HTTP status 200; enveloped endpoints encrypt its text. */
@@ -27,7 +29,7 @@ export interface Success {
 /** An error reply: never encrypted, always `{"status":…,"message":…}`. */
 export interface Refusal {
   readonly ok: false;
-  readonly httpStatus: 400 | 401 | 500;
+  readonly httpStatus: 400 | 401 | 403 | 500;
   readonly status: StatusWord;
   readonly message: string;
   /** Overrides the level that goes with the status. */
@@ -39,6 +41,7 @@ export interface Refusal {
 export type Answer = Success | Refusal;
 
 export const OPTED_OUT: Success = { ok: true, json: '{"status":"optout"}' };
+export const INSUFFICIENT_CONSENT: Success = { ok: true, json: '{"status":"insufficient_user_consent"}' };
 
 /** `{"status":"success","body":…}` around a body that is JSON text already. */
 export function success(bodyJson: string): Success {
@@ -63,9 +66,10 @@ export function unbuildable(cause: unknown): Refusal {
   return { ok: false, httpStatus: 500, status: 'error', message: '', cause };
 }
 
-export function sendJson(reply: FastifyReply, httpStatus: number, json: string): FastifyReply {
+export function sendJson(reply: FastifyReply, httpStatus: number, json: string | Uint8Array): FastifyReply {
   // A Buffer keeps Fastify from adding a charset to the content type, which clients compare as a whole.
-  return reply.code(httpStatus).header('content-type', 'application/json').send(Buffer.from(json, 'utf8'));
+  const bytes = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
+  return reply.code(httpStatus).header('content-type', 'application/json').send(bytes);
 }
 
 /** The 401 of a missing, unknown or disabled key, or one without the route's role: they look all the same. */
@@ -81,19 +85,22 @@ export function sendRefusal(
   refused: Refusal,
 ): FastifyReply {
   const { httpStatus, status, message } = refused;
-  const client = request.operatorClient;
+  const { operatorClient: client, serviceTags } = request;
   const { referer, origin } = request.headers;
   context.logger[refused.level ?? levelOf(refused)](
     {
       errorStatus: status,
       contact: client?.contact,
-      siteId: client?.siteId,
+      siteId: client?.siteId ?? request.operatorSiteId ?? undefined,
       path: request.routeOptions.url,
       statusCode: httpStatus,
       clientAddress: clientAddress(request),
       message,
       ...(httpStatus < 500 && referer !== undefined ? { referer } : {}),
       ...(httpStatus < 500 && origin !== undefined ? { origin } : {}),
+      ...(serviceTags === null
+        ? {}
+        : { service_link_name: serviceTags.linkName, service_name: serviceTags.serviceName }),
       ...(refused.cause === undefined ? {} : describeCause(refused.cause)),
     },
     'Response to http request.',
@@ -109,7 +116,7 @@ export function describeCause(cause: unknown): Readonly<Record<string, unknown>>
 
 function levelOf(refused: Refusal): 'info' | 'warn' | 'error' {
   if (refused.httpStatus >= 500) return 'error';
-  return refused.status === 'client_error' ? 'info' : 'warn';
+  return refused.status === 'client_error' || refused.httpStatus === 403 ? 'info' : 'warn';
 }
 
 /** For the log only, so an untruthful header harms nobody. */

@@ -25,7 +25,7 @@ it('the event loop gets turns during a large batch', async () => {
   expect(turns).toBeGreaterThanOrEqual(9);
 });
 
-it('large batches run one after the other, small ones at once', async () => {
+it('after their first slices large batches run one after the other, small ones at once', async () => {
   const batches = new BatchTurns();
   const order: string[] = [];
   const batch = (name: string, count: number) =>
@@ -33,7 +33,7 @@ it('large batches run one after the other, small ones at once', async () => {
       if (index === 0 || index === count - 1) order.push(`${name}${index === 0 ? ' begins' : ' ends'}`);
     });
   await Promise.all([batch('first', 1000), batch('second', 1000), batch('small', 2)]);
-  expect(order).toEqual(['small begins', 'small ends', 'first begins', 'first ends', 'second begins', 'second ends']);
+  expect(order).toEqual(['first begins', 'second begins', 'small begins', 'small ends', 'first ends', 'second ends']);
 });
 
 it('a failing batch rejects and does not hold up the next', async () => {

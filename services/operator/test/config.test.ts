@@ -88,6 +88,48 @@ describe('loadOperatorConfig', () => {
     expect(JSON.stringify(config)).not.toContain('UID2-O-L-1-key');
   });
 
+  it('leaves everything off that only public operators may use', () => {
+    expect(loadOperatorConfig({ env: direct }).settings).toMatchObject({
+      clientSide: undefined,
+      serviceLinks: false,
+      envelopes: true,
+      tcfVendorId: 21,
+      usageLimits: { unknownPaths: 50, versionsPerSite: 50 },
+    });
+  });
+
+  it('knows client-side generation, service links and their stores', () => {
+    const env = {
+      ...direct,
+      client_side_token_generate: 'true',
+      client_side_token_generate_domain_name_check_enabled: 'false',
+      client_side_token_generate_log_invalid_http_origins: 'true',
+      key_sharing_endpoint_provide_app_names: 'true',
+      validate_service_links: 'true',
+      enable_v2_encryption: 'false',
+      tcf_vendor_id: '7',
+      sites_metadata_path: 'http://other.test/sites',
+      service_refresh_ms: '5000',
+      logging_limit_max_version_buckets_per_site: '10',
+    };
+    expect(loadOperatorConfig({ env })).toMatchObject({
+      storeUrls: {
+        sites: 'http://other.test/sites',
+        clientSideKeypairs: 'http://core.test/client_side_keypairs/refresh',
+        services: 'http://core.test/services/refresh',
+        serviceLinks: 'http://core.test/service_links/refresh',
+      },
+      intervalsMs: { sites: 10_000, services: 5000 },
+      settings: {
+        clientSide: { domainCheck: false, logInvalidOrigins: true, shareAppNames: true },
+        serviceLinks: true,
+        envelopes: false,
+        tcfVendorId: 7,
+        usageLimits: { unknownPaths: 50, versionsPerSite: 10 },
+      },
+    });
+  });
+
   it('takes the runtime configuration from its own keys when told so', () => {
     const env = { ...direct, enable_remote_config: 'false', sharing_token_expiry_seconds: '5' };
     expect(loadOperatorConfig({ env }).staticRuntimeConfig).toEqual({ sharing_token_expiry_seconds: 5 });

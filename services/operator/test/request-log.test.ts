@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { bodyOf, SITE, World, textOf } from './world.ts';
+import { bodyOf, keysetSnapshot, SITE, SITE_WITHOUT_KEYSET, textOf, World } from './world.ts';
 
 const POSTS = [
   '/v2/token/generate',
@@ -42,6 +42,28 @@ describe('the log line of an error reply', () => {
     await world.call('/v2/token/generate', { email: 'a@b.c' });
     await world.post('/v2/token/generate', 'x', { client: null });
     expect(world.logLines).toEqual([]);
+  });
+
+  it('Base64 text under the binary content type is told, with who sent it', async () => {
+    const world = new World();
+    await world.call('/v2/key/latest', undefined, { contentType: 'application/octet-stream' });
+    expect(world.logLines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { level: 'info', contact: 'contact-0', siteId: SITE, path: '/v2/key/latest' },
+    ]);
+    await world.call('/v2/key/latest', undefined, { binary: true });
+    expect(world.logLines).toHaveLength(1);
+  });
+
+  it('a site without keys of its own is told once for each version of the keysets', async () => {
+    const world = new World();
+    const client = world.addClient({ siteId: SITE_WITHOUT_KEYSET });
+    const told = (): number => world.logLines.filter((line) => line.includes('no default keyset')).length;
+    for (let round = 0; round < 3; round += 1) await world.call('/v2/token/generate', { email: 'a@b.c' }, { client });
+    await world.call('/v2/token/generate', { email: 'a@b.c' });
+    expect(told()).toBe(1);
+    world.keysets = keysetSnapshot();
+    await world.call('/v2/token/generate', { email: 'a@b.c' }, { client });
+    expect(told()).toBe(2);
   });
 
   it('a bare 500 logs its cause as an error', async () => {

@@ -1,17 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { bodyOf, keysetSnapshot, SITE, World, textOf } from './world.ts';
-
-/** The value of the sample of `name` whose labels include all of `labels`; 0 when there is none. */
-async function sample(world: World, name: string, labels: Readonly<Record<string, string>>): Promise<number> {
-  for (const line of (await world.metricsText()).split('\n')) {
-    if (!line.startsWith(`${name}{`)) continue;
-    if (Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`))) {
-      return Number(line.slice(line.lastIndexOf(' ') + 1));
-    }
-  }
-  return 0;
-}
+import { bodyOf, keysetSnapshot, sample, SITE, textOf, World } from './world.ts';
 
 describe('request metrics', () => {
   it('requests are counted by caller, route and status', async () => {

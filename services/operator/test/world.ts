@@ -23,6 +23,7 @@ import {
 } from '@holdfast/uid2';
 import type {
   ClientRecord,
+  ClientSideKeypair,
   DiiKind,
   JsonObject,
   Keyset,
@@ -30,6 +31,9 @@ import type {
   Role,
   RuntimeConfiguration,
   SaltSnapshot,
+  ServiceLinkRecord,
+  ServiceRecord,
+  SiteRecord,
 } from '@holdfast/uid2';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 
@@ -117,6 +121,10 @@ export class World {
   keysets: KeysetSnapshot;
   salts: readonly SaltSnapshot[];
   optOuts: OptOutIndex = OptOutIndex.of([]);
+  sites: readonly SiteRecord[] = [];
+  keypairs: readonly ClientSideKeypair[] = [];
+  services: readonly ServiceRecord[] = [];
+  serviceLinks: readonly ServiceLinkRecord[] = [];
   gate: ServiceGate | undefined;
   unhealthy: readonly UnhealthyComponent[] = [];
   optOutFailure: Error | undefined;
@@ -135,7 +143,13 @@ export class World {
         phoneSupport: true,
         optOutStatusApiEnabled: true,
         optOutStatusMaxRequestSize: 5000,
+        mapWorkers: 0,
         allowClockSkewSeconds: 1800,
+        envelopes: true,
+        tcfVendorId: 21,
+        clientSide: undefined,
+        serviceLinks: false,
+        usageLimits: { unknownPaths: 50, versionsPerSite: 50 },
         ...settings,
       },
       stores: {
@@ -144,7 +158,11 @@ export class World {
         keysets: () => this.keysets,
         salts: () => this.salts,
         optOuts: () => this.optOuts,
-        siteName: () => undefined,
+        site: (siteId) => this.sites.find((site) => site.id === siteId),
+        clientSideKeypair: (id) => this.keypairs.find((keypair) => keypair.subscriptionId === id),
+        service: (serviceId) => this.services.find((service) => service.serviceId === serviceId),
+        serviceLink: (serviceId, linkId) =>
+          this.serviceLinks.find((link) => link.serviceId === serviceId && link.linkId === linkId),
       },
       clock: () => this.nowMs,
       random: (length) => this.random(length),
@@ -229,17 +247,16 @@ export class World {
   async post(
     path: string,
     body: Buffer | string | undefined,
-    options: CallOptions | { readonly client: null } = {},
+    options: Omit<CallOptions, 'client'> & { readonly client?: TestClient | null } = {},
   ): Promise<LightMyRequestResponse> {
-    const { client = this.client } = options;
-    const rest: CallOptions = options.client === null ? {} : options;
+    const { client = this.client, contentType, headers } = options;
     return this.app.inject({
       method: 'POST',
       url: path,
       headers: {
         ...(client === null ? {} : { authorization: `Bearer ${client.apiKey}` }),
-        ...(rest.contentType === undefined ? {} : { 'content-type': rest.contentType }),
-        ...rest.headers,
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+        ...headers,
       },
       ...(body === undefined ? {} : { payload: body }),
     });
@@ -342,4 +359,15 @@ export function textOf(object: JsonObject, name: string): string {
 /** The exact bytes of an error reply. */
 export function errorText(status: string, message: string): string {
   return JSON.stringify({ status, message });
+}
+
+/** The value of the sample of `name` whose labels include all of `labels`; 0 when there is none. */
+export async function sample(world: World, name: string, labels: Readonly<Record<string, string>>): Promise<number> {
+  for (const line of (await world.metricsText()).split('\n')) {
+    if (!line.startsWith(`${name}{`)) continue;
+    if (Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`))) {
+      return Number(line.slice(line.lastIndexOf(' ') + 1));
+    }
+  }
+  return 0;
 }

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError, errorMessage, PlatformError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
+import { createPodTerminationMonitor } from '@holdfast/process';
 import type { Logger } from '@holdfast/process';
-import { createDirectoryStore, readLinkKeyFile } from '@holdfast/storage';
+import { openObjectStore } from '@holdfast/storage';
 import type { ObjectStore } from '@holdfast/storage';
 import { AuthorizableStore, deriveAttestationTokenKey, parseJwtPublicKeys } from '@holdfast/uid2';
 import type { OperatorRecord } from '@holdfast/uid2';
@@ -14,8 +15,11 @@ import type { Registry } from 'prom-client';
 import type { OptOutConfig } from './config.ts';
 import { createEvents } from './events.ts';
 import type { OptOutEvents } from './events.ts';
+import { DeltaProduction } from './delta-production.ts';
 import { OptOutLog } from './opt-out-log.ts';
 import { OptOutQueue } from './opt-out-queue.ts';
+import { PartitionProduction } from './partition-production.ts';
+import { TrafficControl } from './traffic-control.ts';
 
 export interface OptOutContext {
   readonly config: OptOutConfig;
@@ -23,11 +27,16 @@ export interface OptOutContext {
   readonly objects: ObjectStore;
   readonly queue: OptOutQueue;
   readonly log: OptOutLog;
+  readonly traffic: TrafficControl;
+  readonly deltas: DeltaProduction;
+  readonly partitions: PartitionProduction;
   readonly operators: AuthorizableStore<OperatorRecord>;
   /** False until operators were loaded once. */
   readonly operatorsLoaded: () => boolean;
   /** Takes a new list of operators into use. */
   readonly useOperators: (records: readonly OperatorRecord[]) => void;
+  /** Whether the pod is about to stop. */
+  readonly isTerminating: () => Promise<boolean>;
   readonly attestationTokenKey: KeyObject;
   readonly jwtPublicKeys: readonly KeyObject[];
   readonly events: OptOutEvents;
@@ -49,26 +58,51 @@ export interface OptOutDependencies {
 export async function createContext(dependencies: OptOutDependencies): Promise<OptOutContext> {
   const { config, clock, randomBytes } = dependencies;
   const events = createEvents(dependencies.logger, dependencies.metrics);
-  const objects = createDirectoryStore({
-    folder: config.storage_folder,
-    linkBaseUrl: config.link_base_url ?? config.optout_url,
-    linkKey: readLinkKeyFile(config.link_signing_key_file),
-    clock,
-  });
+  const objects = openObjectStore(config, { linkBaseUrl: config.link_base_url ?? config.optout_url, clock });
   const jwtPublicKeys = [
     ...parseJwtPublicKeys(config.aws_kms_jwt_signing_public_keys, (position) => events.publicKeyUnreadable(position)),
     ...config.jwt_public_key_files.map(readPublicKey),
   ];
   const queue = await OptOutQueue.open(config.optout_data_dir);
+  const replicaId = config.optout_producer_replica_id;
   const log = new OptOutLog({
     objects,
-    queue,
     folder: config.optout_s3_folder,
-    replicaId: config.optout_producer_replica_id,
+    replicaId,
     rotateIntervalSeconds: config.optout_delta_rotate_interval,
-    maxRecordsPerFile: config.optout_max_messages_per_file,
     clock,
     randomBytes,
+  });
+  const traffic = new TrafficControl({
+    objects,
+    log,
+    filterFile: config.traffic_filter_config_path,
+    limitFile: config.traffic_calc_config_path,
+    overridePath: config.manual_override_s3_path,
+    clock,
+    onOverrideUnreadable: (error) => events.overrideUnreadable(error),
+  });
+  const deltas = new DeltaProduction({
+    queue,
+    log,
+    traffic,
+    objects,
+    replicaId,
+    windowSeconds: config.optout_sqs_delta_window_seconds,
+    maxRecordsPerFile: config.optout_max_messages_per_file,
+    jobTimeoutSeconds: config.optout_delta_job_timeout_seconds,
+    clock,
+    randomBytes,
+  });
+  const partitions = new PartitionProduction({
+    log,
+    objects,
+    replicaId,
+    replicas: config.optout_producer_max_replicas,
+    maxAgeMs: config.optout_delete_expired
+      ? config.optout_partition_interval * config.optout_max_partitions * 1000
+      : undefined,
+    clock,
   });
   const operators = new AuthorizableStore<OperatorRecord>();
   let loaded = false;
@@ -78,6 +112,9 @@ export async function createContext(dependencies: OptOutDependencies): Promise<O
     objects,
     queue,
     log,
+    traffic,
+    deltas,
+    partitions,
     operators,
     operatorsLoaded: () => loaded,
     useOperators(records) {
@@ -85,6 +122,7 @@ export async function createContext(dependencies: OptOutDependencies): Promise<O
       loaded = true;
       events.operatorsLoaded(records.length);
     },
+    isTerminating: createPodTerminationMonitor({ clock, intervalMs: config.pod_termination_check_interval }),
     attestationTokenKey: deriveAttestationTokenKey(
       config.att_token_enc_key.reveal(),
       config.att_token_enc_salt.reveal(),

@@ -17,4 +17,9 @@ export const errorCodes: ErrorCodeTable = {
       'A valid JWT of Core was presented by another operator than it names, or does not grant the role OPERATOR.',
     action: 'Attest again with the operator key that is in use; check its roles.',
   },
+  OPTOUT_TRAFFIC_SETTINGS: {
+    family: 'config',
+    meaning: 'The file with the deny-list, or the one with the traffic limit, cannot be read or is wrong.',
+    action: 'Correct the named file; until then accepted opt-outs stay in the queue.',
+  },
 };

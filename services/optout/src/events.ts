@@ -4,10 +4,14 @@ import type { OperatorRecord } from '@holdfast/uid2';
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-import type { Production } from './opt-out-log.ts';
+import type { Production } from './delta-production.ts';
+import type { PartitionProduced } from './partition-production.ts';
 
 /** What refused a caller; the answer does not tell these apart. */
 export type AccessRefusal = 'unrecognized_key' | 'key_disabled' | 'role' | 'attestation_token' | 'jwt';
+
+/** Reasons for which a person has to act before production goes on. */
+const HALTED: ReadonlySet<string> = new Set(['CIRCUIT_BREAKER_TRIGGERED', 'MANUAL_OVERRIDE_ACTIVE']);
 
 /** Business facts of the opt-out service: each writes its log line and moves its metric. Nothing here sees an identity. */
 export interface OptOutEvents {
@@ -20,6 +24,11 @@ export interface OptOutEvents {
   jwtIgnored(operator: OperatorRecord, error: unknown): void;
   produced(production: Production, queued: number): void;
   productionFailed(error: unknown): void;
+  /** The traffic settings cannot be read at start, so nobody can ask for a production. */
+  productionSettingsUnusable(error: unknown): void;
+  overrideUnreadable(error: unknown): void;
+  partitionProduced(partition: PartitionProduced): void;
+  partitionFailed(error: unknown): void;
   listingFailed(error: unknown): void;
   operatorsLoaded(count: number): void;
   operatorsFailed(error: unknown, first: boolean): void;
@@ -45,6 +54,22 @@ export function createEvents(logger: Logger, metrics: Registry): OptOutEvents {
   const queued = new Gauge({ name: 'optout_queue_size', help: 'Opt-outs waiting for a delta', registers });
   const deltas = new Counter({ name: 'optout_delta_files_total', help: 'Delta files written', registers });
   const records = new Counter({ name: 'optout_delta_records_total', help: 'Opt-outs written to deltas', registers });
+  const denied = new Counter({
+    name: 'optout_denied_records_total',
+    help: 'Opt-outs kept out of deltas by the deny-list',
+    registers,
+  });
+  const halted = new Gauge({
+    name: 'optout_production_halted',
+    help: '1 while the production of deltas is stopped by an override',
+    registers,
+  });
+  const partitions = new Counter({ name: 'optout_partition_files_total', help: 'Partition files written', registers });
+  const expired = new Counter({
+    name: 'optout_expired_files_total',
+    help: 'Old files merged into a partition and removed',
+    registers,
+  });
   const failures = new Counter({
     name: 'optout_failure_total',
     help: 'Failures that were logged and will be tried again',
@@ -83,7 +108,15 @@ export function createEvents(logger: Logger, metrics: Registry): OptOutEvents {
       queued.set(size);
       deltas.inc(production.files);
       records.inc(production.records);
-      if (production.files > 0) logger.info({ ...production }, 'opt-outs written to the log');
+      denied.inc(production.deniedRecords);
+      halted.set(HALTED.has(production.stopReason) ? 1 : 0);
+      if (production.files + production.deniedFiles > 0) logger.info({ ...production }, 'opt-outs written to the log');
+      if (HALTED.has(production.stopReason)) {
+        logger.error(
+          { stopReason: production.stopReason, queued: size },
+          'the production of deltas is stopped; the opt-outs stay in the queue until the override object is removed',
+        );
+      }
       if (production.damagedEntries > 0) {
         logger.error(
           { damagedEntries: production.damagedEntries },
@@ -94,6 +127,23 @@ export function createEvents(logger: Logger, metrics: Registry): OptOutEvents {
     productionFailed(error) {
       failures.inc({ what: 'delta' });
       logger.error(causeOf(error), 'no delta could be written; the opt-outs stay in the queue');
+    },
+    productionSettingsUnusable(error) {
+      failures.inc({ what: 'settings' });
+      logger.error(causeOf(error), 'the port for asking for a delta stays closed; correct the settings and restart');
+    },
+    overrideUnreadable(error) {
+      failures.inc({ what: 'override' });
+      logger.error(causeOf(error), 'the override object could not be read; production goes on as if there were none');
+    },
+    partitionProduced(partition) {
+      partitions.inc();
+      expired.inc(partition.expired);
+      logger.info({ ...partition }, 'partition written to the log');
+    },
+    partitionFailed(error) {
+      failures.inc({ what: 'partition' });
+      logger.error(causeOf(error), 'no partition could be written; it is tried again');
     },
     listingFailed(error) {
       failures.inc({ what: 'listing' });

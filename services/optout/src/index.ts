@@ -2,7 +2,7 @@ import type { ExitCodes, StartService } from '@holdfast/process';
 
 import { startOptOut } from './main.ts';
 
-export { buildApp } from './app.ts';
+export { buildApp, buildProducerApp } from './app.ts';
 export { loadOptOutConfig } from './config.ts';
 export type { OptOutConfig } from './config.ts';
 export { createContext } from './context.ts';

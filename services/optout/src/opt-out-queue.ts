@@ -5,17 +5,31 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { DependencyError, errorMessage } from '@holdfast/base';
+import { writeFileAtomic } from '@holdfast/process';
 import { decodeOptOutRecord, encodeOptOutRecord, OPTOUT_RECORD_LENGTH } from '@holdfast/uid2';
 import type { OptOutRecord } from '@holdfast/uid2';
 
+/** An accepted opt-out, with what only the deny-list looks at. */
+export interface QueuedOptOut {
+  readonly record: OptOutRecord;
+  /** As the operator sent it; kept only where a deny-list is configured. */
+  readonly clientIp: string | undefined;
+}
+
 /** Opt-outs taken off the queue together, and the way to say that they are safe elsewhere. */
 export interface OptOutBatch {
-  /** In the order they were accepted. */
-  readonly records: readonly OptOutRecord[];
+  /** By the time they were accepted, then in the order they were. */
+  readonly entries: readonly QueuedOptOut[];
+  /** How many were left out because they are too recent. */
+  readonly tooRecent: number;
   /** Parts of the journal that were not whole: nobody was told that these opt-outs had been accepted. */
   readonly damagedEntries: number;
-  /** Removes the batch from disk. Until it has been called, the same opt-outs come again after a restart. */
-  done(): Promise<void>;
+  /**
+   * Removes the first `count` entries from disk. Until it has been called, the same opt-outs come again with the next batch,
+   * also after a restart.
+   * @throws DependencyError OPTOUT_QUEUE_UNUSABLE
+   */
+  settle(count: number): Promise<void>;
 }
 
 interface Waiting {
@@ -24,13 +38,28 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-const ENTRY_LENGTH = OPTOUT_RECORD_LENGTH + 4;
-const JOURNAL = /^(\d{16})-[0-9a-f]{8}\.journal$/;
+/** Longest text of an IP address (an IPv6 address with an embedded IPv4 address). */
+const MAX_IP_LENGTH = 45;
+const IP_OFFSET = OPTOUT_RECORD_LENGTH + 1;
+const CRC_LENGTH = 4;
+const ENTRY_LENGTH = IP_OFFSET + MAX_IP_LENGTH + CRC_LENGTH;
+/** Journals of versions before the deny-list hold the bare record. */
+const BARE_ENTRY_LENGTH = OPTOUT_RECORD_LENGTH + CRC_LENGTH;
+
+const JOURNAL = /^(\d{16})-[0-9a-f]{8}\.(journal|entries)$/;
+const UNFINISHED = /\.(?:journal|entries)\.\d+\.[0-9a-f]{8}\.tmp$/;
+
+interface Journal {
+  readonly name: string;
+  readonly entries: readonly QueuedOptOut[];
+  readonly damagedEntries: number;
+}
 
 /**
  * Accepted opt-outs on their way into a delta, in journals on disk. `append` resolves only when the opt-out would survive a
- * crash of process and machine; those that arrive together share one flush. An entry is the 72-byte record and its CRC-32,
- * so that a write torn by a crash is recognised. No e-mail address, phone number or IP address is kept.
+ * crash of process and machine; those that arrive together share one flush. An entry is the 72-byte record, room for an IP
+ * address and their CRC-32, so that a write torn by a crash is recognised. No e-mail address or phone number is kept. One
+ * process works in one folder.
  */
 export class OptOutQueue {
   readonly #folder: string;
@@ -58,9 +87,11 @@ export class OptOutQueue {
   static async open(folder: string): Promise<OptOutQueue> {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const journals = (await readdir(folder)).filter((name) => JOURNAL.test(name)).toSorted();
+      const names = await readdir(folder);
+      for (const name of names.filter((found) => UNFINISHED.test(found))) await rm(join(folder, name), { force: true });
+      const journals = names.filter((name) => JOURNAL.test(name)).toSorted();
       let size = 0;
-      for (const name of journals) size += (await readJournal(join(folder, name))).records.length;
+      for (const name of journals) size += (await readJournal(folder, name)).entries.length;
       return new OptOutQueue(folder, journals, size);
     } catch (cause) {
       throw unusable(folder, cause);
@@ -77,8 +108,8 @@ export class OptOutQueue {
    * @throws DependencyError OPTOUT_QUEUE_UNUSABLE when the disk refused it; it may or may not be kept
    * @throws InternalError OPTOUT_RECORD_INVALID
    */
-  async append(record: OptOutRecord): Promise<void> {
-    const bytes = encodeEntry(record);
+  async append(record: OptOutRecord, clientIp?: string): Promise<void> {
+    const bytes = encodeEntry(record, clientIp);
     const written = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ bytes, resolve, reject });
     });
@@ -87,21 +118,28 @@ export class OptOutQueue {
   }
 
   /**
-   * Everything accepted so far. Opt-outs accepted from now on belong to the next batch.
+   * Everything accepted so far, up to and including `notAfter` (seconds since the epoch). What is accepted from now on belongs
+   * to the next batch.
    * @throws DependencyError OPTOUT_QUEUE_UNUSABLE
    */
-  async take(): Promise<OptOutBatch> {
+  async take(notAfter = Infinity): Promise<OptOutBatch> {
     try {
       await this.#inTurn(() => this.#closeCurrent());
-      const names = [...this.#closed];
-      const records: OptOutRecord[] = [];
-      let damagedEntries = 0;
-      for (const name of names) {
-        const journal = await readJournal(join(this.#folder, name));
-        records.push(...journal.records);
-        damagedEntries += journal.damagedEntries;
-      }
-      return { records, damagedEntries, done: () => this.#remove(names, records.length) };
+      const journals: Journal[] = [];
+      for (const name of this.#closed.slice()) journals.push(await readJournal(this.#folder, name));
+      const all = journals.flatMap(({ entries }) => entries);
+      const entries = all
+        .filter(({ record }) => record.optedOutAt <= notAfter)
+        .toSorted((a, b) => a.record.optedOutAt - b.record.optedOutAt);
+      return {
+        entries,
+        tooRecent: all.length - entries.length,
+        damagedEntries: journals.reduce((sum, journal) => sum + journal.damagedEntries, 0),
+        settle: async (count) => {
+          const settled = new Set(entries.slice(0, count));
+          await this.#inTurn(() => this.#remove(journals, settled));
+        },
+      };
     } catch (cause) {
       throw unusable(this.#folder, cause);
     }
@@ -139,8 +177,7 @@ export class OptOutQueue {
 
   async #currentJournal(): Promise<FileHandle> {
     if (this.#handle !== undefined) return this.#handle;
-    const sequence = String(++this.#sequence).padStart(16, '0');
-    const name = `${sequence}-${randomBytes(4).toString('hex')}.journal`;
+    const name = this.#nextName();
     const handle = await open(join(this.#folder, name), 'ax', 0o600);
     this.#handle = handle;
     this.#currentName = name;
@@ -157,37 +194,65 @@ export class OptOutQueue {
     await handle.close();
   }
 
-  async #remove(names: readonly string[], count: number): Promise<void> {
+  /** What is left of a journal goes to a new one before the old one goes, so a crash in between repeats and loses nothing. */
+  async #remove(journals: readonly Journal[], settled: ReadonlySet<QueuedOptOut>): Promise<void> {
     try {
-      for (const name of names) await rm(join(this.#folder, name), { force: true });
+      for (const { name, entries } of journals) {
+        const rest = entries.filter((entry) => !settled.has(entry));
+        if (rest.length > 0 && rest.length === entries.length) continue;
+        if (rest.length > 0) {
+          const replacement = this.#nextName();
+          const bytes = Buffer.concat(rest.map(({ record, clientIp }) => encodeEntry(record, clientIp)));
+          await writeFileAtomic(join(this.#folder, replacement), bytes, { mode: 0o600 });
+          this.#closed.push(replacement);
+        }
+        await rm(join(this.#folder, name), { force: true });
+        this.#closed = this.#closed.filter((closed) => closed !== name);
+        this.#size -= entries.length - rest.length;
+      }
     } catch (cause) {
       throw unusable(this.#folder, cause);
     }
-    this.#closed = this.#closed.filter((name) => !names.includes(name));
-    this.#size -= count;
+  }
+
+  #nextName(): string {
+    const sequence = String(++this.#sequence).padStart(16, '0');
+    return `${sequence}-${randomBytes(4).toString('hex')}.entries`;
   }
 }
 
-function encodeEntry(record: OptOutRecord): Uint8Array {
+function encodeEntry(record: OptOutRecord, clientIp: string | undefined): Uint8Array {
   const entry = Buffer.alloc(ENTRY_LENGTH);
-  const bytes = encodeOptOutRecord(record);
-  entry.set(bytes);
-  entry.writeUInt32BE(crc32(bytes), OPTOUT_RECORD_LENGTH);
+  entry.set(encodeOptOutRecord(record));
+  // Longer texts are no IP addresses, so no rule can name them.
+  const ip = Buffer.from(clientIp ?? '', 'latin1');
+  if (ip.length <= MAX_IP_LENGTH) {
+    entry.writeUInt8(ip.length, OPTOUT_RECORD_LENGTH);
+    entry.set(ip, IP_OFFSET);
+  }
+  entry.writeUInt32BE(crc32(entry.subarray(0, ENTRY_LENGTH - CRC_LENGTH)), ENTRY_LENGTH - CRC_LENGTH);
   return entry;
 }
 
-async function readJournal(
-  file: string,
-): Promise<{ readonly records: readonly OptOutRecord[]; readonly damagedEntries: number }> {
-  const bytes = await readFile(file);
-  const records: OptOutRecord[] = [];
-  let damagedEntries = bytes.length % ENTRY_LENGTH === 0 ? 0 : 1;
-  for (let offset = 0; offset + ENTRY_LENGTH <= bytes.length; offset += ENTRY_LENGTH) {
-    const record = bytes.subarray(offset, offset + OPTOUT_RECORD_LENGTH);
-    if (crc32(record) === bytes.readUInt32BE(offset + OPTOUT_RECORD_LENGTH)) records.push(decodeOptOutRecord(record));
-    else damagedEntries++;
+async function readJournal(folder: string, name: string): Promise<Journal> {
+  const length = name.endsWith('.journal') ? BARE_ENTRY_LENGTH : ENTRY_LENGTH;
+  const bytes = await readFile(join(folder, name));
+  const entries: QueuedOptOut[] = [];
+  let damagedEntries = bytes.length % length === 0 ? 0 : 1;
+  for (let offset = 0; offset + length <= bytes.length; offset += length) {
+    const entry = bytes.subarray(offset, offset + length);
+    if (crc32(entry.subarray(0, length - CRC_LENGTH)) === entry.readUInt32BE(length - CRC_LENGTH)) {
+      entries.push(decodeEntry(entry));
+    } else damagedEntries++;
   }
-  return { records, damagedEntries };
+  return { name, entries, damagedEntries };
+}
+
+function decodeEntry(entry: Buffer): QueuedOptOut {
+  const record = decodeOptOutRecord(entry.subarray(0, OPTOUT_RECORD_LENGTH));
+  const ipLength = entry.length === ENTRY_LENGTH ? entry.readUInt8(OPTOUT_RECORD_LENGTH) : 0;
+  const clientIp = ipLength === 0 ? undefined : entry.toString('latin1', IP_OFFSET, IP_OFFSET + ipLength);
+  return { record, clientIp };
 }
 
 /** A new journal is durable once its folder is; Windows offers no handle for that and needs none. */

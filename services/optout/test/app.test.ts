@@ -169,7 +169,7 @@ describe('/optout/refresh', () => {
 
   it('lists each delta once it is produced, with links that work, and more after the next', async () => {
     await replicate(replicatePath(HASH, UID));
-    expect(await world.context.log.produce()).toEqual({ files: 1, records: 1, damagedEntries: 0 });
+    expect(await world.context.deltas.run()).toMatchObject({ files: 1, records: 1, stopReason: 'QUEUE_EMPTY' });
     const first = await refresh();
     const firstTime = world.nowMs / 1000;
     expect(first.headers['content-type']).toBe('application/json');
@@ -180,7 +180,7 @@ describe('/optout/refresh', () => {
 
     world.nowMs += 300_000;
     await replicate(replicatePath(new Uint8Array(32).fill(8), UID));
-    await world.context.log.produce();
+    await world.context.deltas.run();
     const second = await refresh();
     expect(second.json()).toMatchObject({ version: firstTime + 300 });
     const locations = selectOptOutFiles(
@@ -227,11 +227,12 @@ describe('/optout/replicate', () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.body).toBe(String(world.nowMs / 1000));
     expect(answer.headers['content-type']).toBeUndefined();
-    const { records } = await world.context.queue.take();
-    expect(records).toHaveLength(1);
-    expect(toBase64(records[0]?.identityHash ?? UID)).toBe(toBase64(HASH));
-    expect(toBase64(records[0]?.rawUid ?? HASH)).toBe(toBase64(UID));
-    expect(records[0]?.optedOutAt).toBe(world.nowMs / 1000);
+    const { entries } = await world.context.queue.take();
+    expect(entries).toHaveLength(1);
+    const [{ record, clientIp } = expect.fail()] = entries;
+    expect(toBase64(record.identityHash)).toBe(toBase64(HASH));
+    expect(toBase64(record.rawUid)).toBe(toBase64(UID));
+    expect([record.optedOutAt, clientIp]).toEqual([world.nowMs / 1000, undefined]);
     expect(world.logLines.join('')).not.toContain('canary');
   });
 
@@ -267,6 +268,26 @@ describe('/optout/replicate', () => {
     expect(world.context.queue.size).toBe(0);
   });
 
+  it('answers 400 with the words of the framework to a GET with a form', async () => {
+    for (const type of ['multipart/form-data; boundary=x', 'application/x-www-form-urlencoded']) {
+      const answer = await world.app.inject({
+        url: '/optout/replicate',
+        headers: { authorization: `Bearer ${operator.key}`, 'content-type': type },
+        payload: 'identity_hash=a',
+      });
+      expect(answer.statusCode).toBe(400);
+      expect(answer.body).toBe(
+        'Request method must be one of POST, PUT, PATCH or DELETE to decode a multipart request',
+      );
+    }
+  });
+
+  it('takes nothing while it only observes', async () => {
+    await use({ optout_observe_only: true });
+    expect((await replicate(replicatePath(HASH, UID))).statusCode).toBe(503);
+    expect(world.context.queue.size).toBe(0);
+  });
+
   it('answers 400 to other methods than GET and POST', async () => {
     const headers = { authorization: `Bearer ${operator.key}` };
     const answer = await world.app.inject({ method: 'PUT', url: replicatePath(HASH, UID), headers });
@@ -292,7 +313,7 @@ describe('/optout/replicate', () => {
     await use({ optout_sqs_max_queue_size: 1 });
     expect((await replicate(replicatePath(HASH, UID))).statusCode).toBe(200);
     expect((await replicate(replicatePath(HASH, UID))).statusCode).toBe(500);
-    await world.context.log.produce();
+    await world.context.deltas.run();
     expect((await replicate(replicatePath(HASH, UID))).statusCode).toBe(200);
   });
 
@@ -310,38 +331,38 @@ describe('the opt-out log', () => {
     expect((await replicate(replicatePath(HASH, UID))).statusCode).toBe(200);
     await world.start(); // a new service over the same folders; the old one never closed anything
     expect(world.context.queue.size).toBe(1);
-    await world.context.log.produce();
+    await world.context.deltas.run();
     const [file, ...others] = await world.context.objects.list('optout-v2/delta/');
     expect(others).toEqual([]);
     const delta = decodeDeltaFile(await world.context.objects.read(file?.path ?? ''));
     expect(delta.records.map((record) => toBase64(record.identityHash))).toEqual([toBase64(HASH)]);
     expect(delta.windowStart).toBe(world.nowMs / 1000);
-    expect(delta.windowEnd).toBe(world.nowMs / 1000 + 300);
+    expect(delta.windowEnd).toBe(world.nowMs / 1000);
     expect(world.context.queue.size).toBe(0);
   });
 
   it('splits many opt-outs over several files, each within the limit', async () => {
     await use({ optout_max_messages_per_file: 10 });
     await Promise.all(Array.from({ length: 25 }, () => replicate(replicatePath(randomBytes(32), UID))));
-    expect(await world.context.log.produce()).toEqual({ files: 3, records: 25, damagedEntries: 0 });
+    expect(await world.context.deltas.run()).toMatchObject({ files: 3, records: 25 });
     const files = await world.context.objects.list('optout-v2/delta/');
     expect(files.map(({ sizeBytes }) => sizeBytes / 72 - 2).toSorted((a, b) => a - b)).toEqual([5, 10, 10]);
   });
 
   it('writes no file while there is nothing to write', async () => {
-    expect(await world.context.log.produce()).toEqual({ files: 0, records: 0, damagedEntries: 0 });
+    expect(await world.context.deltas.run()).toMatchObject({ files: 0, records: 0, damagedEntries: 0 });
     expect(await world.context.objects.list('optout-v2/')).toEqual([]);
   });
 
   it('keeps everything queued when the bucket cannot be written', async () => {
     await replicate(replicatePath(HASH, UID));
-    const { objects, log, queue } = world.context;
+    const { objects, deltas, queue } = world.context;
     const write = objects.write.bind(objects);
     objects.write = () => Promise.reject(new Error('bucket is gone'));
-    await expect(log.produce()).rejects.toThrow('bucket is gone');
+    await expect(deltas.run()).rejects.toThrow('bucket is gone');
     expect(queue.size).toBe(1);
     objects.write = write;
-    expect(await log.produce()).toMatchObject({ records: 1 });
+    expect(await deltas.run()).toMatchObject({ records: 1 });
   });
 
   it('shows no key in its log lines', async () => {

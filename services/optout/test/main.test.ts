@@ -112,12 +112,41 @@ describe('startOptOut', () => {
     expect(health.text).toContain('operators-rotator');
   });
 
+  it('opens the next port for the production of deltas when there is a token and the settings can be read', async () => {
+    const producer = async (settings: Readonly<Record<string, unknown>>): Promise<string | undefined> => {
+      const { running } = await start('http://127.0.0.1:1', settings);
+      return running.addresses['producer'];
+    };
+    const token = { optout_internal_api_token: 'internal-token' };
+    const url = await producer(token);
+    const status = await get(`${url}/optout/deltaproduce/status`, { authorization: 'Bearer internal-token' });
+    expect(status.status).toBe(200);
+    expect(await producer({})).toBeUndefined();
+    expect(await producer({ ...token, optout_observe_only: true })).toBeUndefined();
+    expect(await producer({ ...token, traffic_filter_config_path: '/does/not/exist.json' })).toBeUndefined();
+  });
+
+  it('makes the partition of the day by itself', async () => {
+    const operator = createOperator();
+    const core = await startFakeCore([operator]);
+    const { running, world } = await start(core.url, { cloud_refresh_interval: 1, optout_producer_max_replicas: 1 });
+    const base = running.addresses['http'] ?? '';
+    await vi.waitFor(async () => expect((await get(`${base}/ops/healthcheck`)).status).toBe(200), 15_000);
+    const path = replicatePath(new Uint8Array(32).fill(1), new Uint8Array(33).fill(2));
+    expect((await get(`${base}${path}`, { authorization: `Bearer ${operator.key}` })).status).toBe(200);
+    world.nowMs = Date.now();
+    await vi.waitFor(async () => {
+      const list = await get(`${base}/optout/refresh`, world.attestedHeaders(operator));
+      expect(list.text).toContain('/partition/optout-partition-000_');
+    }, 15_000);
+  });
+
   it('lists every missing setting at once', async () => {
     const logger = createLogger({ name: 'optout', destination: { write: () => undefined } });
     const failure = await startOptOut({ env: {}, configFile: undefined, logger, fail: () => undefined }).catch(
       (error: unknown) => error,
     );
     expect(failure).toBeInstanceOf(ConfigError);
-    expect(String(failure)).toMatch(/core_attest_url.*core_api_token.*storage_folder.*optout_url/s);
+    expect(String(failure)).toMatch(/core_attest_url.*core_api_token.*optout_url.*storage_folder/s);
   });
 });

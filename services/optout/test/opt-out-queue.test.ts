@@ -1,12 +1,15 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 
 import { DependencyError, InternalError } from '@holdfast/base';
+import { encodeOptOutRecord } from '@holdfast/uid2';
 import type { OptOutRecord } from '@holdfast/uid2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { OptOutQueue } from '../src/opt-out-queue.ts';
+import type { QueuedOptOut } from '../src/opt-out-queue.ts';
 
 let folder: string;
 
@@ -26,8 +29,8 @@ function optOut(number: number): OptOutRecord {
   };
 }
 
-function numbers(records: readonly OptOutRecord[]): number[] {
-  return records.map(({ optedOutAt }) => optedOutAt - 1_800_000_000);
+function numbers(entries: readonly QueuedOptOut[]): number[] {
+  return entries.map(({ record }) => record.optedOutAt - 1_800_000_000);
 }
 
 async function onlyJournal(): Promise<string> {
@@ -42,8 +45,8 @@ describe('OptOutQueue', () => {
     await Promise.all([1, 2, 3].map((number) => queue.append(optOut(number))));
     expect(queue.size).toBe(3);
     const batch = await queue.take();
-    expect(numbers(batch.records)).toEqual([1, 2, 3]);
-    expect([...(batch.records[1]?.rawUid ?? [])]).toEqual([...optOut(2).rawUid]);
+    expect(numbers(batch.entries)).toEqual([1, 2, 3]);
+    expect([...(batch.entries[1]?.record.rawUid ?? [])]).toEqual([...optOut(2).rawUid]);
     await queue.close();
   });
 
@@ -56,15 +59,71 @@ describe('OptOutQueue', () => {
     expect(queue.size).toBe(2);
     await queue.append(optOut(3));
     const batch = await queue.take();
-    expect(numbers(batch.records)).toEqual([1, 2, 3]);
+    expect(numbers(batch.entries)).toEqual([1, 2, 3]);
     // A crash after `take` and before `done`: everything comes again.
     const again = await OptOutQueue.open(folder);
     const repeated = await again.take();
-    expect(numbers(repeated.records)).toEqual([1, 2, 3]);
-    await repeated.done();
+    expect(numbers(repeated.entries)).toEqual([1, 2, 3]);
+    await repeated.settle(repeated.entries.length);
     expect((await OptOutQueue.open(folder)).size).toBe(0);
     await crashed.close();
     await queue.close();
+  });
+
+  it('takes what is old enough, by time, and leaves the rest for later', async () => {
+    const queue = await OptOutQueue.open(folder);
+    for (const number of [5, 1, 9, 3, 7]) await queue.append(optOut(number));
+    const batch = await queue.take(1_800_000_005);
+    expect([numbers(batch.entries), batch.tooRecent]).toEqual([[1, 3, 5], 2]);
+    await batch.settle(3);
+    expect(queue.size).toBe(2);
+    expect(numbers((await queue.take()).entries)).toEqual([7, 9]);
+    expect(numbers((await (await OptOutQueue.open(folder)).take()).entries)).toEqual([7, 9]);
+  });
+
+  it('lets go of the part of a batch that is settled, also of half a journal', async () => {
+    const queue = await OptOutQueue.open(folder);
+    for (const number of [1, 2, 3, 4]) await queue.append(optOut(number));
+    const batch = await queue.take();
+    await queue.append(optOut(5));
+    await batch.settle(3);
+    expect(queue.size).toBe(2);
+    expect(numbers((await queue.take()).entries)).toEqual([4, 5]);
+    expect(numbers((await (await OptOutQueue.open(folder)).take()).entries)).toEqual([4, 5]);
+  });
+
+  it('keeps everything of a batch that is not settled', async () => {
+    const queue = await OptOutQueue.open(folder);
+    await queue.append(optOut(1));
+    await (await queue.take()).settle(0);
+    expect(numbers((await queue.take()).entries)).toEqual([1]);
+  });
+
+  it('keeps an IP address, and drops a text that is too long to be one', async () => {
+    const queue = await OptOutQueue.open(folder);
+    const ips = ['192.0.2.1', '0000:0000:0000:0000:0000:ffff:255.255.255.255', 'x'.repeat(46), undefined];
+    for (const ip of ips) await queue.append(optOut(1), ip);
+    const kept = (await queue.take()).entries.map(({ clientIp }) => clientIp);
+    expect(kept).toEqual([ips[0], ips[1], undefined, undefined]);
+  });
+
+  it('reads journals of versions without IP addresses', async () => {
+    const bytes = encodeOptOutRecord(optOut(4));
+    const crc = Buffer.alloc(4);
+    crc.writeUInt32BE(crc32(bytes));
+    await mkdir(folder);
+    await writeFile(join(folder, '0000000000000007-0123abcd.journal'), Buffer.concat([bytes, crc]));
+    const queue = await OptOutQueue.open(folder);
+    await queue.append(optOut(5));
+    expect(numbers((await queue.take()).entries)).toEqual([4, 5]);
+    expect((await readdir(folder)).toSorted()[1]).toMatch(/^0000000000000008-/);
+  });
+
+  it('removes what an interrupted rewrite left', async () => {
+    await mkdir(folder);
+    await writeFile(join(folder, '0000000000000001-0123abcd.entries.12.0123abcd.tmp'), 'half');
+    await OptOutQueue.open(folder);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('lets go only of what the finished batch held', async () => {
@@ -72,11 +131,11 @@ describe('OptOutQueue', () => {
     await queue.append(optOut(1));
     const batch = await queue.take();
     await queue.append(optOut(2));
-    await batch.done();
+    await batch.settle(batch.entries.length);
     expect(queue.size).toBe(1);
     const next = await queue.take();
-    expect(numbers(next.records)).toEqual([2]);
-    await next.done();
+    expect(numbers(next.entries)).toEqual([2]);
+    await next.settle(next.entries.length);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -88,12 +147,12 @@ describe('OptOutQueue', () => {
       appends.push(queue.append(optOut(number)));
       if (number % 40 !== 0) continue;
       const batch = await queue.take();
-      taken.push(...numbers(batch.records));
-      await batch.done();
+      taken.push(...numbers(batch.entries));
+      await batch.settle(batch.entries.length);
     }
     await Promise.all(appends);
     const rest = await queue.take();
-    expect([...taken, ...numbers(rest.records)]).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
+    expect([...taken, ...numbers(rest.entries)]).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
   });
 
   it('drops a torn last entry and keeps all before it', async () => {
@@ -106,7 +165,7 @@ describe('OptOutQueue', () => {
     for (let length = whole.length - 1; length > whole.length / 2; length--) {
       await truncate(journal, length);
       const batch = await (await OptOutQueue.open(folder)).take();
-      expect(numbers(batch.records)).toEqual([1]);
+      expect(numbers(batch.entries)).toEqual([1]);
       expect(batch.damagedEntries).toBe(1);
     }
   });
@@ -123,7 +182,7 @@ describe('OptOutQueue', () => {
       changed[bit >>> 3] = (changed[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
       await writeFile(journal, changed);
       const batch = await (await OptOutQueue.open(folder)).take();
-      expect(numbers(batch.records)).toEqual([2]);
+      expect(numbers(batch.entries)).toEqual([2]);
       expect(batch.damagedEntries).toBe(1);
     }
   });
@@ -135,7 +194,7 @@ describe('OptOutQueue', () => {
     await appendFile(await onlyJournal(), Buffer.alloc(10));
     const second = await OptOutQueue.open(folder);
     await second.append(optOut(2));
-    expect(numbers((await second.take()).records)).toEqual([1, 2]);
+    expect(numbers((await second.take()).entries)).toEqual([1, 2]);
   });
 
   it('says that the disk refused, and recovers when it no longer does', async () => {
@@ -145,7 +204,7 @@ describe('OptOutQueue', () => {
     expect(queue.size).toBe(0);
     await (await OptOutQueue.open(folder)).close();
     await queue.append(optOut(2));
-    expect(numbers((await queue.take()).records)).toEqual([2]);
+    expect(numbers((await queue.take()).entries)).toEqual([2]);
   });
 
   it('refuses a record of impossible size without touching the journal', async () => {

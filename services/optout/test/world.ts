@@ -17,7 +17,7 @@ import type { OperatorJwtClaims, OperatorRecord } from '@holdfast/uid2';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 
-import { buildApp } from '../src/app.ts';
+import { buildApp, buildProducerApp } from '../src/app.ts';
 import { loadOptOutConfig } from '../src/config.ts';
 import { createContext } from '../src/context.ts';
 import type { OptOutContext } from '../src/context.ts';
@@ -42,6 +42,8 @@ export class World {
   nowMs = Date.parse('2026-05-01T12:00:00Z');
   context!: OptOutContext;
   app!: FastifyInstance;
+  /** What is served at the next port. */
+  producer!: FastifyInstance;
   readonly #started: { readonly app: FastifyInstance; readonly context: OptOutContext }[] = [];
 
   private constructor(folder: string, settings: Readonly<Record<string, unknown>>) {
@@ -49,11 +51,23 @@ export class World {
     this.settings = settings;
   }
 
-  static async create(settings: Readonly<Record<string, unknown>> = {}): Promise<World> {
+  /**
+   * @param settings Text that begins with `folder:` names a file in the world's own folder.
+   * @param files Further files of that folder, by name.
+   */
+  static async create(
+    settings: Readonly<Record<string, unknown>> = {},
+    files: Readonly<Record<string, unknown>> = {},
+  ): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-optout-'));
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
     await writeFile(join(folder, 'link-key.hex'), toHex(randomBytes(32)));
     await writeFile(join(folder, 'core.pem'), jwtKeys.publicKey.export({ type: 'spki', format: 'pem' }));
-    const world = new World(folder, settings);
+    const located = Object.entries(settings).map(([name, value]): [string, unknown] => [
+      name,
+      typeof value === 'string' && value.startsWith('folder:') ? join(folder, value.slice(7)) : value,
+    ]);
+    const world = new World(folder, Object.fromEntries(located));
     await world.start();
     return world;
   }
@@ -88,7 +102,14 @@ export class World {
       randomBytes: (length) => randomBytes(length),
     });
     this.app = buildApp(this.context);
+    this.producer = buildProducerApp(this.context);
     this.#started.push({ app: this.app, context: this.context });
+  }
+
+  /** Puts an opt-out with a hash of `byte` into the queue as if accepted at `seconds`. */
+  async accept(byte: number, seconds: number, clientIp?: string): Promise<void> {
+    const rawUid = new Uint8Array(32).fill(byte);
+    await this.context.queue.append({ identityHash: rawUid, rawUid, optedOutAt: seconds }, clientIp);
   }
 
   async remove(): Promise<void> {

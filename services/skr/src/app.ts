@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 
 import type { SkrContext } from './context.ts';
 import { registerAttestRoutes } from './routes/attest.ts';
+import { registerKeyReleaseRoute } from './routes/key-release.ts';
 
 /** Largest request body, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
@@ -24,9 +25,7 @@ export function buildApp(context: SkrContext): FastifyInstance {
   });
   app.get('/status', async () => ({ message: context.ready() ? 'Status OK' : 'Status NOT OK' }));
   registerAttestRoutes(app, context);
-  app.post('/key/release', async (_request, reply) =>
-    reply.code(501).send({ error: 'key release is not available: this version of the sidecar attests only' }),
-  );
+  registerKeyReleaseRoute(app, context);
   return app;
 }
 

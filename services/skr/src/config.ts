@@ -1,7 +1,10 @@
 import { ConfigError, errorMessage, fromBase64, fromUtf8 } from '@holdfast/base';
 import { loadConfig } from '@holdfast/process';
 import type { ServiceHost } from '@holdfast/process';
+import type { KeyWrapAlgorithm } from '@holdfast/key-release';
 import { z } from 'zod';
+
+import type { PodIdentity } from './key-release/vault-token.ts';
 
 /** `SkrSideCarArgs`, decoded: the configuration that manifests of the reference sidecar carry. */
 const sidecarArgumentsSchema = z.object({
@@ -11,6 +14,7 @@ const sidecarArgumentsSchema = z.object({
       endpoint: z.string().optional(),
     })
     .optional(),
+  identity: z.object({ client_id: z.string().optional() }).optional(),
   maaconfig: z.object({ user_agent: z.string().min(1).optional() }).optional(),
 });
 
@@ -40,6 +44,28 @@ export const configSchema = z.object({
     .min(1)
     .default('/sys/kernel/config/tsm/report')
     .meta({ description: 'configfs-tsm folder' }),
+  AZURE_CLIENT_ID: z.string().optional().meta({ description: 'Workload identity: client id of the application' }),
+  AZURE_TENANT_ID: z.string().optional().meta({ description: 'Workload identity: tenant' }),
+  AZURE_FEDERATED_TOKEN_FILE: z
+    .string()
+    .optional()
+    .meta({ description: 'Workload identity: file with the token of the pod' }),
+  AZURE_AUTHORITY_HOST: z
+    .url({ protocol: /^https$/ })
+    .default('https://login.microsoftonline.com')
+    .meta({ description: 'Workload identity: address of Entra ID' }),
+  AZURE_POD_IDENTITY_AUTHORITY_HOST: z
+    .url({ protocol: /^http$/ })
+    .default('http://169.254.169.254')
+    .meta({ description: 'Address of the instance metadata service, which gives tokens of managed identities' }),
+  key_wrap_algorithm: z
+    .enum(['CKM_RSA_AES_KEY_WRAP', 'RSA_AES_KEY_WRAP_256', 'RSA_AES_KEY_WRAP_384'])
+    .default('RSA_AES_KEY_WRAP_256')
+    .meta({ description: 'How vaults are asked to encrypt released keys' }),
+  allowed_akv_hosts: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({ description: 'host or host:port of the vaults that tokens of the pod may go to; any name when missing' }),
   allowed_maa_hosts: z
     .array(z.string().min(1))
     .optional()
@@ -64,6 +90,9 @@ export interface SkrConfig {
   readonly userAgent: string;
   /** Lower case; undefined allows every name. */
   readonly allowedMaaHosts: readonly string[] | undefined;
+  readonly allowedAkvHosts: readonly string[] | undefined;
+  readonly identity: PodIdentity;
+  readonly keyWrapAlgorithm: KeyWrapAlgorithm;
 }
 
 const THIM_ENDPOINT = '169.254.169.254/metadata/THIM/amd/certification';
@@ -97,6 +126,23 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrCo
     thimUrl: `http://${sidecar.certcache?.endpoint ?? THIM_ENDPOINT}`,
     userAgent: sidecar.maaconfig?.user_agent ?? 'ConfidentialSkrContainer',
     allowedMaaHosts: config.allowed_maa_hosts?.map((name) => name.toLowerCase()),
+    allowedAkvHosts: config.allowed_akv_hosts?.map((name) => name.toLowerCase()),
+    identity: readIdentity(config, sidecar.identity?.client_id),
+    keyWrapAlgorithm: config.key_wrap_algorithm,
+  };
+}
+
+/** Workload identity counts only when all three of its variables are there, as in the reference. */
+function readIdentity(config: z.output<typeof configSchema>, sidecarClientId: string | undefined): PodIdentity {
+  const { AZURE_CLIENT_ID: clientId = '', AZURE_TENANT_ID: tenantId = '' } = config;
+  const { AZURE_FEDERATED_TOKEN_FILE: tokenFile = '' } = config;
+  return {
+    workload:
+      clientId === '' || tenantId === '' || tokenFile === ''
+        ? undefined
+        : { clientId, tenantId, tokenFile, authority: config.AZURE_AUTHORITY_HOST.replace(/\/+$/, '') },
+    metadataUrl: config.AZURE_POD_IDENTITY_AUTHORITY_HOST.replace(/\/+$/, ''),
+    clientId: sidecarClientId === '' ? undefined : sidecarClientId,
   };
 }
 

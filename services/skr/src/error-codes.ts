@@ -8,8 +8,8 @@ export const errorCodes: ErrorCodeTable = {
   },
   SKR_ENDPOINT_REFUSED: {
     family: 'request',
-    meaning: 'maa_endpoint is not a host that this sidecar may send evidence to.',
-    action: 'Send a host name without scheme and path, or add the host to allowed_maa_hosts.',
+    meaning: 'maa_endpoint or akv_endpoint is not a host that this sidecar may send evidence or tokens to.',
+    action: 'Send a host name without scheme and path, or add the host to allowed_maa_hosts or allowed_akv_hosts.',
   },
   SKR_NOT_READY: {
     family: 'dependency',
@@ -60,5 +60,15 @@ export const errorCodes: ErrorCodeTable = {
     family: 'verification',
     meaning: 'The token of the attestation service is not about the report and nonce that were sent.',
     action: 'Check which service answers at maa_endpoint.',
+  },
+  VAULT_TOKEN_UNAVAILABLE: {
+    family: 'dependency',
+    meaning: 'The pod gets no access token for the vault, neither by workload identity nor from the metadata service.',
+    action: 'Attach a managed identity to the pod, configure workload identity, or send access_token.',
+  },
+  VAULT_RELEASE_FAILED: {
+    family: 'dependency',
+    meaning: 'The vault could not be reached, refused the release, or its answer cannot be used.',
+    action: 'Read the answer in the message; which claim did not meet the policy is in the log of the vault.',
   },
 };

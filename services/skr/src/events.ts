@@ -12,14 +12,14 @@ export interface Events {
 export function createEvents(logger: Logger, registry: Registry): Events {
   const requests = new Counter({
     name: 'skr_requests_total',
-    help: 'Requests for evidence and tokens by path and outcome',
+    help: 'Requests for evidence, tokens and keys by path and outcome',
     labelNames: ['path', 'outcome'],
     registers: [registry],
   });
   return {
     answered(path) {
       requests.inc({ path, outcome: 'answered' });
-      logger.info({ path }, 'evidence given');
+      logger.info({ path }, path === '/key/release' ? 'key released' : 'evidence given');
     },
     refused(path, status, error) {
       requests.inc({ path, outcome: 'refused' });

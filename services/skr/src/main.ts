@@ -9,6 +9,8 @@ import { readConfig } from './config.ts';
 import type { SkrConfig } from './config.ts';
 import { createEvents } from './events.ts';
 import { createHostCertificates } from './host-certificates.ts';
+import { createKeyReleaser } from './key-release/key-releaser.ts';
+import { systemTrustedRoots } from './key-release/trusted-roots.ts';
 import type { SnpReportSource } from './report-source/report-source.ts';
 import { createSimulatedReportSource } from './report-source/simulated.ts';
 import { createTsmReportSource } from './report-source/tsm.ts';
@@ -34,17 +36,29 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     random,
   });
   const registry = createMetricsRegistry('skr');
+  const attester = createAttester({
+    securityContext,
+    reportSource,
+    hostCertificates,
+    client,
+    userAgent: config.userAgent,
+    random,
+    wait: waitFor,
+  });
   const app = buildApp({
-    attester: createAttester({
-      securityContext,
-      reportSource,
-      hostCertificates,
+    attester,
+    releaseKey: createKeyReleaser({
+      attester,
       client,
-      userAgent: config.userAgent,
+      identity: config.identity,
+      algorithm: config.keyWrapAlgorithm,
+      trustedRoots: systemTrustedRoots,
+      clock: Date.now,
       random,
       wait: waitFor,
     }),
     maaEndpointRules: { allowedHosts: config.allowedMaaHosts, allowAddresses: reportSource.simulated },
+    vaultEndpointRules: { allowedHosts: config.allowedAkvHosts, allowAddresses: reportSource.simulated },
     events: createEvents(host.logger, registry),
     ready: () => hostCertificates.current !== undefined,
   });

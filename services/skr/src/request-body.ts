@@ -6,6 +6,28 @@ import { fromBase64, fromUtf8, RequestError } from '@holdfast/base';
  * @throws RequestError SKR_REQUEST_INVALID
  */
 export function textMembers<const N extends string>(body: unknown, names: readonly N[]): Readonly<Record<N, string>> {
+  const members = readObject(body);
+  const texts: Partial<Record<N, string>> = {};
+  for (const name of names) {
+    const text = Object.hasOwn(members, name) ? members[name] : undefined;
+    if (typeof text !== 'string' || text === '') throw invalid(`the member ${name} is missing, empty or not a text`);
+    texts[name] = text;
+  }
+  return texts as Readonly<Record<N, string>>;
+}
+
+/**
+ * A text member of a JSON object body; undefined when it is missing, null or empty.
+ * @throws RequestError SKR_REQUEST_INVALID
+ */
+export function optionalTextMember(body: unknown, name: string): string | undefined {
+  const members = readObject(body);
+  const text = Object.hasOwn(members, name) ? (members[name] ?? '') : '';
+  if (typeof text !== 'string') throw invalid(`the member ${name} is not a text`);
+  return text === '' ? undefined : text;
+}
+
+function readObject(body: unknown): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.isBuffer(body) ? fromUtf8(body) : '');
@@ -14,14 +36,7 @@ export function textMembers<const N extends string>(body: unknown, names: readon
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid('the body is not a JSON object');
-  const members = value as Readonly<Record<string, unknown>>;
-  const texts: Partial<Record<N, string>> = {};
-  for (const name of names) {
-    const text = Object.hasOwn(members, name) ? members[name] : undefined;
-    if (typeof text !== 'string' || text === '') throw invalid(`the member ${name} is missing, empty or not a text`);
-    texts[name] = text;
-  }
-  return texts as Readonly<Record<N, string>>;
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -330,11 +330,6 @@ describe('the sidecar', () => {
     });
   });
 
-  it('answers 501 to /key/release, which is not built', async () => {
-    const answer = await post(pod(), '/key/release', { kid: 'k' });
-    expect(errorOf(answer)).toEqual([501, 'key release is not available: this version of the sidecar attests only']);
-  });
-
   it('answers unknown paths and methods with 404 JSON', async () => {
     const { app } = pod();
     expect(errorOf(await app.inject('/attest/raw'))).toEqual([404, 'no operation GET /attest/raw']);

@@ -10,14 +10,14 @@ import {
   maaErrorResponse,
   parseAttestSevSnpVmRequest,
 } from '@holdfast/attestation';
-import type { SimulatedPlatform, ThimCertificates } from '@holdfast/attestation';
+import type { Certificate, SimulatedPlatform, ThimCertificates } from '@holdfast/attestation';
 import { toUtf8 } from '@holdfast/base';
 import { createMetricsRegistry } from '@holdfast/http';
 import type { HttpAnswer, HttpRequest } from '@holdfast/http';
 import { createLogger } from '@holdfast/process';
 import type { FastifyInstance } from 'fastify';
 
-import { buildApp, createAttester, createEvents, createHostCertificates } from '../src/index.ts';
+import { buildApp, createAttester, createEvents, createHostCertificates, createKeyReleaser } from '../src/index.ts';
 import type { SecurityContext, SnpReportSource } from '../src/index.ts';
 
 export const NOW = 1_760_000_000_000;
@@ -75,6 +75,8 @@ export interface PodOptions {
   readonly hostCertificates?: ThimCertificates | null;
   readonly securityContext?: Partial<SecurityContext>;
   readonly allowedHosts?: readonly string[];
+  readonly allowedVaults?: readonly string[];
+  readonly trustedRoots?: readonly Certificate[];
   readonly allowAddresses?: boolean;
 }
 
@@ -126,6 +128,17 @@ export function buildPod(options: PodOptions): Pod {
   });
   const app = buildApp({
     attester,
+    releaseKey: createKeyReleaser({
+      attester,
+      client,
+      identity: { workload: undefined, metadataUrl: 'http://imds.test', clientId: undefined },
+      algorithm: 'RSA_AES_KEY_WRAP_256',
+      trustedRoots: () => options.trustedRoots ?? [],
+      clock: () => NOW,
+      random,
+      wait: noWait,
+    }),
+    vaultEndpointRules: { allowedHosts: options.allowedVaults, allowAddresses: options.allowAddresses ?? false },
     maaEndpointRules: { allowedHosts: options.allowedHosts, allowAddresses: options.allowAddresses ?? false },
     events: createEvents(createLogger({ name: 'skr', destination: log }), createMetricsRegistry('skr')),
     ready: () => hostCertificates.current !== undefined,

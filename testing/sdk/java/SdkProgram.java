@@ -268,8 +268,9 @@ public final class SdkProgram {
     return values;
   }
 
+  /** The SDK says Instant.MIN or Instant.MAX where it knows no time. */
   private static Long milliseconds(Instant instant) {
-    return instant == null ? null : instant.toEpochMilli();
+    return instant == null || instant.equals(Instant.MIN) || instant.equals(Instant.MAX) ? null : instant.toEpochMilli();
   }
 
   private SdkProgram() {}

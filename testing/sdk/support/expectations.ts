@@ -8,8 +8,8 @@ export function hashed(text: string): string {
 /** An advertising token of version 4 in UID2 scope begins with A4 (e-mail) or B4 (phone), in EUID scope with E4 or F4. */
 export const TOKEN_HEAD = { uid2: { Email: 'A4', Phone: 'B4' }, euid: { Email: 'E4', Phone: 'F4' } } as const;
 
-/** The number that the SDKs report for advertising tokens of version 4. */
-export const TOKEN_VERSION_4 = 128;
+/** What each SDK calls advertising tokens of version 4; the byte in the token is 128. */
+export const TOKEN_VERSION_4 = { python: 128, java: 4 } as const;
 
 /** Base64 of 32 bytes. */
 export const RAW_UID = /^[A-Za-z0-9+/]{43}=$/;

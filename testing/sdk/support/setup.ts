@@ -6,9 +6,9 @@ import type { TestProject } from 'vitest/node';
 import { HoldfastProcess } from '../../src/index.ts';
 import { installSdks } from './install.ts';
 import type { SdkInstallations } from './install.ts';
+import { startPublicOperator } from './public-operator.ts';
 import { makeWorld, optOutSomebody } from './world.ts';
 import type { SdkWorld } from './world.ts';
-import { startEuidOperator } from './euid-operator.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,7 +17,7 @@ declare module 'vitest' {
   }
 }
 
-/** Installs the SDKs, starts one local cloud and beside it an operator in EUID scope, for all test files. */
+/** Installs the SDKs, starts one local cloud and beside it two public operators, for all test files. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const sdks = await installSdks(say);
@@ -36,13 +36,27 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const up = new HoldfastProcess({ home: seeded.home, portBase: seeded.portBase });
     started.push(up);
     const ready = await up.ready();
-    const euid = await startEuidOperator({ folder, port: seeded.portBase + 9, seeded, ready });
+    const options = { folder, seeded, ready };
+    const euid = await startPublicOperator({
+      ...options,
+      name: 'euid-operator',
+      port: seeded.portBase + 9,
+      settings: { identity_scope: 'euid' },
+    });
     started.push(euid);
+    const browsers = await startPublicOperator({
+      ...options,
+      name: 'client-side-operator',
+      port: seeded.portBase + 11,
+      settings: { client_side_token_generate: true },
+    });
+    started.push(browsers);
     const clients = seeded.clientsAt(ready.operator.url);
     project.provide('sdks', sdks);
     project.provide('world', {
       clients,
       euidClient: { ...clients.demo, url: euid.url },
+      publicBidder: { ...clients.bidder, url: browsers.url },
       demoSiteId: ready.client.siteId,
       keypair: seeded.keypair,
       optedOut: await optOutSomebody(clients.demo),

@@ -43,6 +43,8 @@ export interface SdkWorld {
   readonly clients: SdkClients;
   /** The demonstration client at an operator in EUID scope. */
   readonly euidClient: SdkClient;
+  /** The bidder at a public operator that lets browsers and apps generate tokens. */
+  readonly publicBidder: SdkClient;
   readonly demoSiteId: number;
   readonly keypair: Keypair;
   readonly optedOut: OptedOutPerson;
@@ -50,7 +52,7 @@ export interface SdkWorld {
 
 export interface SeededWorld {
   readonly home: string;
-  /** The first of eleven free ports: nine for `holdfast up`, two for the operator in EUID scope. */
+  /** The first of thirteen free ports: nine for `holdfast up`, two for each public operator. */
   readonly portBase: number;
   readonly publicOperatorKey: string;
   readonly keypair: Keypair;
@@ -64,7 +66,7 @@ const OPT_OUT_DEADLINE_MS = 60_000;
 /** Seeds a small world and edits it: one subscription, its site's domain names, and one keyset that allows nobody. */
 export async function makeWorld(folder: string): Promise<SeededWorld> {
   const home = join(folder, 'home');
-  const portBase = await freePortBlock(11);
+  const portBase = await freePortBlock(13);
   const first = await runHoldfast([
     'up',
     '--check',

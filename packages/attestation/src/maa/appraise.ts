@@ -5,12 +5,16 @@ import type { Clock, RandomBytes } from '@holdfast/base';
 
 import { parseJsonObject } from '../json/json.ts';
 import type { JsonObject } from '../json/json.ts';
+import type { SnpChainCache } from '../snp/certificates.ts';
 import { verifySnpEvidence } from '../snp/evidence.ts';
 import type { SnpVerifiedEvidence } from '../snp/evidence.ts';
 import { isZero } from '../snp/report.ts';
+import type { SnpRevocation } from '../snp/revocation.ts';
 import type { SnpTrustedRoot } from '../snp/roots.ts';
 import { verifyUvmEndorsement } from '../uvm/endorsement.ts';
-import type { UvmEndorsement, UvmTrustEntry } from '../uvm/endorsement.ts';
+import type { UvmEndorsement } from '../uvm/endorsement.ts';
+import type { UvmTrustEntry } from '../uvm/issued-envelope.ts';
+import type { Certificate } from '../x509/certificate.ts';
 import { ordinal, sevSnpVmClaims } from './claims.ts';
 import { applyAttestationPolicy, attestationPolicyHash, DEFAULT_ATTESTATION_POLICY } from './policy.ts';
 import type { AttestationPolicy } from './policy.ts';
@@ -19,6 +23,11 @@ import type { AttestedData, AttestSevSnpVmRequest } from './request.ts';
 
 export interface AppraiseSevSnpVmOptions {
   readonly roots: readonly SnpTrustedRoot[];
+  /** ASK and ASVK certificates known to the service, for bundles that leave them out. */
+  readonly intermediates?: readonly Certificate[];
+  readonly revocation?: SnpRevocation;
+  /** Keeps verified chains between requests. */
+  readonly chainCache?: SnpChainCache;
   readonly now: Clock;
   readonly random: RandomBytes;
   /** The token's `iss`: `https://{instance}`, no trailing slash. */
@@ -93,6 +102,9 @@ function verifyEvidence(request: AttestSevSnpVmRequest, options: AppraiseSevSnpV
       report: request.snpReport,
       certificates: request.vcekCertChain,
       roots: options.roots,
+      ...(options.intermediates === undefined ? {} : { intermediates: options.intermediates }),
+      ...(options.revocation === undefined ? {} : { revocation: options.revocation }),
+      ...(options.chainCache === undefined ? {} : { chainCache: options.chainCache }),
       now: options.now,
       options: {
         // Report data is bound to the runtime data below, or handed to the relying party as a claim.

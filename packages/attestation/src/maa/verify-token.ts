@@ -55,6 +55,8 @@ export interface VerifyAttestationTokenOptions {
   readonly expect: AttestationExpectations;
   /** Default ['RS256']. */
   readonly algorithms?: readonly TokenAlgorithm[];
+  /** What a `jku` in the header must be; default is the issuer followed by `/certs`. It is never fetched. */
+  readonly keySetUrl?: string;
   /** Default 300, at most 300. */
   readonly clockSkewSeconds?: number;
   /** Called with issuer, token id and expiry (ms) when replays matter; returns false when the id was seen before. */
@@ -125,7 +127,7 @@ export function verifyAttestationToken(
     );
   }
   const jku = member(jws.header, 'jku');
-  if (jku !== undefined && jku !== `${issuer}/certs`)
+  if (jku !== undefined && jku !== (options.keySetUrl ?? `${issuer}/certs`))
     throw refused('ATTESTATION_TOKEN_JKU', 'the token points at another key set than its issuer has');
 
   const key = findKey(jws, options.keys, algorithm);

@@ -7,6 +7,8 @@ import type { Clock, RandomBytes } from '@holdfast/base';
 
 import { tag } from '../der/reader.ts';
 import { derInteger, derString } from '../der/writer.ts';
+import { createRevocationList } from '../x509/revocation-list.ts';
+import type { RevocationList } from '../x509/revocation-list.ts';
 import { buildSnpReport } from '../snp/report.ts';
 import { simulatedRoot } from '../snp/roots.ts';
 import type { SnpTrustedRoot } from '../snp/roots.ts';
@@ -14,7 +16,7 @@ import { signSnpReport } from '../snp/signature.ts';
 import { encodeTcb } from '../snp/tcb.ts';
 import type { SnpTcb } from '../snp/tcb.ts';
 import type { ThimCertificates } from '../snp/thim.ts';
-import type { UvmTrustEntry } from '../uvm/endorsement.ts';
+import type { UvmTrustEntry } from '../uvm/issued-envelope.ts';
 import { certificatesToPem, parseCertificates } from '../x509/certificate.ts';
 import type { Certificate, CertificateExtension } from '../x509/certificate.ts';
 import {
@@ -89,10 +91,20 @@ export interface SimulatedPlatform {
   }): Uint8Array;
   /** The root for a verifier's configuration, as PEM. */
   readonly rootPem: string;
-  /** The same as a trusted root, marked simulated. */
+  /** The root of its endorsements of utility VMs, as PEM. */
+  readonly endorserRootPem: string;
+  /** The root of reports as a trusted root, marked simulated. */
   readonly trustedRoot: SnpTrustedRoot;
   /** The did:x509 issuer and feed for a verifier's configuration; status azure-compliant-uvm. */
   readonly uvmTrust: UvmTrustEntry;
+  /** The utility VM of Kata guests: pass its measurement to `report()`; status azure-signed-katacc-uvm. */
+  readonly kata: {
+    readonly measurement: Uint8Array;
+    readonly uvmTrust: UvmTrustEntry;
+    uvmEndorsement(): Uint8Array;
+  };
+  /** The revocation list of the root, valid for 30 days from now; with `revoked` it names the ASK. */
+  revocationList(options?: { readonly revoked?: boolean }): RevocationList;
   /** Keys and certificates for storage; private, keep it at mode 0600. Plain JSON. */
   toRecord(): SimulatedPlatformRecord;
 }
@@ -113,6 +125,8 @@ const YEAR = 365 * DAY;
 const PRODUCT = 'Milan';
 const CPUID = { family: 0x19, model: 0x01, stepping: 0x01 };
 const FEED = 'ContainerPlat-AMD-UVM';
+const KATA_FEED = 'ConfAKS-AMD-UVM';
+const ASK_SERIAL = 0x10001n;
 const SVN = 104;
 const POLICY = 0x3001fn;
 const DEBUG_BIT = 1n << 19n;
@@ -170,6 +184,24 @@ function assemble(parts: {
   // Stays the same for the life of one platform object, as it does for the life of a guest.
   const reportId = random(32);
   const rootPem = certificatesToPem([certificates.ark]);
+  const endorse = (feed: string, svn: number, endorsed: Uint8Array): Uint8Array =>
+    signUvmEndorsement({
+      leaf: certificates.uvmLeaf,
+      root: certificates.uvmRoot,
+      signingKey: keys.uvmLeaf.privateKey,
+      feed,
+      svn,
+      measurement: endorsed,
+      signedAt: now(),
+    });
+  const uvmTrust: UvmTrustEntry = {
+    issuer: uvmIssuer(certificates.uvmRoot),
+    feed: FEED,
+    minimumSvn: 100,
+    algorithms: ['ES384'],
+    complianceStatus: 'azure-compliant-uvm',
+  };
+  const kataMeasurement = digest('sha384', 'holdfast simulated kata utility vm');
   return {
     attester: {
       report: (request) =>
@@ -205,24 +237,25 @@ function assemble(parts: {
     }),
     measurement,
     uvmEndorsement: (options = {}) =>
-      signUvmEndorsement({
-        leaf: certificates.uvmLeaf,
-        root: certificates.uvmRoot,
-        signingKey: keys.uvmLeaf.privateKey,
-        feed: options.feed ?? FEED,
-        svn: options.svn ?? SVN,
-        measurement: options.measurement ?? measurement,
-        signedAt: now(),
-      }),
+      endorse(options.feed ?? FEED, options.svn ?? SVN, options.measurement ?? measurement),
     rootPem,
+    endorserRootPem: certificatesToPem([certificates.uvmRoot]),
     trustedRoot: simulatedRoot(rootPem),
-    uvmTrust: {
-      issuer: uvmIssuer(certificates.uvmRoot),
-      feed: FEED,
-      minimumSvn: 100,
-      algorithms: ['ES384'],
-      complianceStatus: 'azure-compliant-uvm',
+    uvmTrust,
+    kata: {
+      measurement: kataMeasurement,
+      uvmTrust: { ...uvmTrust, feed: KATA_FEED, minimumSvn: 1, complianceStatus: 'azure-signed-katacc-uvm' },
+      uvmEndorsement: () => endorse(KATA_FEED, 1, kataMeasurement),
     },
+    revocationList: (options = {}) =>
+      createRevocationList({
+        issuer: certificates.ark.subject,
+        signingKey: keys.ark.privateKey,
+        signatureAlgorithm: 'rsa-pss-sha384',
+        thisUpdate: now(),
+        nextUpdate: now() + 30 * DAY,
+        revokedSerials: options.revoked === true ? [ASK_SERIAL] : [],
+      }),
     toRecord: () => ({
       version: 1,
       keys: byRole((role) => keys[role].privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()),
@@ -255,7 +288,7 @@ function createSnpChain(
     issuer: ark.subject,
     publicKey: keys.ask.publicKey,
     signingKey: keys.ark.privateKey,
-    serial: 0x10001n,
+    serial: ASK_SERIAL,
     notAfter: now + 25 * YEAR,
     extensions: [basicConstraintsExtension({ ca: true, pathLength: 0 }), keyUsageExtension(['keyCertSign'])],
   });

@@ -1,7 +1,7 @@
 import { equalBytes } from '@holdfast/base';
 
 import { extensionOid, verifyCertificateSignature } from '../x509/certificate.ts';
-import type { Certificate } from '../x509/certificate.ts';
+import type { Certificate, SignatureAlgorithm } from '../x509/certificate.ts';
 import { commonName } from '../x509/name.ts';
 import type { SnpKeyKind } from './endorsement-certificate.ts';
 import { spkiSha256 } from './roots.ts';
@@ -89,26 +89,10 @@ export function locateSnpChain(
   return { chain: { leaf, leafKind, intermediate, root: root.certificate, pin: root.pin }, problems };
 }
 
-/** What is wrong with a located chain, by step: names, signatures and authority, validity at `now` (ms). */
-export function snpChainProblems(
-  chain: SnpChain,
-  keyKind: SnpKeyKind,
-  now: number,
-): {
-  readonly names: readonly SnpChainProblem[];
-  readonly signatures: readonly SnpChainProblem[];
-  readonly validity: readonly SnpChainProblem[];
-} {
-  return {
-    names: nameProblems(chain, keyKind),
-    signatures: signatureProblems(chain),
-    validity: validityProblems(chain, now),
-  };
-}
-
-function nameProblems({ intermediate, root, pin }: SnpChain, keyKind: SnpKeyKind): readonly SnpChainProblem[] {
+/** Which names of a located chain are not those of AMD's: ASK for a VCEK, ASVK for a VLEK, under the root of the product. */
+export function snpNameProblems({ leafKind, intermediate, root, pin }: SnpChain): readonly SnpChainProblem[] {
   const names = [
-    [intermediate, keyKind === 'vcek' ? `SEV-${pin.product}` : `SEV-VLEK-${pin.product}`],
+    [intermediate, leafKind === 'vcek' ? `SEV-${pin.product}` : `SEV-VLEK-${pin.product}`],
     [root, `ARK-${pin.product}`],
   ] as const;
   return names
@@ -119,7 +103,8 @@ function nameProblems({ intermediate, root, pin }: SnpChain, keyKind: SnpKeyKind
     }));
 }
 
-function signatureProblems({ leaf, intermediate, root, pin }: SnpChain): readonly SnpChainProblem[] {
+/** Which signatures of a located chain do not hold, and which issuers may not issue. */
+export function snpSignatureProblems({ leaf, intermediate, root, pin }: SnpChain): readonly SnpChainProblem[] {
   const reasons: string[] = [];
   const links = [
     ['leaf', leaf, intermediate],
@@ -127,23 +112,18 @@ function signatureProblems({ leaf, intermediate, root, pin }: SnpChain): readonl
     ['root', root, root],
   ] as const;
   for (const [name, certificate, issuer] of links) {
-    const { signatureAlgorithm: algorithm } = certificate;
-    const asRequired =
-      algorithm.kind === 'rsa-pss' &&
-      algorithm.hash === 'sha384' &&
-      algorithm.mgfHash === 'sha384' &&
-      algorithm.saltLength === 48;
-    if (!asRequired) reasons.push(`the ${name} is not signed with RSASSA-PSS, SHA-384 and a salt of 48 bytes`);
+    if (!isRequiredPss(certificate.signatureAlgorithm))
+      reasons.push(`the ${name} is not signed with RSASSA-PSS, SHA-384 and a salt of 48 bytes`);
     else if (!verifyCertificateSignature(certificate, issuer.publicKey))
       reasons.push(`the signature of the ${name} does not hold`);
   }
   // Real roots have 4096 bits; a simulated one may be smaller so that tests need not wait for its key.
   const minimumBits = pin.simulated ? 2048 : 4096;
-  for (const [name, authority] of [
-    ['intermediate', intermediate],
-    ['root', root],
+  for (const [name, authority, below] of [
+    ['intermediate', intermediate, 0],
+    ['root', root, 1],
   ] as const) {
-    if (!mayIssue(authority)) reasons.push(`the ${name} may not issue certificates`);
+    if (!mayIssue(authority, below)) reasons.push(`the ${name} may not issue certificates`);
     const bits = authority.publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
     if (authority.publicKey.asymmetricKeyType !== 'rsa' || bits < minimumBits)
       reasons.push(`the key of the ${name} is not RSA of ${minimumBits} bits`);
@@ -151,7 +131,18 @@ function signatureProblems({ leaf, intermediate, root, pin }: SnpChain): readonl
   return reasons.map((reason) => ({ code: 'SNP_CHAIN_SIGNATURE_INVALID', reason }));
 }
 
-function validityProblems({ leaf, intermediate, root }: SnpChain, now: number): readonly SnpChainProblem[] {
+/** RSASSA-PSS with SHA-384 for message and mask, salt of 48 bytes: the only signature AMD's authorities make. */
+export function isRequiredPss(algorithm: SignatureAlgorithm): boolean {
+  return (
+    algorithm.kind === 'rsa-pss' &&
+    algorithm.hash === 'sha384' &&
+    algorithm.mgfHash === 'sha384' &&
+    algorithm.saltLength === 48
+  );
+}
+
+/** Which certificates of a located chain are not valid at `now` (ms). */
+export function snpValidityProblems({ leaf, intermediate, root }: SnpChain, now: number): readonly SnpChainProblem[] {
   return [leaf, intermediate, root].flatMap((certificate) => {
     const name = commonName(certificate.subject) ?? 'certificate';
     if (now < certificate.notBefore) {
@@ -168,9 +159,11 @@ function validityProblems({ leaf, intermediate, root }: SnpChain, now: number): 
 
 const UNDERSTOOD: ReadonlySet<string> = new Set([extensionOid.basicConstraints, extensionOid.keyUsage]);
 
-function mayIssue(certificate: Certificate): boolean {
+/** @param below How many authorities stand between this one and the leaf. */
+function mayIssue(certificate: Certificate, below: number): boolean {
   return (
     isAuthority(certificate) &&
+    (certificate.basicConstraints?.pathLength ?? below) >= below &&
     certificate.keyUsage?.includes('keyCertSign') === true &&
     certificate.extensions.every((extension) => !extension.critical || UNDERSTOOD.has(extension.oid))
   );

@@ -1,25 +1,20 @@
-import {
-  equalBytes,
-  equalSecretBytes,
-  MalformedError,
-  PlatformError,
-  PolicyError,
-  UnsupportedError,
-  VerificationError,
-} from '@holdfast/base';
+import { equalBytes, equalSecretBytes, PlatformError, VerificationError } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 
-import { errorCodes } from '../error-codes.ts';
-import { parseCertificate, parseCertificates } from '../x509/certificate.ts';
+import { CheckList, throwFirstFailure } from '../appraisal/check-list.ts';
+import type { AppraisalCheck } from '../appraisal/check-list.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { locateSnpChain, snpChainProblems } from './chain.ts';
+import { appraiseSnpCertificates } from './certificates.ts';
+import type { SnpCertificateAppraisal, SnpCertificateBundle, SnpChainCache } from './certificates.ts';
+import { snpValidityProblems } from './chain.ts';
 import type { SnpChain } from './chain.ts';
-import { readEndorsementExtensions } from './endorsement-certificate.ts';
 import type { EndorsementExtensions, SnpKeyKind } from './endorsement-certificate.ts';
 import { productFromCpuid } from './product.ts';
 import type { SnpProduct } from './product.ts';
 import { isZero, readSnpReport, snpLayoutProblems } from './report.ts';
 import type { SnpReport } from './report.ts';
+import { snpRevocationProblems } from './revocation.ts';
+import type { SnpRevocation } from './revocation.ts';
 import type { SnpTrustedRoot } from './roots.ts';
 import { verifySnpReportSignature } from './signature.ts';
 import { decodeTcb, tcbAtMost, tcbBytes } from './tcb.ts';
@@ -62,28 +57,23 @@ export interface SnpEvidenceOptions {
 export interface SnpEvidence {
   /** The report, 1184 bytes. */
   readonly report: Uint8Array;
-  /** PEM bundle, DER certificates, or parsed certificates, in any order. */
-  readonly certificates: string | Uint8Array | readonly Uint8Array[] | readonly Certificate[];
+  readonly certificates: SnpCertificateBundle;
   readonly roots: readonly SnpTrustedRoot[];
   /** ASK and ASVK certificates known to the verifier, for bundles that leave them out. */
   readonly intermediates?: readonly Certificate[];
+  /** Revocation lists and how strictly to ask for them; default off. */
+  readonly revocation?: SnpRevocation;
+  /** Keeps verified chains between calls. Pass the same `roots` and `intermediates` arrays each time. */
+  readonly chainCache?: SnpChainCache;
   readonly now: Clock;
   readonly options: SnpEvidenceOptions;
-}
-
-/** One step of the appraisal, in order. `code` and `reason` stand when it failed. */
-export interface SnpCheck {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly code?: string;
-  readonly reason?: string;
 }
 
 /** The outcome of appraising evidence. `ok` is true only when every check holds. */
 export interface SnpVerdict {
   readonly ok: boolean;
   /** In order; the first that failed is the primary reason. */
-  readonly checks: readonly SnpCheck[];
+  readonly checks: readonly AppraisalCheck[];
   readonly report: SnpReport | undefined;
   readonly product: SnpProduct | undefined;
   readonly keyKind: SnpKeyKind | undefined;
@@ -93,6 +83,8 @@ export interface SnpVerdict {
   readonly reportedTcb: SnpTcb | undefined;
   /** True when the chain ends at a root of the simulated platform. */
   readonly simulated: boolean;
+  /** True when a current revocation list of the root was consulted. */
+  readonly revocationChecked: boolean;
 }
 
 /** A verdict in which everything holds. */
@@ -107,7 +99,7 @@ export interface SnpVerifiedEvidence {
 
 /** Appraises evidence and says everything that holds and does not, without throwing for bad evidence. */
 export function appraiseSnpEvidence(evidence: SnpEvidence): SnpVerdict {
-  const checks = new Checks();
+  const checks = new CheckList();
   const { options } = evidence;
 
   // Length and version end at once: nothing else in the bytes can be trusted to mean what we would read.
@@ -117,7 +109,7 @@ export function appraiseSnpEvidence(evidence: SnpEvidence): SnpVerdict {
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     checks.fail('report-format', error.code, error.message);
-    return checks.verdict({});
+    return verdictOf(checks, {});
   }
   checks.pass('report-format');
   const layout = snpLayoutProblems(report);
@@ -143,20 +135,15 @@ export function appraiseSnpEvidence(evidence: SnpEvidence): SnpVerdict {
     'the chip key is masked, so the report carries no signature',
   );
 
-  const chain = findChain(evidence, keyKind, checks);
+  const trust = { roots: evidence.roots, intermediates: evidence.intermediates };
+  const appraisal =
+    evidence.chainCache?.appraise(evidence.certificates, trust) ??
+    appraiseSnpCertificates(evidence.certificates, trust);
+  const { chain, extensions } = appraisal;
+  checks.add('certificates', appraisal.located);
+  if (chain !== undefined && keyKind !== undefined) checkKeyKind(chain, keyKind, checks);
   const product = checkProduct(report, chain, checks);
-  if (chain !== undefined) checkChain(chain, keyKind, product, evidence, checks);
-
-  let extensions: EndorsementExtensions | undefined;
-  if (chain !== undefined && product !== undefined) {
-    try {
-      extensions = readEndorsementExtensions(chain.leaf, chain.leafKind, product);
-      checks.pass('certificate-extensions');
-    } catch (error) {
-      if (!(error instanceof PlatformError)) throw error;
-      checks.fail('certificate-extensions', error.code, error.message);
-    }
-  }
+  const revocationChecked = chain !== undefined && checkChain(chain, appraisal, product, evidence, checks);
   if (extensions !== undefined && product !== undefined) checkMatch(report, extensions, product, options, checks);
   if (product !== undefined) checkTcbOrder(report, product, options, checks);
   if (chain !== undefined) {
@@ -171,12 +158,13 @@ export function appraiseSnpEvidence(evidence: SnpEvidence): SnpVerdict {
   if (product !== undefined) checkMinimumTcb(report, product, options, checks);
   checkReferenceValues(report, options, checks);
 
-  return checks.verdict({
+  return verdictOf(checks, {
     report,
     product,
     keyKind,
     chain,
     reportedTcb: product === undefined ? undefined : decodeTcb(report.reportedTcb, product),
+    revocationChecked,
   });
 }
 
@@ -187,9 +175,7 @@ export function appraiseSnpEvidence(evidence: SnpEvidence): SnpVerdict {
 export function verifySnpEvidence(evidence: SnpEvidence): SnpVerifiedEvidence {
   const verdict = appraiseSnpEvidence(evidence);
   const { report, product, keyKind, chain, reportedTcb, simulated } = verdict;
-  const failed = verdict.checks.filter((check) => !check.ok);
-  const [primary] = failed;
-  if (primary !== undefined) throw checkError(primary, failed);
+  throwFirstFailure(verdict.checks);
   if (
     !verdict.ok ||
     report === undefined ||
@@ -203,81 +189,43 @@ export function verifySnpEvidence(evidence: SnpEvidence): SnpVerifiedEvidence {
   return { report, product, keyKind, chain, reportedTcb, simulated };
 }
 
-/** Collects the outcome of each step in order. */
-class Checks {
-  readonly #checks: SnpCheck[] = [];
-
-  pass(name: string): void {
-    this.#checks.push({ name, ok: true });
-  }
-
-  fail(name: string, code: string, reason: string): void {
-    this.#checks.push({ name, ok: false, code, reason });
-  }
-
-  expect(name: string, ok: boolean, code: string, reason: string): void {
-    if (ok) this.pass(name);
-    else this.fail(name, code, reason);
-  }
-
-  /** One passed check when there are no problems, else one failed check per problem. */
-  add(name: string, problems: readonly { readonly code: string; readonly reason: string }[]): void {
-    if (problems.length === 0) this.pass(name);
-    for (const { code, reason } of problems) this.fail(name, code, reason);
-  }
-
-  verdict(found: {
+function verdictOf(
+  checks: CheckList,
+  found: {
     readonly report?: SnpReport;
     readonly product?: SnpProduct | undefined;
     readonly keyKind?: SnpKeyKind | undefined;
     readonly chain?: SnpChain | undefined;
     readonly reportedTcb?: SnpTcb | undefined;
-  }): SnpVerdict {
-    const { chain } = found;
-    return {
-      // A chain is a condition of its own: without one nothing was verified, whatever the checks say.
-      ok: chain !== undefined && this.#checks.every((check) => check.ok),
-      checks: this.#checks,
-      report: found.report,
-      product: found.product,
-      keyKind: found.keyKind,
-      chain: chain === undefined ? [] : [chain.leaf, chain.intermediate, chain.root],
-      reportedTcb: found.reportedTcb,
-      simulated: chain?.pin.simulated ?? false,
-    };
-  }
+    readonly revocationChecked?: boolean;
+  },
+): SnpVerdict {
+  const { chain } = found;
+  return {
+    // A chain is a condition of its own: without one nothing was verified, whatever the checks say.
+    ok: chain !== undefined && checks.allHold,
+    checks: checks.outcomes,
+    report: found.report,
+    product: found.product,
+    keyKind: found.keyKind,
+    chain: chain === undefined ? [] : [chain.leaf, chain.intermediate, chain.root],
+    reportedTcb: found.reportedTcb,
+    simulated: chain?.pin.simulated ?? false,
+    revocationChecked: found.revocationChecked ?? false,
+  };
 }
 
-function findChain(evidence: SnpEvidence, keyKind: SnpKeyKind | undefined, checks: Checks): SnpChain | undefined {
-  let certificates: readonly Certificate[];
-  try {
-    certificates = readCertificates(evidence.certificates);
-  } catch (error) {
-    if (!(error instanceof PlatformError)) throw error;
-    checks.fail('certificates', error.code, error.message);
-    return undefined;
-  }
-  const located = locateSnpChain(certificates, evidence.roots, evidence.intermediates ?? []);
-  checks.add('certificates', located.problems);
-  const { chain } = located;
-  if (chain !== undefined && keyKind !== undefined) {
-    checks.expect(
-      'key-kind',
-      chain.leafKind === keyKind,
-      'SNP_KEY_KIND_MISMATCH',
-      `the report says it is signed by a ${keyKind.toUpperCase()}, the certificate is a ${chain.leafKind.toUpperCase()}`,
-    );
-  }
-  return chain;
-}
-
-function readCertificates(input: SnpEvidence['certificates']): readonly Certificate[] {
-  if (typeof input === 'string' || input instanceof Uint8Array) return parseCertificates(input);
-  return input.map((certificate) => (certificate instanceof Uint8Array ? parseCertificate(certificate) : certificate));
+function checkKeyKind(chain: SnpChain, keyKind: SnpKeyKind, checks: CheckList): void {
+  checks.expect(
+    'key-kind',
+    chain.leafKind === keyKind,
+    'SNP_KEY_KIND_MISMATCH',
+    `the report says it is signed by a ${keyKind.toUpperCase()}, the certificate is a ${chain.leafKind.toUpperCase()}`,
+  );
 }
 
 /** The product line: from the processor (versions 3 and later) or from the pinned root (version 2). */
-function checkProduct(report: SnpReport, chain: SnpChain | undefined, checks: Checks): SnpProduct | undefined {
+function checkProduct(report: SnpReport, chain: SnpChain | undefined, checks: CheckList): SnpProduct | undefined {
   if (report.cpuid !== undefined) {
     const product = productFromCpuid(report.cpuid);
     const { family, model } = report.cpuid;
@@ -297,15 +245,16 @@ function checkProduct(report: SnpReport, chain: SnpChain | undefined, checks: Ch
   return product;
 }
 
+/** The steps of the chain in order; answers whether a current revocation list was consulted. */
 function checkChain(
   chain: SnpChain,
-  keyKind: SnpKeyKind | undefined,
+  appraisal: SnpCertificateAppraisal,
   product: SnpProduct | undefined,
   evidence: SnpEvidence,
-  checks: Checks,
-): void {
-  const problems = snpChainProblems(chain, keyKind ?? chain.leafKind, evidence.now());
-  checks.add('chain-names', problems.names);
+  checks: CheckList,
+): boolean {
+  const now = evidence.now();
+  checks.add('chain-names', appraisal.names);
   if (product !== undefined) {
     checks.expect(
       'chain-product',
@@ -314,8 +263,12 @@ function checkChain(
       `the chain is for ${chain.pin.product}, the report comes from ${product}`,
     );
   }
-  checks.add('chain-signatures', problems.signatures);
-  checks.add('chain-validity', problems.validity);
+  checks.add('chain-signatures', appraisal.signatures);
+  checks.add('chain-validity', snpValidityProblems(chain, now));
+  const revocation = snpRevocationProblems(chain, evidence.revocation ?? { mode: 'off', lists: [] }, now);
+  if (revocation.checked || revocation.problems.length > 0) checks.add('chain-revocation', revocation.problems);
+  checks.add('certificate-extensions', appraisal.extensionProblems);
+  return revocation.checked;
 }
 
 /** That the certificate is for this chip at this TCB. The chip first: it is the useful answer when both differ. */
@@ -324,7 +277,7 @@ function checkMatch(
   extensions: EndorsementExtensions,
   product: SnpProduct,
   options: SnpEvidenceOptions,
-  checks: Checks,
+  checks: CheckList,
 ): void {
   const { hardwareId, cspId } = extensions;
   if (hardwareId !== undefined) {
@@ -366,7 +319,7 @@ function checkMatch(
   }
 }
 
-function checkTcbOrder(report: SnpReport, product: SnpProduct, options: SnpEvidenceOptions, checks: Checks): void {
+function checkTcbOrder(report: SnpReport, product: SnpProduct, options: SnpEvidenceOptions, checks: CheckList): void {
   const current = decodeTcb(report.currentTcb, product);
   const above = (['reportedTcb', 'committedTcb', 'launchTcb'] as const).filter(
     (name) => !tcbAtMost(decodeTcb(report[name], product), current),
@@ -378,7 +331,7 @@ function checkTcbOrder(report: SnpReport, product: SnpProduct, options: SnpEvide
   }
 }
 
-function checkGuestPolicy(report: SnpReport, options: SnpEvidenceOptions, checks: Checks): void {
+function checkGuestPolicy(report: SnpReport, options: SnpEvidenceOptions, checks: CheckList): void {
   const { policy } = report;
   checks.expect(
     'debug',
@@ -415,7 +368,7 @@ function checkGuestPolicy(report: SnpReport, options: SnpEvidenceOptions, checks
   checks.expect('vmpl', allowed, 'SNP_VMPL_REFUSED', `VMPL ${report.vmpl}, allowed are ${vmpls.join(', ')}`);
 }
 
-function checkMinimumTcb(report: SnpReport, product: SnpProduct, options: SnpEvidenceOptions, checks: Checks): void {
+function checkMinimumTcb(report: SnpReport, product: SnpProduct, options: SnpEvidenceOptions, checks: CheckList): void {
   const minima = [
     ['reported', options.minimumTcb, report.reportedTcb],
     ['launch', options.minimumLaunchTcb, report.launchTcb],
@@ -438,7 +391,7 @@ const REFERENCE_VALUES = [
   ['reportId', 'report-id', 'SNP_REPORT_ID_MISMATCH'],
 ] as const;
 
-function checkReferenceValues(report: SnpReport, options: SnpEvidenceOptions, checks: Checks): void {
+function checkReferenceValues(report: SnpReport, options: SnpEvidenceOptions, checks: CheckList): void {
   if (options.reportData === undefined && options.noFreshness !== true) {
     checks.fail(
       'report-data',
@@ -451,24 +404,5 @@ function checkReferenceValues(report: SnpReport, options: SnpEvidenceOptions, ch
     // A length that differs, also an empty value, is a mismatch and never a wildcard.
     if (expected !== undefined)
       checks.expect(name, equalSecretBytes(report[field], expected), code, `${name} differs from the expected value`);
-  }
-}
-
-/** The error of a failed check, in the family its code is registered under. */
-function checkError(check: SnpCheck, failed: readonly SnpCheck[]): PlatformError {
-  const code = check.code ?? 'SNP_CHAIN_INCOMPLETE';
-  const details = { check: check.name, failed: failed.map((each) => each.code ?? each.name) };
-  const registered = errorCodes[code];
-  const options = { details, ...(registered === undefined ? {} : { action: registered.action }) };
-  const message = check.reason ?? check.name;
-  switch (registered?.family) {
-    case 'malformed':
-      return new MalformedError(code, message, options);
-    case 'unsupported':
-      return new UnsupportedError(code, message, options);
-    case 'policy':
-      return new PolicyError(code, message, options);
-    default:
-      return new VerificationError(code, message, options);
   }
 }

@@ -187,9 +187,12 @@ export function certificatesToPem(certificates: readonly Certificate[]): string 
   return certificates.map((certificate) => writePem('CERTIFICATE', certificate.der)).join('');
 }
 
-/** Whether `certificate` carries a valid signature by `issuerKey`, by the algorithm it names (RSA-PSS, PKCS#1, ECDSA; SHA-256/384/512). */
-export function verifyCertificateSignature(certificate: Certificate, issuerKey: KeyObject): boolean {
-  const { signatureAlgorithm: algorithm, tbs, signature } = certificate;
+/** What an issuer signs: a certificate, or a list of revoked ones. */
+export type SignedStructure = Pick<Certificate, 'tbs' | 'signature' | 'signatureAlgorithm'>;
+
+/** Whether `signed` carries a valid signature by `issuerKey`, by the algorithm it names (RSA-PSS, PKCS#1, ECDSA; SHA-256/384/512). */
+export function verifyCertificateSignature(signed: SignedStructure, issuerKey: KeyObject): boolean {
+  const { signatureAlgorithm: algorithm, tbs, signature } = signed;
   const keyType = issuerKey.asymmetricKeyType;
   try {
     switch (algorithm.kind) {
@@ -239,7 +242,8 @@ function readPemBytes(bytes: Uint8Array): string {
   }
 }
 
-function readTime(reader: DerReader): number {
+/** A UTCTime or GeneralizedTime in whole seconds (RFC 5280 section 4.1.2.5), as milliseconds since the epoch. */
+export function readTime(reader: DerReader): number {
   const element = reader.next();
   const text = String.fromCharCode(...element.content);
   const match = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
@@ -254,7 +258,8 @@ function readTime(reader: DerReader): number {
   return milliseconds;
 }
 
-function readExtensions(reader: DerReader): readonly CertificateExtension[] {
+/** The Extensions that fill `reader`. */
+export function readExtensions(reader: DerReader): readonly CertificateExtension[] {
   const list = reader.enter(tag.sequence);
   reader.end();
   const extensions: CertificateExtension[] = [];
@@ -305,7 +310,8 @@ function readExtendedKeyUsage(extensions: readonly CertificateExtension[]): read
   return oids;
 }
 
-function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
+/** The content of an AlgorithmIdentifier for signatures. */
+export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
   const oid = reader.oid();
   if (oid === RSASSA_PSS) return readPssParameters(reader);
   const known = SIGNATURES[oid];

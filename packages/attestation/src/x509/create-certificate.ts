@@ -124,7 +124,8 @@ function keyIdentifier(publicKey: KeyObject): Uint8Array {
   return createHash('sha1').update(sequence.bitStringBytes()).digest();
 }
 
-function writeExtension(extension: CertificateExtension): Uint8Array {
+/** The DER of an Extension. */
+export function writeExtension(extension: CertificateExtension): Uint8Array {
   return derSequence(
     derOid(extension.oid),
     ...(extension.critical ? [derBoolean(true)] : []),
@@ -132,7 +133,8 @@ function writeExtension(extension: CertificateExtension): Uint8Array {
   );
 }
 
-function algorithmIdentifier(algorithm: CreateSignatureAlgorithm): Uint8Array {
+/** The DER of an AlgorithmIdentifier for signatures. */
+export function algorithmIdentifier(algorithm: CreateSignatureAlgorithm): Uint8Array {
   switch (algorithm) {
     case 'rsa-pss-sha384': {
       const sha384 = derSequence(derOid('2.16.840.1.101.3.4.2.2'), derNull());
@@ -156,7 +158,8 @@ function algorithmIdentifier(algorithm: CreateSignatureAlgorithm): Uint8Array {
   }
 }
 
-function signTbs(tbs: Uint8Array, key: KeyObject, algorithm: CreateSignatureAlgorithm): Uint8Array {
+/** The signature over the part to be signed. */
+export function signTbs(tbs: Uint8Array, key: KeyObject, algorithm: CreateSignatureAlgorithm): Uint8Array {
   const hash = algorithm.endsWith('sha256') ? 'sha256' : 'sha384';
   const signature =
     algorithm === 'rsa-pss-sha384'

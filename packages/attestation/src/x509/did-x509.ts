@@ -5,6 +5,7 @@ import { equalBytes, fromUtf8, toBase64Url, VerificationError } from '@holdfast/
 import { DerReader, tag } from '../der/reader.ts';
 import { extensionOid, verifyCertificateSignature } from './certificate.ts';
 import type { Certificate } from './certificate.ts';
+import { checkNameConstraints } from './name-constraints.ts';
 
 const CODE = 'DID_X509_INVALID';
 const HASHES: readonly string[] = ['sha256', 'sha384', 'sha512'];
@@ -20,6 +21,7 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
   extensionOid.basicConstraints,
   extensionOid.subjectAltName,
   extensionOid.certificatePolicies,
+  extensionOid.nameConstraints,
 ]);
 
 interface Policy {
@@ -30,7 +32,7 @@ interface Policy {
 /**
  * Resolves a did:x509 identifier (version 0) against a chain, leaf first: the fingerprint names a certificate above the
  * leaf, every certificate is issued by its successor, and every policy of the identifier holds for the leaf.
- * Certificates with name constraints are refused, because they are not evaluated here.
+ * Name constraints are enforced for DNS names; constraints of another form are refused.
  * @param at The instant to judge validity at, ms; undefined leaves validity out.
  * @throws VerificationError DID_X509_INVALID
  * @see did:x509 method specification, Microsoft
@@ -75,12 +77,11 @@ function checkChain(chain: readonly Certificate[], at: number | undefined): void
     if (at !== undefined && (at < certificate.notBefore || at > certificate.notAfter)) {
       throw refused('a certificate that was not valid at the time');
     }
-    if (certificate.extensions.some(({ oid }) => oid === extensionOid.nameConstraints))
-      throw refused('name constraints');
     const strange = certificate.extensions.find(({ oid, critical }) => critical && !UNDERSTOOD.has(oid));
     if (strange !== undefined) throw refused(`critical extension ${strange.oid} is not understood`);
     if (index > 0) checkAuthority(certificate, index - 1);
   }
+  checkNameConstraints(chain, CODE);
 }
 
 /** @param below How many intermediate certificates stand between this one and the leaf. */

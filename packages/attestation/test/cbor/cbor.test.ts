@@ -46,9 +46,20 @@ describe('CBOR', () => {
     expect(hex(new Map([['a', 1]]))).toBe('a1616101');
   });
 
+  it('reads items of indefinite length as those of definite length', () => {
+    const indefinite = decodeCbor(fromBase64Text('bf61619f015f41024103ff7f61626163ffffff', 'hex'));
+    expect(indefinite).toEqual(new Map([['a', [1, Uint8Array.of(2, 3), 'bc']]]));
+  });
+
   it.each([
-    ['an indefinite array', '9f01ff'],
-    ['an indefinite byte string', '5f4101ff'],
+    ['an indefinite array without its break', '9f01'],
+    ['a break where an item is due', 'ff'],
+    ['a break between key and value', 'bf01ff'],
+    ['an indefinite text that cuts a character', '7f61c361a4ff'],
+    ['an indefinite byte string with a text in it', '5f6161ff'],
+    ['an indefinite string inside an indefinite string', '5f5f4101ffff'],
+    ['an indefinite map with a doubled key', 'bf01010102ff'],
+    ['an indefinite integer', '1f'],
     ['a doubled key', 'a201010102'],
     ['a byte string as a key', 'a1410101'],
     ['a text that is not UTF-8', '61ff'],

@@ -29,6 +29,13 @@ export interface ReceivedRequest extends RequestEnvelope {
   readonly mode: EnvelopeMode;
 }
 
+/** A request whose payload is still UTF-8 text; null when the caller sent none. */
+export interface OpenedRequest extends Omit<ReceivedRequest, 'payload'> {
+  readonly payloadBytes: Uint8Array | null;
+}
+
+type OpenedEnvelope = Omit<OpenedRequest, 'mode'>;
+
 /** What a request envelope is judged against. */
 export interface EnvelopeContext {
   /** The client's secret: an AES-256 key. */
@@ -56,6 +63,11 @@ const MAX_CLOCK_MINUTES = 1;
  * @see UID2 documentation, "Encrypting Requests and Decrypting Responses"
  */
 export function parseRequestEnvelope(bytes: Uint8Array, context: EnvelopeContext): RequestEnvelope {
+  const { requestTimeMs, nonce, payloadBytes } = openEnvelope(bytes, context);
+  return { requestTimeMs, nonce, payload: parseEnvelopePayload(payloadBytes) };
+}
+
+function openEnvelope(bytes: Uint8Array, context: EnvelopeContext): OpenedEnvelope {
   const { scope } = context;
   if (bytes.length === 0) throw bodyMissing();
   if (bytes.length < MIN_LENGTH) {
@@ -81,7 +93,7 @@ export function parseRequestEnvelope(bytes: Uint8Array, context: EnvelopeContext
   return {
     requestTimeMs,
     nonce: Uint8Array.from(plain.subarray(TIMESTAMP_LENGTH, HEADER_LENGTH)),
-    payload: plain.length === HEADER_LENGTH ? null : parsePayload(plain.subarray(HEADER_LENGTH)),
+    payloadBytes: plain.length === HEADER_LENGTH ? null : plain.subarray(HEADER_LENGTH),
   };
 }
 
@@ -99,17 +111,30 @@ export function readRequestBody(
   body: Uint8Array | undefined,
   context: EnvelopeContext,
 ): ReceivedRequest {
+  const { requestTimeMs, nonce, mode, payloadBytes } = openRequestBody(contentType, body, context);
+  return { requestTimeMs, nonce, mode, payload: parseEnvelopePayload(payloadBytes) };
+}
+
+/**
+ * Like `readRequestBody`, but leaves the payload to `parseEnvelopePayload`, so that a large one can be parsed elsewhere.
+ * @throws RequestError, InternalError as `readRequestBody`, but for ENVELOPE_PAYLOAD_INVALID
+ */
+export function openRequestBody(
+  contentType: string | undefined,
+  body: Uint8Array | undefined,
+  context: EnvelopeContext,
+): OpenedRequest {
   const type = contentType ?? '';
   if (type.toLowerCase() !== 'application/octet-stream') {
     if (body === undefined || body.length === 0 || isMultipartForm(type, body)) throw bodyMissing();
     return readTextBody(decodeText(type, body), context);
   }
   try {
-    return { ...parseRequestEnvelope(body ?? new Uint8Array(0), context), mode: 'binary' };
+    return { ...openEnvelope(body ?? new Uint8Array(0), context), mode: 'binary' };
   } catch (error) {
     const decoded = body === undefined ? undefined : decodeLenientBase64(latin1(body));
     if (decoded === undefined) throw error;
-    return { ...parseRequestEnvelope(decoded, context), mode: 'text' };
+    return { ...openEnvelope(decoded, context), mode: 'text' };
   }
 }
 
@@ -126,22 +151,22 @@ export function encodeRequestEnvelope(
   return new ByteWriter(1 + sealed.length).uint8(ENVELOPE_VERSION).bytes(sealed).done();
 }
 
-/** `int64 time || nonce || UTF-8 text`, the plaintext of requests and replies alike. */
-export function envelopePlaintext(timeMs: number, nonce: Uint8Array, text: string): Uint8Array {
+/** `int64 time || nonce || UTF-8 text`, the plaintext of requests and replies alike. Text may be UTF-8 bytes already. */
+export function envelopePlaintext(timeMs: number, nonce: Uint8Array, text: string | Uint8Array): Uint8Array {
   if (nonce.length !== ENVELOPE_NONCE_LENGTH) {
     throw new InternalError('ENVELOPE_NONCE_LENGTH', `a nonce has 8 bytes, not ${nonce.length}`);
   }
-  const content = Buffer.from(text, 'utf8');
+  const content = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
   return new ByteWriter(HEADER_LENGTH + content.length).int64(timeMs).bytes(nonce).bytes(content).done();
 }
 
-function readTextBody(text: string, context: EnvelopeContext): ReceivedRequest {
+function readTextBody(text: string, context: EnvelopeContext): OpenedRequest {
   const bytes = decodeLenientBase64(text);
   if (bytes === undefined) {
     if (isJsonObjectText(text)) throw plainJson(context.scope);
     throw refused('ENVELOPE_NOT_BASE64', `Invalid body: Body is not valid base64.${hint(context.scope)}`);
   }
-  return { ...parseRequestEnvelope(bytes, context), mode: 'text' };
+  return { ...openEnvelope(bytes, context), mode: 'text' };
 }
 
 /**
@@ -153,7 +178,12 @@ function isWithinClockLimits(requestTimeMs: number, nowMs: number): boolean {
   return Math.abs(Math.trunc(seconds / 60)) <= MAX_CLOCK_MINUTES;
 }
 
-function parsePayload(bytes: Uint8Array): JsonObject {
+/**
+ * The payload of an opened request: null for none.
+ * @throws RequestError ENVELOPE_PAYLOAD_INVALID when it is not the JSON text of an object
+ */
+export function parseEnvelopePayload(bytes: Uint8Array | null): JsonObject | null {
+  if (bytes === null) return null;
   try {
     return parseJsonObject(utf8(bytes));
   } catch (cause) {

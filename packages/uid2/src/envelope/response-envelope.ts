@@ -21,10 +21,10 @@ export interface ResponseEnvelope {
 
 /**
  * Seals a reply: `IV(12) || ciphertext || tag(16)` over `int64 now || nonce(8) || UTF-8 JSON`, with the client's secret and
- * the nonce of its request. There is no version byte.
+ * the nonce of its request. There is no version byte. The JSON may be UTF-8 bytes already.
  */
 export function encodeResponseEnvelope(
-  json: string,
+  json: string | Uint8Array,
   nonce: Uint8Array,
   key: KeyObject,
   nowMs: number,

@@ -11,8 +11,8 @@ export type TestIdentityBehaviour = 'optout' | 'refresh-optout' | 'validate';
 
 export interface TestIdentities {
   readonly scope: IdentityScope;
-  /** The behaviour bound to this first-level hash and type, or undefined for everybody else. */
-  classify(firstLevelHash: Uint8Array, type: IdentityType): TestIdentityBehaviour | undefined;
+  /** The behaviour bound to the first-level hash at `offset` (or the start) and type, or undefined for everybody else. */
+  classify(firstLevelHash: Uint8Array, type: IdentityType, offset?: number): TestIdentityBehaviour | undefined;
 }
 
 const CONSTANTS: readonly (readonly [IdentityType, string, TestIdentityBehaviour])[] = [
@@ -34,12 +34,11 @@ export function createTestIdentities(firstLevelSalt: string, scope: IdentityScop
   });
   return {
     scope,
-    classify(flh, type) {
+    classify(flh, type, offset = 0) {
       for (const identity of known) {
         // One byte decides for practically everybody; this runs for every mapped identity.
-        if (identity.flh[0] === flh[0] && identity.type === type && equalBytes(identity.flh, flh)) {
-          return identity.behaviour;
-        }
+        if (identity.flh[0] !== flh[offset] || identity.type !== type) continue;
+        if (equalBytes(identity.flh, flh.subarray(offset, offset + identity.flh.length))) return identity.behaviour;
       }
       return undefined;
     },

@@ -58,6 +58,14 @@ export class KeysetSnapshot implements TokenKeySource {
     return keys.findLast((key) => key.activatesSeconds * 1000 <= now && key.expiresSeconds * 1000 > now);
   }
 
+  /** The key in force at `now` (ms) of every keyset that has one, with the keyset's site. */
+  activeKeys(now: number): { readonly siteId: number; readonly key: KeysetKey }[] {
+    return [...this.#keysets.values()].flatMap(({ id, siteId }) => {
+      const key = this.activeKey(id, now);
+      return key === undefined ? [] : [{ siteId, key }];
+    });
+  }
+
   masterKey(now: number): KeysetKey | undefined {
     return this.activeKey(MASTER_KEYSET_ID, now);
   }

@@ -218,10 +218,7 @@ function loadPlanes(planes: number, pointer: number, offset: number, stride: num
 }
 
 function storePlanes(): Code {
-  return [
-    transposeBits(STATE),
-    eachPlane((i) => v128Store(localGet(OUTPUTS), i * BLOCK_BYTES, localGet(STATE + i))),
-  ];
+  return [transposeBits(STATE), eachPlane((i) => v128Store(localGet(OUTPUTS), i * BLOCK_BYTES, localGet(STATE + i)))];
 }
 
 /** Transposes the 8 × 8 bits that the same bytes of eight vectors make. Doing it twice changes nothing. */
@@ -240,10 +237,7 @@ function transposeBits(first: number): Code {
 function swapBits(a: number, b: number, bits: number, mask: number): Code {
   const difference = WIRES;
   return [
-    localSet(
-      difference,
-      v128And(v128Xor(i32x4ShrU(localGet(a), bits), localGet(b)), i32x4Const(mask)),
-    ),
+    localSet(difference, v128And(v128Xor(i32x4ShrU(localGet(a), bits), localGet(b)), i32x4Const(mask))),
     localSet(b, v128Xor(localGet(b), localGet(difference))),
     localSet(a, v128Xor(localGet(a), i32x4Shl(localGet(difference), bits))),
   ];

@@ -25,8 +25,12 @@ const INSERTION_LIMIT = 48;
 
 /** The bytes of a delta: start sentinel, records in the order given, end sentinel. */
 export function encodeDeltaFile(delta: DeltaFile): Uint8Array {
-  const parts = delta.records.map(encodeOptOutRecord);
-  return concatBytes(sentinel(0x00, delta.windowStart), ...parts, sentinel(0xff, delta.windowEnd));
+  const { records } = delta;
+  const bytes = new Uint8Array((records.length + 2) * OPTOUT_RECORD_LENGTH);
+  bytes.set(sentinel(0x00, delta.windowStart));
+  records.forEach((record, index) => bytes.set(encodeOptOutRecord(record), (index + 1) * OPTOUT_RECORD_LENGTH));
+  bytes.set(sentinel(0xff, delta.windowEnd), bytes.length - OPTOUT_RECORD_LENGTH);
+  return bytes;
 }
 
 /**
@@ -55,21 +59,18 @@ export function encodePartitionFile(files: readonly Uint8Array[]): Uint8Array {
   for (const file of files) optOutRecordCount(file);
   const all = concatBytes(...files);
   const sorted = sortedRecordOffsets(all);
-  const kept: Uint8Array[] = [];
+  const merged = new Uint8Array(all.length);
+  let end = 0;
   let previous = -1;
   for (const offset of sorted) {
-    const record = all.subarray(offset, offset + OPTOUT_RECORD_LENGTH);
-    if (previous >= 0 && compareHashes(all, previous, all, offset) === 0) {
-      if (readOptOutTime(all, offset) > readOptOutTime(all, previous)) {
-        kept[kept.length - 1] = record;
-        previous = offset;
-      }
-      continue;
-    }
-    kept.push(record);
+    const repeats = previous >= 0 && compareHashes(all, previous, all, offset) === 0;
+    if (repeats && readOptOutTime(all, offset) <= readOptOutTime(all, previous)) continue;
+    if (repeats) end -= OPTOUT_RECORD_LENGTH;
+    merged.set(all.subarray(offset, offset + OPTOUT_RECORD_LENGTH), end);
+    end += OPTOUT_RECORD_LENGTH;
     previous = offset;
   }
-  return concatBytes(...kept);
+  return merged.slice(0, end);
 }
 
 /**

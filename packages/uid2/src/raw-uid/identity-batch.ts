@@ -1,28 +1,31 @@
 import { Buffer } from 'node:buffer';
 
+import { toBase64 } from '@holdfast/base';
+
 import { firstLevelHash, hashDii } from '../identity/identity-hash.ts';
 import type { DiiKind, IdentityType } from '../identity/identity.ts';
 import { writePlainEmail } from '../identity/plain-email.ts';
+import { Areas, padMessage } from '../lanes/areas.ts';
 import { createLanes, type Lanes } from '../lanes/lanes.ts';
 import type { SaltSnapshot } from '../salts/salt-snapshot.ts';
-import { CURRENT_KEY, CURRENT_SALT, PREVIOUS_KEY, PREVIOUS_SALT } from '../salts/salt-table.ts';
-import type { SaltTable } from '../salts/salt-table.ts';
-import { keyedMetadata, previousIsDue, previousRawUid, rawUid, refreshFrom, saltedTag } from './raw-uid.ts';
-import type { RawUidOptions } from './raw-uid.ts';
+import { CURRENT_KEY, CURRENT_SALT, PREVIOUS_KEY, PREVIOUS_SALT, type SaltTable } from '../salts/salt-table.ts';
+import { DIGEST_LENGTH, RawUidLanes, TEXT_LENGTH } from './raw-uid-lanes.ts';
+import { previousIsDue, previousRawUid, rawUid, refreshFrom, type RawUid, type RawUidOptions } from './raw-uid.ts';
 
-/** What a batch is mapped against. */
+/** What batches are mapped against. */
 export interface IdentityBatchWorld {
   readonly salts: SaltSnapshot;
   readonly email: RawUidOptions;
   readonly phone: RawUidOptions;
-  /** Whether the identity whose first-level hash stands at `offset` counts as opted out. */
-  readonly isOptedOut: (bytes: Uint8Array, offset: number, type: IdentityType) => boolean;
   /** Whether previous raw UIDs are wanted. */
   readonly withPrevious: boolean;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
+  /** Whether the identity with the first-level hash at `offset` counts as opted out. */
+  readonly isOptedOut: (bytes: Uint8Array, offset: number, type: IdentityType) => boolean;
 }
 
+/** What became of an identity. */
 export const MAPPED = 0;
 export const INVALID = 1;
 export const OPTED_OUT = 2;
@@ -31,99 +34,67 @@ export const OPTED_OUT = 2;
 export const IDENTITY_BATCH_CAPACITY = 256;
 
 const CAPACITY = IDENTITY_BATCH_CAPACITY;
-const DIGEST = 32;
 const BLOCK = 64;
-/** A message of one block has room for 55 bytes. */
+/** What fits into a message of one block. */
 const IDENTITY_LIMIT = 55;
-const TEXT = 44;
-/** Raw UIDs are hashes over messages of two blocks, which have at least 56 and at most 119 bytes. */
-const UID_MESSAGE = 128;
-const UID_MESSAGE_MIN = 56;
-const UID_MESSAGE_MAX = 119;
-/** Room for the longest message of Base64 text and first-level salt that is hashed in lanes. */
+/** Room for the longest first-level salt that is hashed in lanes. */
 const FLH_MESSAGE = 256;
-const FLH_SALT_LIMIT = FLH_MESSAGE - TEXT - 9;
-/** Current and previous raw UIDs. */
-const UIDS = CAPACITY * 2;
-/** A raw UID of 33 bytes, aligned. */
-const WIDE_UID = 36;
-const KEY = 32;
-const AES_BLOCK = 16;
-const IV = 12;
-/** Key salt aside, what the IV of a version 4 raw UID is hashed from: half a first-level hash, metadata and key id. */
-const IV_INPUT = 20;
-
-/** Where everything lies in the memory of the lanes. */
-function layout(start: number) {
-  let next = start;
-  const area = (bytes: number): number => {
-    const at = next;
-    next += bytes;
-    return at;
-  };
-  return {
-    identities: area(CAPACITY * BLOCK),
-    identityDigests: area(CAPACITY * DIGEST),
-    flhMessages: area(CAPACITY * FLH_MESSAGE),
-    flhs: area(CAPACITY * DIGEST),
-    flhTexts: area(CAPACITY * TEXT),
-    uidMessages: area(UIDS * UID_MESSAGE),
-    uidDigests: area(UIDS * DIGEST),
-    uidTexts: area(UIDS * TEXT),
-    wideUids: area(UIDS * WIDE_UID),
-    wideTexts: area(UIDS * TEXT),
-    keys: area(UIDS * KEY),
-    counters: area(UIDS * AES_BLOCK),
-    keyStreams: area(UIDS * AES_BLOCK),
-    end: next,
-  };
-}
+const FLH_SALT_LIMIT = FLH_MESSAGE - TEXT_LENGTH - 9;
+/** What one identity, with its current and previous raw UID, takes of the lanes' memory, rounded up. */
+const BYTES_PER_IDENTITY = 1280;
 
 /**
  * Maps up to 256 identities of one kind at a time, stage by stage, and gives the same raw UIDs as `hashDii`,
- * `firstLevelHash`, `rawUid` and `previousRawUid` one by one. Everything usual goes through the lanes; what is unusual
- * (long addresses, texts outside ASCII, salts of odd lengths) is done by those functions.
+ * `firstLevelHash`, `rawUid` and `previousRawUid` do one by one. What is usual goes through lanes; what is not (texts
+ * outside ASCII, salts of odd lengths) goes through those functions.
  *
  * An instance is a workplace for one batch after the other: results are valid until the next `map`.
  */
 export class IdentityBatch {
-  /** By position in the batch: MAPPED, INVALID or OPTED_OUT. The other results are for mapped ones. */
+  /** By position in the batch: MAPPED, INVALID or OPTED_OUT. All other results are for mapped identities. */
   readonly outcomes: Uint8Array = new Uint8Array(CAPACITY);
+  /** Version of the raw UID: 2, 3 or 4. */
+  readonly versions: Uint8Array = new Uint8Array(CAPACITY);
   /** Where in `memory` the 44 Base64 letters of the raw UID stand. */
   readonly rawUidTexts: Int32Array = new Int32Array(CAPACITY);
   /** The same for the previous raw UID; 0 when there is none. */
   readonly previousTexts: Int32Array = new Int32Array(CAPACITY);
-  /** 2, 3 or 4. */
-  readonly versions: Uint8Array = new Uint8Array(CAPACITY);
+  /** For `SaltTable.bucketId`. */
   readonly bucketIndexes: Int32Array = new Int32Array(CAPACITY);
   /** Milliseconds since the epoch. */
   readonly refreshFromMs: Float64Array = new Float64Array(CAPACITY);
 
   readonly #lanes: Lanes;
-  readonly #at: ReturnType<typeof layout>;
-  readonly #words: Int32Array;
-  /** The first-level salt that stands in the messages for first-level hashes; its length in blocks, 0 when too long. */
+  readonly #rawUids: RawUidLanes;
+  readonly #identities: number;
+  readonly #identityDigests: number;
+  readonly #flhMessages: number;
+  readonly #flhs: number;
+  readonly #flhTexts: number;
+  readonly #finishedTexts: number;
+  /** The first-level salt that stands in the messages, and how many blocks they have with it; 0 when it is too long. */
   #firstLevelSalt: string | undefined;
   #flhBlocks = 0;
-  /** Identities in the lanes, and the positions they belong to. */
+  /** Valid identities, which are in the lanes without gaps, and their positions. */
   #slots = 0;
   readonly #positions = new Int32Array(CAPACITY);
-  /** Raw UIDs in the lanes. */
-  #uids = 0;
-  /** By raw UID: the length its message is padded for. */
-  readonly #paddedFor = new Uint8Array(UIDS);
-  /** By raw UID: its number among those of 33 bytes, or -1. */
-  readonly #wideNumbers = new Int32Array(UIDS);
-  #wideUids = 0;
-  /** By number among those with a key: which raw UID it is, and where its first-level hash stands. */
-  readonly #keyedUids = new Int32Array(UIDS);
-  readonly #keyedFlhs = new Int32Array(UIDS);
-  #keyed = 0;
+  /** By identity in the lanes: its bucket. */
+  readonly #indexes = new Int32Array(CAPACITY);
+  /** Takes what reading ahead gives, so that it cannot be left out as useless. */
+  readonly #warmth = new Float64Array(1);
+  /** Raw UIDs that were made outside the lanes. */
+  #finished = 0;
 
-  constructor(lanes: (bytes: number) => Lanes = createLanes) {
-    this.#lanes = lanes(layout(0).end);
-    this.#at = layout(this.#lanes.start);
-    this.#words = new Int32Array(this.#lanes.memory.buffer, 0, this.#lanes.memory.length >> 2);
+  constructor(createMemory: (bytes: number) => Lanes = createLanes) {
+    this.#lanes = createMemory(CAPACITY * BYTES_PER_IDENTITY);
+    const areas = new Areas(this.#lanes);
+    this.#identities = areas.take(CAPACITY, BLOCK);
+    this.#identityDigests = areas.take(CAPACITY, DIGEST_LENGTH);
+    this.#flhMessages = areas.take(CAPACITY, FLH_MESSAGE);
+    this.#flhs = areas.take(CAPACITY, DIGEST_LENGTH);
+    this.#flhTexts = areas.take(CAPACITY, TEXT_LENGTH);
+    this.#finishedTexts = areas.take(CAPACITY * 2, TEXT_LENGTH);
+    this.#rawUids = new RawUidLanes(this.#lanes, areas, CAPACITY * 2);
   }
 
   get memory(): Uint8Array {
@@ -131,45 +102,39 @@ export class IdentityBatch {
   }
 
   /**
-   * Maps `texts` from `from` to `to` (exclusive), at most 256; position 0 of the results is `from`.
+   * Maps `texts` from `from` to `to` (exclusive), at most 256 of them. Position 0 of the results is that of `from`.
    * @throws VerificationError SALT_ENTRY_UNUSABLE
    */
   map(world: IdentityBatchWorld, kind: DiiKind, texts: readonly string[], from: number, to: number): void {
-    const type = kind === 'email' || kind === 'email_hash' ? 'email' : 'phone';
     this.#setFirstLevelSalt(world.salts.firstLevelSalt);
-    this.#hashIdentities(world.salts, kind, texts, from, to);
-    this.#makeMessages(world, type);
-    this.#hashMessages();
-    for (let position = 0; position < to - from; position += 1) this.#locateTexts(position);
+    this.#readIdentities(kind, texts, from, to);
+    if (this.#slots === 0) return;
+    this.#hashFirstLevel(world.salts.firstLevelSalt);
+    this.#chooseMaterial(world, kind === 'email' || kind === 'email_hash' ? 'email' : 'phone');
+    this.#rawUids.run();
   }
 
-  /** Puts the salt behind the 44 letters of every message for a first-level hash, and the padding behind it. */
+  /** Puts the salt behind the 44 letters of every message for a first-level hash, and padding behind it. */
   #setFirstLevelSalt(firstLevelSalt: string): void {
     if (firstLevelSalt === this.#firstLevelSalt) return;
     this.#firstLevelSalt = firstLevelSalt;
     const salt = Buffer.from(firstLevelSalt, 'utf8');
-    this.#flhBlocks = salt.length > FLH_SALT_LIMIT ? 0 : Math.ceil((TEXT + salt.length + 9) / BLOCK);
+    this.#flhBlocks = salt.length > FLH_SALT_LIMIT ? 0 : Math.ceil((TEXT_LENGTH + salt.length + 9) / BLOCK);
     if (this.#flhBlocks === 0) return;
-    const { memory } = this.#lanes;
     for (let slot = 0; slot < CAPACITY; slot += 1) {
-      const message = this.#at.flhMessages + slot * FLH_MESSAGE;
-      memory.fill(0, message, message + FLH_MESSAGE);
-      memory.set(salt, message + TEXT);
-      pad(memory, message, TEXT + salt.length, this.#flhBlocks);
+      const message = this.#flhMessages + slot * FLH_MESSAGE;
+      this.memory.set(salt, message + TEXT_LENGTH);
+      padMessage(this.memory, message, TEXT_LENGTH + salt.length, this.#flhBlocks);
     }
   }
 
-  /** Normalises and hashes the identities and leaves their first-level hashes in the lanes. */
-  #hashIdentities(salts: SaltSnapshot, kind: DiiKind, texts: readonly string[], from: number, to: number): void {
-    const { memory } = this.#lanes;
-    const { identities, identityDigests, flhMessages, flhs } = this.#at;
-    this.#slots = 0;
+  /** Leaves the Base64 text of every valid identity's hash in the messages for first-level hashes. */
+  #readIdentities(kind: DiiKind, texts: readonly string[], from: number, to: number): void {
     let unusual: { readonly slot: number; readonly hash: Uint8Array }[] | undefined;
+    let slot = 0;
     for (let position = 0; position < to - from; position += 1) {
       const text = texts[from + position] ?? '';
-      const slot = this.#slots;
-      const length = kind === 'email' ? this.#writeEmail(text, identities + slot * BLOCK) : -1;
-      if (length < 0) {
+      if (kind !== 'email' || !this.#writeEmail(text, slot)) {
         const identity = hashDii(kind, text);
         if (identity === undefined) {
           this.outcomes[position] = INVALID;
@@ -178,89 +143,105 @@ export class IdentityBatch {
         unusual ??= [];
         unusual.push({ slot, hash: identity.hash });
       }
-      this.outcomes[position] = MAPPED;
       this.#positions[slot] = position;
-      this.#slots += 1;
+      slot += 1;
     }
-    if (unusual === undefined || unusual.length < this.#slots) {
-      this.#lanes.sha256(identities, BLOCK, 1, identityDigests, this.#slots);
-      this.#lanes.base64Of32(identityDigests, DIGEST, flhMessages, FLH_MESSAGE, this.#slots);
+    this.#slots = slot;
+    if (slot > (unusual?.length ?? 0)) {
+      this.#lanes.sha256(this.#identities, BLOCK, 1, this.#identityDigests, slot);
+      this.#lanes.base64Of32(this.#identityDigests, DIGEST_LENGTH, this.#flhMessages, FLH_MESSAGE, slot);
     }
-    for (const { slot, hash } of unusual ?? []) {
-      // 31 and 33 bytes, which callers may send, have 44 letters too.
-      writeAscii(toBase64(hash), memory, flhMessages + slot * FLH_MESSAGE);
-    }
+    // Hashes of 31 and 33 bytes, which callers may send, have 44 letters too.
+    for (const { slot, hash } of unusual ?? []) this.#writeText(toBase64(hash), this.#flhMessages + slot * FLH_MESSAGE);
+  }
+
+  /** Writes a plain address as a message of one block; false when it is not plain. */
+  #writeEmail(text: string, slot: number): boolean {
+    const message = this.#identities + slot * BLOCK;
+    const length = writePlainEmail(text, this.memory, message, IDENTITY_LIMIT);
+    if (length < 0) return false;
+    padMessage(this.memory, message, length, 1);
+    return true;
+  }
+
+  #hashFirstLevel(firstLevelSalt: string): void {
+    const [messages, flhs] = [this.#flhMessages, this.#flhs];
     if (this.#flhBlocks > 0) {
-      this.#lanes.sha256(flhMessages, FLH_MESSAGE, this.#flhBlocks, flhs, this.#slots);
-      return;
+      this.#lanes.sha256(messages, FLH_MESSAGE, this.#flhBlocks, flhs, this.#slots);
+    } else {
+      for (let slot = 0; slot < this.#slots; slot += 1) {
+        const text = Buffer.from(this.memory.buffer, messages + slot * FLH_MESSAGE, TEXT_LENGTH).toString('latin1');
+        this.memory.set(firstLevelHash(Buffer.from(text, 'base64'), firstLevelSalt), flhs + slot * DIGEST_LENGTH);
+      }
     }
-    for (let slot = 0; slot < this.#slots; slot += 1) {
-      const message = flhMessages + slot * FLH_MESSAGE;
-      const hash = Buffer.from(Buffer.from(memory.buffer, message, TEXT).toString('latin1'), 'base64');
-      memory.set(firstLevelHash(hash, salts.firstLevelSalt), flhs + slot * DIGEST);
-    }
+    this.#lanes.base64Of32(flhs, DIGEST_LENGTH, this.#flhTexts, TEXT_LENGTH, this.#slots);
   }
 
-  /** Writes a plain address and its padding as a message of one block. */
-  #writeEmail(text: string, message: number): number {
-    for (let word = message >> 2; word < (message + BLOCK) >> 2; word += 1) this.#words[word] = 0;
-    const length = writePlainEmail(text, this.#lanes.memory, message, IDENTITY_LIMIT);
-    if (length >= 0) pad(this.#lanes.memory, message, length, 1);
-    return length;
-  }
-
-  /** Decides about every first-level hash, and makes the messages whose digests are, or lead to, raw UIDs. */
-  #makeMessages(world: IdentityBatchWorld, type: IdentityType): void {
-    const { salts, withPrevious, nowMs, isOptedOut } = world;
-    const { table } = salts;
+  /** Leaves out who opted out and puts everybody else's material into the lanes for raw UIDs. */
+  #chooseMaterial(world: IdentityBatchWorld, type: IdentityType): void {
+    const { table } = world.salts;
     const options = world[type];
-    const { memory } = this.#lanes;
-    const { flhs, flhTexts } = this.#at;
-    this.#uids = 0;
-    this.#wideUids = 0;
-    this.#keyed = 0;
-    this.#lanes.base64Of32(flhs, DIGEST, flhTexts, TEXT, this.#slots);
+    this.#rawUids.clear();
+    this.#finished = 0;
+    for (let slot = 0; slot < this.#slots; slot += 1) {
+      this.#indexes[slot] = table.indexOf(this.memory, this.#flhs + slot * DIGEST_LENGTH);
+    }
+    this.#warmth[0] = table.warm(this.#indexes, this.#slots);
     for (let slot = 0; slot < this.#slots; slot += 1) {
       const position = this.#positions[slot] ?? 0;
-      const flh = flhs + slot * DIGEST;
-      if (isOptedOut(memory, flh, type)) {
+      if (world.isOptedOut(this.memory, this.#flhs + slot * DIGEST_LENGTH, type)) {
         this.outcomes[position] = OPTED_OUT;
         continue;
       }
-      const index = table.indexOf(memory, flh);
+      const index = this.#indexes[slot] ?? 0;
+      const keyed = table.textLength(index, CURRENT_SALT) === 0;
+      this.outcomes[position] = MAPPED;
+      this.versions[position] = keyed ? 4 : options.identityV3 ? 3 : 2;
       this.bucketIndexes[position] = index;
-      this.refreshFromMs[position] = refreshFrom(table, index, nowMs);
-      this.#addCurrent(position, slot, table, index, options);
-      this.previousTexts[position] = 0;
-      if (withPrevious) this.#addPrevious(position, slot, table, index, options, nowMs);
+      this.refreshFromMs[position] = refreshFrom(table, index, world.nowMs);
+      this.rawUidTexts[position] =
+        this.#add(slot, table, index, keyed ? CURRENT_KEY : CURRENT_SALT, options) ||
+        this.#finish(rawUid(table, index, this.#flhOf(slot), options));
+      this.previousTexts[position] = world.withPrevious ? this.#addPrevious(slot, index, world, options) : 0;
     }
   }
 
-  #addCurrent(position: number, slot: number, table: SaltTable, index: number, options: RawUidOptions): void {
-    const loaded = table.isLoaded(index);
-    const keyed = loaded && table.textLength(index, CURRENT_SALT) === 0;
-    const added = loaded && this.#add(slot, table, index, keyed, keyed ? CURRENT_KEY : CURRENT_SALT, options);
-    this.versions[position] = keyed ? 4 : options.identityV3 ? 3 : 2;
-    this.rawUidTexts[position] = this.#uids - 1;
-    if (!added) this.rawUidTexts[position] = this.#addFinished(rawUid(table, index, this.#flh(slot), options));
+  #addPrevious(slot: number, index: number, world: IdentityBatchWorld, options: RawUidOptions): number {
+    const { table } = world.salts;
+    if (!previousIsDue(table, index, world.nowMs)) return 0;
+    const keyed = table.textLength(index, PREVIOUS_SALT) === 0;
+    if (keyed && table.textLength(index, PREVIOUS_KEY) === 0) return 0;
+    const text = this.#add(slot, table, index, keyed ? PREVIOUS_KEY : PREVIOUS_SALT, options);
+    if (text !== 0) return text;
+    const uid = previousRawUid(table, index, this.#flhOf(slot), options, world.nowMs);
+    return uid === undefined ? 0 : this.#finish(uid);
   }
 
-  #addPrevious(
-    position: number,
+  #add(
     slot: number,
     table: SaltTable,
     index: number,
+    column: Parameters<RawUidLanes['add']>[4],
     options: RawUidOptions,
-    nowMs: number,
-  ): void {
-    if (!previousIsDue(table, index, nowMs)) return;
-    const keyed = table.textLength(index, PREVIOUS_SALT) === 0;
-    if (keyed && table.textLength(index, PREVIOUS_KEY + 1) === 0) return;
-    if (this.#add(slot, table, index, keyed, keyed ? PREVIOUS_KEY : PREVIOUS_SALT, options)) {
-      this.previousTexts[position] = this.#uids;
-      return;
-    }
-    const uid = previousRawUid(table, index, this.#flh(slot), options, nowMs);
-    if (uid !== undefined) this.previousTexts[position] = this.#addFinished(uid) + 1;
+  ): number {
+    const flhText = this.#flhTexts + slot * TEXT_LENGTH;
+    return this.#rawUids.add(this.#flhs + slot * DIGEST_LENGTH, flhText, table, index, column, options);
+  }
+
+  /** Puts a raw UID that was made outside the lanes where texts are looked for; answers the address. */
+  #finish(uid: RawUid): number {
+    const address = this.#finishedTexts + this.#finished * TEXT_LENGTH;
+    this.#finished += 1;
+    this.#writeText(toBase64(uid), address);
+    return address;
+  }
+
+  #flhOf(slot: number): Uint8Array {
+    const flh = this.#flhs + slot * DIGEST_LENGTH;
+    return this.memory.slice(flh, flh + DIGEST_LENGTH);
+  }
+
+  #writeText(text: string, address: number): void {
+    for (let i = 0; i < TEXT_LENGTH; i += 1) this.memory[address + i] = text.charCodeAt(i);
   }
 }

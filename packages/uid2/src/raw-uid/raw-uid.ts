@@ -72,12 +72,17 @@ export function previousRawUid(
   now: number,
 ): RawUid | undefined {
   if (!table.isLoaded(index)) throw unusable(table, index, 'is missing from the salt file');
-  if (Math.trunc((now - table.lastUpdated(index)) / DAY_MS) >= PREVIOUS_UID_DAYS) return undefined;
+  if (!previousIsDue(table, index, now)) return undefined;
   const salt = table.previousSalt(index);
   if (salt !== undefined) return saltedRawUid(salt, firstLevelHash, options);
   const key = table.previousKey(index);
   if (key?.salt === undefined) return undefined;
   return keyedRawUid(table, index, key, firstLevelHash, options);
+}
+
+/** Whether a bucket rotated so recently that its previous raw UID, if any, is given out. `now` in ms. */
+export function previousIsDue(table: SaltTable, index: number, now: number): boolean {
+  return Math.trunc((now - table.lastUpdated(index)) / DAY_MS) < PREVIOUS_UID_DAYS;
 }
 
 /** Milliseconds: the bucket's refresh-from if that is not before `now` (ms), else the next UTC midnight after `now`. */
@@ -116,7 +121,7 @@ function saltedRawUid(salt: Uint8Array, firstLevelHash: Uint8Array, options: Raw
   const digest = sha256(salt.length === 44 ? usualInput : scratch.subarray(0, 44 + salt.length));
   if (!options.identityV3) return asRawUid(digest);
   const tagged = new Uint8Array(33);
-  tagged[0] = (scopeNumber(options.scope) << 4) | (identityTypeNumber(options.type) << 2);
+  tagged[0] = saltedMetadata(options);
   tagged.set(digest, 1);
   return asRawUid(tagged);
 }
@@ -130,12 +135,17 @@ function keyedRawUid(
 ): RawUid {
   if (key.salt === undefined) throw unusable(table, index, 'has a key without a key salt');
   if (key.key.length !== 32) throw unusable(table, index, 'has a key that is not 32 bytes of text');
-  const metadata =
-    0x20 |
-    (scopeNumber(options.scope) << 4) |
-    (identityTypeNumber(options.type) << 2) |
-    (environmentNumber(options.environment) << 6);
-  return asRawUid(rawUidV4(metadata, { id: key.id, key: key.key, salt: key.salt }, firstLevelHash));
+  return asRawUid(rawUidV4(keyedMetadata(options), { id: key.id, key: key.key, salt: key.salt }, firstLevelHash));
+}
+
+/** The first byte of a version 3 raw UID. */
+export function saltedMetadata(options: RawUidOptions): number {
+  return (scopeNumber(options.scope) << 4) | (identityTypeNumber(options.type) << 2);
+}
+
+/** The first byte of a version 4 raw UID. */
+export function keyedMetadata(options: RawUidOptions): number {
+  return saltedMetadata(options) | 0x20 | (environmentNumber(options.environment) << 6);
 }
 
 function unusable(table: SaltTable, index: number, problem: string): VerificationError {

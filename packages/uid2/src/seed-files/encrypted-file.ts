@@ -35,7 +35,7 @@ export function encryptCloudFile(
  */
 export function decryptCloudFile(
   text: string,
-  keys: ReadonlyMap<number, { readonly secret: KeyObject }>,
+  keys: Pick<ReadonlyMap<number, { readonly secret: KeyObject }>, 'get'>,
   store: string,
 ): Uint8Array {
   const { keyId, payload } = readEnvelope(text, store);

@@ -137,3 +137,17 @@ describe('KeysetSnapshot.siteKey', () => {
     expect(snapshot.siteKey(13, now)?.id).toBe(2);
   });
 });
+
+describe('activeKeys', () => {
+  it('names the key in force of every keyset that has one', () => {
+    const snapshot = new KeysetSnapshot(
+      [keyset(-1, -1), keyset(5, 50), keyset(6, 50, { enabled: false }), keyset(7, 70)],
+      [key(1, -1), key(2, 5, 10), key(3, 5, 20), key(4, 6, 900), key(9, 99)],
+    );
+    expect(snapshot.activeKeys(30_000).map(({ siteId, key: { id } }) => [siteId, id])).toEqual([
+      [-1, 1],
+      [50, 3],
+    ]);
+    expect(snapshot.activeKeys(1_000_000)).toEqual([]);
+  });
+});

@@ -7,7 +7,11 @@ type JsonRecord = Record<string, unknown>;
  * is an object with a location, or (salts) an array of them.
  * @throws MalformedError CORE_METADATA_MALFORMED
  */
-export function signLocations(text: string, member: string, sign: (location: string) => string): object {
+export async function signLocations(
+  text: string,
+  member: string,
+  sign: (location: string) => Promise<string>,
+): Promise<object> {
   let metadata: unknown;
   try {
     metadata = JSON.parse(text);
@@ -20,7 +24,7 @@ export function signLocations(text: string, member: string, sign: (location: str
   for (const entry of entries) {
     const location = isRecord(entry) ? entry['location'] : undefined;
     if (!isRecord(entry) || typeof location !== 'string') throw malformed(member, 'a location is missing');
-    entry['location'] = sign(location);
+    entry['location'] = await sign(location);
   }
   return metadata;
 }

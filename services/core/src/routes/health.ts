@@ -1,24 +1,12 @@
-import { access } from 'node:fs/promises';
-
 import { sendUntyped } from '@holdfast/http';
 import type { FastifyInstance } from 'fastify';
 
-/** A container's stop hook creates this file so that no new calls are sent while the old ones finish. */
-const POD_TERMINATING = '/app/pod_terminating/pod_terminating';
+import type { CoreContext } from '../context.ts';
 
-/** `GET /ops/healthcheck`: `OK`, or 503 with one line per reason. The port opens only once the seeds are loaded. */
-export function addHealthRoute(app: FastifyInstance): void {
+/** `GET /ops/healthcheck`: `OK`, or 503 with one line for each component that is not ready. */
+export function addHealthRoute(app: FastifyInstance, context: CoreContext): void {
   app.get('/ops/healthcheck', async (_request, reply) => {
-    if (await exists(POD_TERMINATING)) {
-      return sendUntyped(reply.code(503), 'PodTerminationMonitor: pod is terminating');
-    }
-    return sendUntyped(reply, 'OK');
+    const problems = await context.healthProblems();
+    return problems.length === 0 ? sendUntyped(reply, 'OK') : sendUntyped(reply.code(503), problems.join('\n'));
   });
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -138,7 +138,7 @@ export function addMetadataRoutes(app: FastifyInstance, context: CoreContext): v
           const path = metadataPathFor(route, context.config, operator, encrypted);
           const metadata = fromUtf8(await context.objects.read(path));
           const ttlSeconds = context.config.pre_signed_url_expiry;
-          const signed = signLocations(metadata, route.member, (location) =>
+          const signed = await signLocations(metadata, route.member, (location) =>
             context.objects.presign(location, ttlSeconds),
           );
           return sendJson(reply, 200, signed);

@@ -1,16 +1,18 @@
 import type { RefreshEvent } from '@holdfast/core-client';
 import { selectSaltSnapshot } from '@holdfast/uid2';
-import type { SaltTable } from '@holdfast/uid2';
-import { Counter, Gauge } from 'prom-client';
+import type { KeysetSnapshot, SaltTable } from '@holdfast/uid2';
+import { Counter, Gauge, Summary } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 import type { UnhealthyComponent } from '../context.ts';
 import type { OperatorState } from '../status.ts';
+import type { DecryptionEvent } from '../stores/open-cloud-file.ts';
 import type { OptOutSyncEvent } from '../stores/opt-out-sync.ts';
 
 export interface LifecycleMetrics {
   onRefresh(event: RefreshEvent): void;
   onOptOutSync(event: OptOutSyncEvent): void;
+  onDecryption(event: DecryptionEvent): void;
   onReady(startupMs: number): void;
 }
 
@@ -18,11 +20,14 @@ interface Sources {
   readonly state: () => OperatorState;
   readonly health: () => readonly UnhealthyComponent[];
   readonly components: () => readonly string[];
+  /** Undefined before they have loaded. */
+  readonly keysets: () => KeysetSnapshot | undefined;
 }
 
 /**
- * The lifecycle's part of `/metrics`. Names with `uid2_config_store`, `uid2_cloud`, `uid2_optout_entries` and
- * `uid2_second_level_salt` are the reference's; the rest mirrors `/ops/status`. Gauges are read when they are scraped.
+ * The lifecycle's part of `/metrics`. Names with `uid2_config_store`, `uid2_store`, `uid2_cloud`, `uid2_second_level_salt`,
+ * `uid2_encryption_key` and `_indexed` are the reference's; the rest mirrors `/ops/status`. Gauges are read when they are
+ * scraped.
  */
 export function createLifecycleMetrics(registry: Registry, sources: Sources): LifecycleMetrics {
   const registers = [registry];
@@ -70,6 +75,18 @@ export function createLifecycleMetrics(registry: Registry, sources: Sources): Li
   addStoreGauges(scraped, sources);
   addSaltGauges(single);
   addOptOutGauges(single);
+  scraped(
+    'uid2_encryption_key_activates',
+    'When the youngest key that a site uses now was activated, seconds.',
+    ['site_id'],
+    (gauge) => {
+      const activated = new Map<number, number>();
+      for (const { siteId, key } of sources.keysets()?.activeKeys(sources.state().nowMs) ?? []) {
+        activated.set(siteId, Math.max(activated.get(siteId) ?? 0, key.activatesSeconds));
+      }
+      for (const [siteId, seconds] of activated) gauge.labels(String(siteId)).set(seconds);
+    },
+  );
   scraped('uid2_component_health', '1 while the component is healthy.', ['component'], (gauge) => {
     const unhealthy = new Set(sources.health().map(({ component }) => component));
     for (const component of new Set([...sources.components(), ...unhealthy])) {
@@ -159,6 +176,23 @@ function addCounters(registers: Registry[]): LifecycleMetrics {
   const synced = counter('uid2_cloud_refreshed_total', 'Complete opt-out syncs.');
   const syncFailures = counter('uid2_cloud_refresh_failures_total', 'Failed opt-out syncs.');
   const downloaded = counter('uid2_cloud_downloaded_total', 'Opt-out files read.');
+  const decryptions = new Counter({
+    name: 'uid2_cloud_decryption_runs_total',
+    help: 'Encrypted store files opened, or not.',
+    labelNames: ['key_id', 'store', 'status'],
+    registers,
+  });
+  const unlabelled = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const deltas = unlabelled('uid2_optout_deltas_indexed_total', 'Opt-out deltas that came into the index.');
+  const partitions = unlabelled('uid2_optout_partitions_indexed_total', 'Opt-out partitions that came into the index.');
+  const updates = unlabelled('uid2_optout_index_updated_total', 'Times the opt-out index took new files.');
+  const durations = new Summary({
+    name: 'uid2_store_refresh_duration_seconds',
+    help: 'Time spent in refreshes.',
+    labelNames: ['store_name'],
+    percentiles: [],
+    registers,
+  });
   const startup = new Gauge({
     name: 'uid2_operator_startup_duration_seconds',
     help: 'Seconds from the start of the process to serving.',
@@ -167,11 +201,20 @@ function addCounters(registers: Registry[]): LifecycleMetrics {
   return {
     onRefresh(event) {
       (event.result === 'refreshed' ? refreshed : failures).labels(event.store).inc();
-      refreshMs.labels(event.store).inc(Math.max(0, event.durationMs));
+      const durationMs = Math.max(0, event.durationMs);
+      refreshMs.labels(event.store).inc(durationMs);
+      durations.labels(event.store).observe(durationMs / 1000);
     },
     onOptOutSync(event) {
       (event.result === 'synced' ? synced : syncFailures).labels('optout').inc();
-      if (event.result === 'synced') downloaded.labels('optout').inc(event.added);
+      if (event.result !== 'synced') return;
+      downloaded.labels('optout').inc(event.added);
+      partitions.inc(event.addedPartitions);
+      deltas.inc(event.added - event.addedPartitions);
+      if (event.added > 0) updates.inc();
+    },
+    onDecryption({ keyId, store, status }) {
+      decryptions.labels(String(keyId), store, status).inc();
     },
     onReady(startupMs) {
       startup.set(startupMs / 1000);

@@ -5,6 +5,7 @@ import type { RandomBytes, Secret } from '@holdfast/base';
 import { azureCcEvidence, CoreSession, createInstanceId, trustedEvidence } from '@holdfast/core-client';
 import type { AttestOutcome, EvidenceSource, RefreshEvent, Timers } from '@holdfast/core-client';
 import type { Logger } from '@holdfast/process';
+import { serviceLinkKey } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
 
 import type { OperatorConfig } from '../config.ts';
@@ -92,6 +93,7 @@ export class OperatorLifecycle {
       state: () => this.state(),
       health: () => this.health(),
       components: () => this.#components(),
+      keysets: () => this.#machinery?.stores.peekKeysetSnapshot(),
     });
   }
 
@@ -227,7 +229,13 @@ export class OperatorLifecycle {
       onAttestOutcome: (outcome) => this.#onAttestOutcome(outcome),
       onRenewalFailure: (error) => logger.error(problem(error), 'Re-attest failed'),
     });
-    const stores = new StoreSet({ config, session, timers, onRefresh: (event) => this.#onRefresh(event) });
+    const stores = new StoreSet({
+      config,
+      session,
+      timers,
+      onRefresh: (event) => this.#onRefresh(event),
+      onDecryption: (event) => this.#metrics.onDecryption(event),
+    });
     const onSync = (event: OptOutSyncEvent): void => this.#onOptOutSync(event);
     const optOut = new OptOutSync({ config: config.optOut, session, timers, onSync });
     const { writeUri: uri } = config.optOut;
@@ -277,7 +285,10 @@ export class OperatorLifecycle {
         keysets: () => stores.keysetSnapshot(),
         salts: () => stores.salts.current(),
         optOuts: () => optOut.index(),
-        siteName: () => undefined, // private operators may not read the sites
+        site: (siteId) => stores.sites?.current().get(siteId),
+        clientSideKeypair: (id) => stores.clientSideKeypairs?.current().get(id),
+        service: (serviceId) => stores.services?.current().get(serviceId),
+        serviceLink: (serviceId, linkId) => stores.serviceLinks?.current().get(serviceLinkKey(serviceId, linkId)),
       },
       clock: timers.now,
       random,
@@ -368,6 +379,10 @@ function intervalOf(config: OperatorConfig, store: string): number {
     salt: config.intervalsMs.salts,
     cloud_encryption_keys: config.intervalsMs.cloudEncryptionKeys,
     runtime_config: config.intervalsMs.runtimeConfig,
+    site: config.intervalsMs.sites,
+    client_side_keypairs: config.intervalsMs.clientSideKeypairs,
+    service: config.intervalsMs.services,
+    service_link: config.intervalsMs.serviceLinks,
   };
   return intervals[store] ?? 0;
 }
@@ -379,6 +394,10 @@ function entryCounts(stores: StoreSet): Record<string, number> {
     keysetkey: stores.keysetKeys.peek()?.length,
     salt: stores.salts.peek()?.reduce((sum, { table }) => sum + table.size, 0),
     cloud_encryption_keys: stores.cloudKeys?.peek()?.size,
+    site: stores.sites?.peek()?.size,
+    client_side_keypairs: stores.clientSideKeypairs?.peek()?.size,
+    service: stores.services?.peek()?.size,
+    service_link: stores.serviceLinks?.peek()?.size,
   };
   return Object.fromEntries(
     Object.entries(counts).filter((entry): entry is [string, number] => entry[1] !== undefined),

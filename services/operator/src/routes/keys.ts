@@ -1,6 +1,6 @@
 import { InternalError, toBase64 } from '@holdfast/base';
 import { FALLBACK_PUBLISHER_SITE_ID, MASTER_KEYSET_ID, MASTER_KEYSET_ID_FOR_SDKS } from '@holdfast/uid2';
-import type { ClientRecord, KeysetKey, KeysetSnapshot } from '@holdfast/uid2';
+import type { ClientRecord, KeysetKey, KeysetSnapshot, SiteRecord } from '@holdfast/uid2';
 
 import type { OperatorApi } from '../api.ts';
 import { siteOf } from '../authentication.ts';
@@ -38,7 +38,8 @@ export function keySharing(api: OperatorApi): Endpoint {
     if (isSharer && defaultKeyset === undefined) {
       api.context.logger.warn({ siteId }, 'a sharer has no default keyset');
     }
-    const keys = accessibleKeys(keysets, client).map((key) => {
+    const accessible = accessibleKeys(keysets, client);
+    const keys = accessible.map((key) => {
       if (key.keysetId === MASTER_KEYSET_ID) return keyText(key, `"keyset_id":${MASTER_KEYSET_ID_FOR_SDKS}`);
       return keyText(key, ownerOf(keysets, key).siteId === siteId ? `"keyset_id":${key.keysetId}` : undefined);
     });
@@ -54,6 +55,7 @@ export function keySharing(api: OperatorApi): Endpoint {
       `"identity_scope":"${settings.identityScope.toUpperCase()}"`,
       `"allow_clock_skew_seconds":${settings.allowClockSkewSeconds}`,
       `"keys":[${keys.join(',')}]`,
+      ...siteData(api, keysets, accessible),
     ];
     return success(`{${members.join(',')}}`);
   };
@@ -66,12 +68,17 @@ export function keyBidstream(api: OperatorApi): Endpoint {
     const keysets = stores.keysets();
     requireMasterKey(keysets, nowMs);
     keysets.defaultKeyset(siteOf(client)); // contradictory seed data fail here too
-    const keys = accessibleKeys(keysets, client).map((key) => keyText(key, undefined));
+    const accessible = accessibleKeys(keysets, client);
+    const keys = accessible.map((key) => keyText(key, undefined));
     const lifetime = stores.runtimeConfig().maxBidstreamLifetimeSeconds + LIFETIME_TOLERANCE_SECONDS;
-    return success(
-      `{"max_bidstream_lifetime_seconds":${lifetime},"identity_scope":"${settings.identityScope.toUpperCase()}",` +
-        `"allow_clock_skew_seconds":${settings.allowClockSkewSeconds},"keys":[${keys.join(',')}]}`,
-    );
+    const members = [
+      `"max_bidstream_lifetime_seconds":${lifetime}`,
+      `"identity_scope":"${settings.identityScope.toUpperCase()}"`,
+      `"allow_clock_skew_seconds":${settings.allowClockSkewSeconds}`,
+      `"keys":[${keys.join(',')}]`,
+      ...siteData(api, keysets, accessible),
+    ];
+    return success(`{${members.join(',')}}`);
   };
 }
 
@@ -87,6 +94,28 @@ function ownerOf(keysets: KeysetSnapshot, key: KeysetKey): { readonly siteId: nu
   const owner = keysets.keysetById(key.keysetId);
   if (owner === undefined) throw new InternalError('KEYSET_MISSING', `key ${key.id} belongs to no keyset`);
   return owner;
+}
+
+/**
+ * The member `site_data`: where the sites behind `keys` show client-side tokens, so that bidders can tell stolen ones. No
+ * member at all while client-side token generation is off.
+ */
+function siteData(api: OperatorApi, keysets: KeysetSnapshot, keys: readonly KeysetKey[]): readonly string[] {
+  const { settings, stores } = api.context;
+  const { clientSide } = settings;
+  if (clientSide === undefined) return [];
+  const siteIds = [...new Set(keys.map((key) => ownerOf(keysets, key).siteId))].sort((a, b) => a - b);
+  const sites = siteIds
+    .map((siteId) => stores.site(siteId))
+    .filter((site) => site !== undefined)
+    .map((site) => ({ id: site.id, domain_names: namesOf(site, clientSide.shareAppNames) }))
+    .filter(({ domain_names: names }) => names.length > 0);
+  return [`"site_data":${JSON.stringify(sites)}`];
+}
+
+function namesOf(site: SiteRecord, withAppNames: boolean): readonly string[] {
+  const names = withAppNames ? [...site.domainNames, ...site.appNames] : site.domainNames;
+  return [...new Set(names)].sort();
 }
 
 /** One key as SDKs read it; times in seconds. */

@@ -1,14 +1,14 @@
-import { firstLevelHash, PRIVACY_BITS_DEFAULT } from '@holdfast/uid2';
+import { MalformedError } from '@holdfast/base';
+import { isConsentSufficient, parseTcfConsent, PRIVACY_BITS_DEFAULT, textMember } from '@holdfast/uid2';
+import type { JsonObject, TcfConsent } from '@holdfast/uid2';
 
-import { selectSalts } from '../api.ts';
 import type { OperatorApi } from '../api.ts';
 import { siteOf } from '../authentication.ts';
 import type { Endpoint, EnvelopedCall } from '../enveloped-route.ts';
+import { generateTokens } from '../generate-tokens.ts';
 import { isRefusal, readIdentity } from '../identity-input.ts';
-import { issueTokens } from '../issue-tokens.ts';
-import { isOptedOut } from '../opt-out-decision.ts';
 import type { TokenResponseStatus } from '../request-metrics.ts';
-import { clientError, OPTED_OUT, refusal, success, unknownError } from '../responses.ts';
+import { clientError, INSUFFICIENT_CONSENT, unknownError } from '../responses.ts';
 import type { Answer } from '../responses.ts';
 
 const CONSENT = 'tcf_consent_string';
@@ -27,44 +27,43 @@ export function tokenGenerate(api: OperatorApi): Endpoint {
 }
 
 function generate(api: OperatorApi, call: EnvelopedCall): Answer {
-  const { context } = api;
-  const { settings, stores } = context;
-  const identity = readIdentity(call.payload, settings.phoneSupport);
+  const { settings } = api.context;
+  const { payload, client, nowMs } = call;
+  const identity = readIdentity(payload, settings.phoneSupport);
   if (isRefusal(identity)) return identity;
-  if (settings.identityScope === 'euid' && call.payload !== null && Object.hasOwn(call.payload, CONSENT)) {
-    // Consent that cannot be checked must not count as given.
-    count(api, call, 'InvalidUserConsentString');
-    return clientError('User consent is invalid');
+  if (settings.identityScope === 'euid' && payload !== null && Object.hasOwn(payload, CONSENT)) {
+    api.metrics.tcfUsage(call.request);
+    const consent = readConsent(payload);
+    if (consent === undefined) {
+      count(api, call, 'InvalidUserConsentString');
+      return clientError('User consent is invalid');
+    }
+    if (!isConsentSufficient(consent, settings.tcfVendorId)) {
+      count(api, call, 'InsufficientUserConsent');
+      return INSUFFICIENT_CONSENT;
+    }
   }
-  const salts = selectSalts(context, call.nowMs);
-  const { type } = identity;
-  const flh = firstLevelHash(identity.hash, salts.firstLevelSalt);
-  if (isOptedOut(api.testIdentities.of(salts.firstLevelSalt), stores.optOuts(), flh, type, false)) {
-    count(api, call, 'OptOut');
-    return OPTED_OUT;
+  const { status, answer } = generateTokens(api, {
+    identity,
+    siteId: siteOf(client),
+    privacyBits: PRIVACY_BITS_DEFAULT,
+    nowMs,
+    bareRefreshToken: !settings.envelopes,
+  });
+  count(api, call, status);
+  return answer;
+}
+
+/** The consent a payload carries; undefined when it cannot be read, which must not count as given. */
+function readConsent(payload: JsonObject): TcfConsent | undefined {
+  try {
+    return parseTcfConsent(textMember(payload, CONSENT) ?? '');
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
   }
-  const body = issueTokens(
-    api,
-    salts,
-    {
-      type,
-      firstLevelHash: flh,
-      siteId: siteOf(call.client),
-      publisherId: 0,
-      clientKeyId: 0,
-      privacyBits: PRIVACY_BITS_DEFAULT,
-      establishedMs: call.nowMs,
-    },
-    call.nowMs,
-  );
-  if (body === undefined) {
-    count(api, call, 'NoActiveKey');
-    return refusal(500, 'unknown', 'No active encryption key available');
-  }
-  count(api, call, 'Success');
-  return success(body);
 }
 
 function count(api: OperatorApi, call: EnvelopedCall, status: TokenResponseStatus): void {
-  api.metrics.tokenResponse('GenerateV2', status, siteOf(call.client), call.request, false);
+  api.metrics.tokenResponse('GenerateV2', status, siteOf(call.client), call.request, { cstg: false });
 }

@@ -16,8 +16,11 @@ const DONE = success('{"optout":"OK"}');
 export function tokenLogout(api: OperatorApi): Endpoint {
   const { context } = api;
   return async ({ payload, nowMs, request }) => {
-    const identity = readIdentity(payload, context.settings.phoneSupport);
-    if (payload === null || isRefusal(identity)) return refusal(400, 'invalid_token', 'Invalid Token presented');
+    const { phoneSupport, envelopes } = context.settings;
+    const identity = readIdentity(payload, phoneSupport);
+    // Without envelopes the reference never sees the body of this request.
+    if (!envelopes || payload === null || isRefusal(identity))
+      return refusal(400, 'invalid_token', 'Invalid Token presented');
     const salts = selectSalts(context, nowMs);
     const flh = firstLevelHash(identity.hash, salts.firstLevelSalt);
     const email = textMember(payload, 'email');

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
-import { PlatformError } from '@holdfast/base';
+import { PlatformError, UnsupportedError } from '@holdfast/base';
 import {
   decodeRefreshToken,
   encodeRefreshResponse,
@@ -59,6 +59,9 @@ export function tokenRefresh(api: OperatorApi): RouteHandlerMethod {
   const { context } = api;
   return async (request, reply) => {
     if (refuseWhileGated(context, reply)) return reply;
+    if (!context.settings.envelopes) {
+      throw new UnsupportedError('PLAIN_REFRESH_UNSUPPORTED', 'without envelopes no token can be refreshed');
+    }
     const client = identifyClient(context, request, reply);
     const keysets = context.stores.keysets();
     const received = receive(request, keysets);
@@ -69,14 +72,14 @@ export function tokenRefresh(api: OperatorApi): RouteHandlerMethod {
       outcome = refresh(api, request, keysets, received.innerToken);
     } catch (error) {
       if (client?.siteId !== undefined) {
-        api.metrics.tokenResponse('RefreshV2', 'Unknown', client.siteId, request, false);
+        api.metrics.tokenResponse('RefreshV2', 'Unknown', client.siteId, request, { cstg: false });
       }
       return sendRefusal(context, request, reply, unknownError('refreshing token v2', error));
     }
     const siteId = outcome.token?.siteId ?? client?.siteId;
     if (siteId !== undefined) {
       const clientSide = ((outcome.token?.privacyBits ?? 0) & CLIENT_SIDE_BIT) !== 0;
-      api.metrics.tokenResponse('RefreshV2', outcome.status, siteId, request, clientSide);
+      api.metrics.tokenResponse('RefreshV2', outcome.status, siteId, request, { cstg: clientSide });
     }
     const answer = answerFor(outcome, client !== undefined);
     if (!answer.ok) return sendRefusal(context, request, reply, answer);

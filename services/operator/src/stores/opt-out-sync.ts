@@ -20,7 +20,14 @@ export interface OptOutSyncOptions {
 }
 
 export type OptOutSyncEvent =
-  | { readonly result: 'synced'; readonly added: number; readonly files: number; readonly records: number }
+  | {
+      readonly result: 'synced';
+      readonly added: number;
+      /** How many of the added files are partitions; the others are deltas. */
+      readonly addedPartitions: number;
+      readonly files: number;
+      readonly records: number;
+    }
   | { readonly result: 'failed'; readonly first: boolean; readonly error: unknown };
 
 /** Times in milliseconds since the epoch. */
@@ -121,7 +128,7 @@ export class OptOutSync {
 
   async #sync(): Promise<void> {
     const startedAtMs = this.#options.timers.now();
-    let added: number;
+    let added: Pick<Extract<OptOutSyncEvent, { result: 'synced' }>, 'added' | 'addedPartitions'>;
     try {
       added = await this.#bringInStep(startedAtMs);
     } catch (error) {
@@ -136,11 +143,11 @@ export class OptOutSync {
     this.#lastError = undefined;
     this.#firstSync.resolve(undefined);
     if (this.#stopped) return;
-    this.#options.onSync?.({ result: 'synced', added, files: this.#files.size, records: this.#index?.size ?? 0 });
+    this.#options.onSync?.({ result: 'synced', ...added, files: this.#files.size, records: this.#index?.size ?? 0 });
   }
 
   /** Fetches what is listed and missing, then swaps the index. Answers how many files are new. */
-  async #bringInStep(nowMs: number): Promise<number> {
+  async #bringInStep(nowMs: number): Promise<{ added: number; addedPartitions: number }> {
     const { session, config } = this.#options;
     const locations = parseOptOutLocations(await session.downloadOptOutList(config.listPath));
     const listed = byName(this.#select(locations, nowMs));
@@ -150,7 +157,8 @@ export class OptOutSync {
     if (missing.length > 0 || dropped || this.#index === undefined) {
       this.#index = OptOutIndex.of([...this.#files.values()].map(({ segment }) => segment));
     }
-    return missing.length;
+    const addedPartitions = missing.filter(([name]) => parseOptOutFileName(name)?.kind === 'partition').length;
+    return { added: missing.length, addedPartitions };
   }
 
   #select(locations: readonly string[], nowMs: number): readonly string[] {

@@ -3,8 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromUtf8 } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import type { CoreSession, StoreSource } from '@holdfast/core-client';
-import { decryptCloudFile, parseLenientJson, parseSaltMetadata, SaltFileParser } from '@holdfast/uid2';
+import { parseLenientJson, parseSaltMetadata, SaltFileParser } from '@holdfast/uid2';
 import type { CloudEncryptionKey, SaltFileMetadata, SaltMetadata, SaltSnapshot } from '@holdfast/uid2';
+
+import { openCloudFile } from './open-cloud-file.ts';
+import type { DecryptionEvent } from './open-cloud-file.ts';
 
 export interface SaltSourceOptions {
   readonly session: Pick<CoreSession, 'downloadMetadata' | 'downloadContent' | 'streamContent'>;
@@ -12,6 +15,7 @@ export interface SaltSourceOptions {
   readonly now: Clock;
   /** Undefined when files are not encrypted. */
   readonly cloudKeys: () => ReadonlyMap<number, CloudEncryptionKey> | undefined;
+  readonly onDecryption: (event: DecryptionEvent) => void;
 }
 
 const PIECE_BYTES = 512 * 1024;
@@ -46,7 +50,8 @@ async function loadFile(
   if (keys === undefined) {
     await options.session.streamContent(file.location, (chunk) => parser.push(chunk));
   } else {
-    const content = decryptCloudFile(fromUtf8(await options.session.downloadContent(file.location)), keys, 'salts');
+    const text = fromUtf8(await options.session.downloadContent(file.location));
+    const content = openCloudFile(text, keys, 'salts', options.onDecryption);
     for (let start = 0; start < content.length; start += PIECE_BYTES) {
       parser.push(content.subarray(start, start + PIECE_BYTES));
       await nextTurn(); // a running operator answers requests meanwhile

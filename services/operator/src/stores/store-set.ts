@@ -3,54 +3,77 @@ import { RotatingStore } from '@holdfast/core-client';
 import type { CoreSession, RefreshEvent, StoreState, Timers } from '@holdfast/core-client';
 import {
   AuthorizableStore,
-  decryptCloudFile,
   KeysetSnapshot,
   parseClients,
+  parseClientSideKeypairs,
   parseCloudEncryptionKeysResponse,
   parseKeysetKeys,
   parseKeysets,
   parseLenientJson,
   parseRuntimeConfiguration,
   parseRuntimeConfigurationFile,
+  parseServiceLinks,
+  parseServices,
+  parseSites,
   parseStoreMetadata,
+  serviceLinkKey,
 } from '@holdfast/uid2';
 import type {
   ClientRecord,
+  ClientSideKeypair,
   CloudEncryptionKey,
   Keyset,
   KeysetKey,
   RuntimeConfiguration,
   SaltMetadata,
   SaltSnapshot,
+  ServiceLinkRecord,
+  ServiceRecord,
+  SiteRecord,
 } from '@holdfast/uid2';
 
 import type { OperatorConfig } from '../config.ts';
+import { openCloudFile } from './open-cloud-file.ts';
+import type { DecryptionEvent } from './open-cloud-file.ts';
 import { saltSource } from './salt-source.ts';
 
 export interface StoreSetOptions {
-  readonly config: Pick<OperatorConfig, 'storeUrls' | 'intervalsMs' | 'encryptedFiles' | 'staticRuntimeConfig'>;
+  readonly config: Pick<
+    OperatorConfig,
+    'storeUrls' | 'intervalsMs' | 'encryptedFiles' | 'staticRuntimeConfig' | 'settings'
+  >;
   readonly session: CoreSession;
   readonly timers: Timers;
   readonly onRefresh: (event: RefreshEvent) => void;
+  readonly onDecryption: (event: DecryptionEvent) => void;
 }
 
 type AnyStore = Pick<RotatingStore<unknown>, 'name' | 'start' | 'stop' | 'loaded' | 'probe' | 'state'>;
 type CloudKeys = ReadonlyMap<number, CloudEncryptionKey>;
 
-/** Everything a private operator keeps from Core, each store with a rhythm of its own. */
+type FileStore<T> = RotatingStore<T, string>;
+
+/**
+ * Everything an operator keeps from Core, each store with a rhythm of its own. Sites, key pairs, services and links exist
+ * only where they are used: Core keeps them from private operators.
+ */
 export class StoreSet {
   readonly clients: RotatingStore<AuthorizableStore<ClientRecord>, string>;
   readonly keysets: RotatingStore<readonly Keyset[], string>;
   readonly keysetKeys: RotatingStore<readonly KeysetKey[], string>;
   readonly salts: RotatingStore<readonly SaltSnapshot[], SaltMetadata>;
   readonly cloudKeys: RotatingStore<CloudKeys, CloudKeys> | undefined;
+  readonly sites: FileStore<ReadonlyMap<number, SiteRecord>> | undefined;
+  readonly clientSideKeypairs: FileStore<ReadonlyMap<string, ClientSideKeypair>> | undefined;
+  readonly services: FileStore<ReadonlyMap<number, ServiceRecord>> | undefined;
+  readonly serviceLinks: FileStore<ReadonlyMap<string, ServiceLinkRecord>> | undefined;
   readonly #remoteConfig: RotatingStore<RuntimeConfiguration, RuntimeConfiguration> | undefined;
   readonly #staticConfig: RuntimeConfiguration | undefined;
   #keysetSnapshot: { readonly of: readonly [unknown, unknown]; readonly snapshot: KeysetSnapshot } | undefined;
 
   /** @throws MalformedError SEED_FILE_MALFORMED when the static runtime configuration breaks a rule */
   constructor(options: StoreSetOptions) {
-    const { config, session, timers, onRefresh } = options;
+    const { config, session, timers, onRefresh, onDecryption } = options;
     const { storeUrls: urls, intervalsMs } = config;
     const common = { timers, onRefresh };
     this.cloudKeys = config.encryptedFiles
@@ -69,13 +92,16 @@ export class StoreSet {
         })
       : undefined;
     const open = (text: string, store: string): string =>
-      this.cloudKeys === undefined ? text : fromUtf8(decryptCloudFile(text, this.cloudKeys.current(), store));
-    const fileSource = <T>(url: string, member: string, parse: (text: string) => T) => ({
+      this.cloudKeys === undefined
+        ? text
+        : fromUtf8(openCloudFile(text, this.cloudKeys.current(), store, onDecryption));
+    const asItIs = (text: string): string => text;
+    const fileSource = <T>(url: string, member: string, parse: (text: string) => T, decrypt = open) => ({
       async fetchMetadata() {
         const { version, location } = parseStoreMetadata(await session.downloadMetadata(url), member);
         return { version, metadata: location };
       },
-      load: async (location: string) => parse(open(fromUtf8(await session.downloadContent(location)), member)),
+      load: async (location: string) => parse(decrypt(fromUtf8(await session.downloadContent(location)), member)),
     });
     const clients = new AuthorizableStore<ClientRecord>();
     this.clients = new RotatingStore({
@@ -103,8 +129,58 @@ export class StoreSet {
       ...common,
       name: 'salt',
       intervalMs: intervalsMs.salts,
-      source: saltSource({ session, url: urls.salts, now: timers.now, cloudKeys: () => this.cloudKeys?.current() }),
+      source: saltSource({
+        session,
+        url: urls.salts,
+        now: timers.now,
+        cloudKeys: () => this.cloudKeys?.current(),
+        onDecryption,
+      }),
     });
+    const { clientSide, serviceLinks } = config.settings;
+    if (clientSide !== undefined) {
+      this.sites = new RotatingStore({
+        ...common,
+        name: 'site',
+        intervalMs: intervalsMs.sites,
+        source: fileSource(urls.sites, 'sites', (text) => new Map(parseSites(text).map((site) => [site.id, site]))),
+      });
+      this.clientSideKeypairs = new RotatingStore({
+        ...common,
+        name: 'client_side_keypairs',
+        intervalMs: intervalsMs.clientSideKeypairs,
+        source: fileSource(
+          urls.clientSideKeypairs,
+          'client_side_keypairs',
+          (text) => new Map(parseClientSideKeypairs(text).map((keypair) => [keypair.subscriptionId, keypair])),
+        ),
+      });
+    }
+    if (serviceLinks) {
+      // These two are never encrypted.
+      this.services = new RotatingStore({
+        ...common,
+        name: 'service',
+        intervalMs: intervalsMs.services,
+        source: fileSource(
+          urls.services,
+          'services',
+          (text) => new Map(parseServices(text).map((service) => [service.serviceId, service])),
+          asItIs,
+        ),
+      });
+      this.serviceLinks = new RotatingStore({
+        ...common,
+        name: 'service_link',
+        intervalMs: intervalsMs.serviceLinks,
+        source: fileSource(
+          urls.serviceLinks,
+          'service_links',
+          (text) => new Map(parseServiceLinks(text).map((link) => [serviceLinkKey(link.serviceId, link.linkId), link])),
+          asItIs,
+        ),
+      });
+    }
     this.#staticConfig =
       config.staticRuntimeConfig === undefined ? undefined : parseRuntimeConfiguration(config.staticRuntimeConfig);
     this.#remoteConfig =
@@ -127,9 +203,18 @@ export class StoreSet {
 
   /** All stores in the order in which start-up asks for their metadata. */
   get all(): readonly AnyStore[] {
-    return [this.cloudKeys, this.clients, this.keysetKeys, this.keysets, this.salts, this.#remoteConfig].filter(
-      (store) => store !== undefined,
-    );
+    return [
+      this.cloudKeys,
+      this.sites,
+      this.clients,
+      this.keysetKeys,
+      this.keysets,
+      this.clientSideKeypairs,
+      this.salts,
+      this.services,
+      this.serviceLinks,
+      this.#remoteConfig,
+    ].filter((store) => store !== undefined);
   }
 
   states(): readonly StoreState[] {
@@ -160,6 +245,12 @@ export class StoreSet {
 
   runtimeConfig(): RuntimeConfiguration {
     return this.#staticConfig ?? (this.#remoteConfig as RotatingStore<RuntimeConfiguration>).current();
+  }
+
+  /** The same as `keysetSnapshot`, or undefined before both have loaded. */
+  peekKeysetSnapshot(): KeysetSnapshot | undefined {
+    const loaded = this.keysets.peek() !== undefined && this.keysetKeys.peek() !== undefined;
+    return loaded ? this.keysetSnapshot() : undefined;
   }
 
   /** Keysets and keys together. They refresh apart, so the pair is joined again when either has changed. */

@@ -144,11 +144,4 @@ describe('identity map v2, errors', () => {
     expect((await world.call(PATH, { email })).text).toBe(UNKNOWN);
     expect((await world.call(PATH, { email: ['nonsense'] })).status).toBe(200);
   });
-
-  it('a client that is a service fails: service links are not configured', async () => {
-    const world = new World();
-    const client = world.addClient({ serviceId: 7 });
-    const answer = await world.call(PATH, { email: ['test@uid2.com'], link_id: 'x' }, { client });
-    expect([answer.status, answer.text]).toEqual([401, errorText('unauthorized', 'Invalid link_id')]);
-  });
 });

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@holdfast/uid2';
 import { describe, expect, it } from 'vitest';
 
+import { clientSideWorld, site } from '../client-side-world.ts';
 import { bodyOf, errorText, keyset, keysetKey, keysetSnapshot, NOW_MS, SITE, World } from '../world.ts';
 import type { Reply } from '../world.ts';
 
@@ -90,6 +91,58 @@ describe('key sharing', () => {
 
   it('never has site data while client-side generation is off', async () => {
     expect(Object.keys(bodyOf(await new World().call('/v2/key/sharing', {})))).not.toContain('site_data');
+  });
+});
+
+describe('site data', () => {
+  /** Sites 2 and 501 own keys the caller may read, 502 owns one it may not, and 503 has nothing to show. */
+  function worldWithSites(shareAppNames: boolean): World {
+    const world = clientSideWorld({ shareAppNames });
+    world.keysets = keysetSnapshot(
+      [
+        keyset(501, 501),
+        keyset(502, 502, { allowedSites: new Set() }),
+        keyset(503, 503),
+        keyset(504, 2, { isDefault: false }),
+      ],
+      // The key of the site with the highest number comes first.
+      [keysetKey(90, 503), keysetKey(91, 501), keysetKey(92, 502), keysetKey(93, 504)],
+    );
+    world.sites = [
+      site(502),
+      site(503, { domainNames: [], appNames: ['only.app'] }),
+      site(501, { domainNames: ['z.com', 'a.com', 'z.com'], appNames: ['m.app', 'a.com'], enabled: false }),
+      site(2, { domainNames: ['two.com'], appNames: [] }),
+    ];
+    return world;
+  }
+
+  it.for(['/v2/key/sharing', '/v2/key/bidstream'])(
+    '%s names the domains of sites whose keys it gives',
+    async (path) => {
+      expect(bodyOf(await worldWithSites(false).call(path, {}))['site_data']).toEqual([
+        { id: 2, domain_names: ['two.com'] },
+        { id: 501, domain_names: ['a.com', 'z.com'] },
+      ]);
+    },
+  );
+
+  it('app names stand among the domain names where that is configured', async () => {
+    expect(bodyOf(await worldWithSites(true).call('/v2/key/sharing', {}))['site_data']).toEqual([
+      { id: 2, domain_names: ['two.com'] },
+      { id: 501, domain_names: ['a.com', 'm.app', 'z.com'] },
+      { id: 503, domain_names: ['only.app'] },
+    ]);
+  });
+
+  it('is an empty list when no site has anything to show', async () => {
+    const world = clientSideWorld();
+    world.sites = [];
+    expect(bodyOf(await world.call('/v2/key/bidstream', {}))['site_data']).toEqual([]);
+  });
+
+  it('key latest never has it', async () => {
+    expect(Array.isArray((await worldWithSites(true).call('/v2/key/latest', {})).json?.['body'])).toBe(true);
   });
 });
 

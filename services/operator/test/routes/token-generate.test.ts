@@ -241,11 +241,4 @@ describe('token generate, errors', () => {
     ]);
     expect(world.logLines.filter((line) => line.includes('"level":"error"'))).toHaveLength(1);
   });
-
-  it('EUID consent that cannot be checked is refused, and UID2 ignores the key', async () => {
-    const payload = { email: 'test@uid2.com', tcf_consent_string: null };
-    const euid = await new World({ identityScope: 'euid' }).call(PATH, payload);
-    expect([euid.status, euid.text]).toEqual([400, errorText('client_error', 'User consent is invalid')]);
-    expect((await new World().call(PATH, payload)).status).toBe(200);
-  });
 });

@@ -1,12 +1,7 @@
-import { access } from 'node:fs/promises';
-
 import { sendUntyped } from '@holdfast/http';
 import type { FastifyInstance } from 'fastify';
 
 import type { OptOutContext } from '../context.ts';
-
-/** A container's stop hook creates this file so that no new calls are sent while the old ones finish. */
-const POD_TERMINATING = '/app/pod_terminating/pod_terminating';
 
 /** `GET /ops/healthcheck`: 200 without a body, or 503 with one line for each component that is not ready. */
 export function addHealthRoute(app: FastifyInstance, context: OptOutContext): void {
@@ -14,14 +9,7 @@ export function addHealthRoute(app: FastifyInstance, context: OptOutContext): vo
     const problems: string[] = [];
     if (!context.operatorsLoaded()) problems.push('operators-rotator: operators have not been loaded yet');
     if (!context.log.listed) problems.push('cloudsync-optout: the bucket has not been listed yet');
-    if (await exists(POD_TERMINATING)) problems.push('PodTerminationMonitor: pod is terminating');
+    if (await context.isTerminating()) problems.push('PodTerminationMonitor: pod is terminating');
     return sendUntyped(reply.code(problems.length === 0 ? 200 : 503), problems.join('\n'));
   });
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -10,7 +10,7 @@ export function addRefreshRoute(app: FastifyInstance, context: OptOutContext): v
   app.all(
     '/optout/refresh',
     requireAccess(context, { role: 'OPERATOR', attested: true }, async (_request, reply) => {
-      const list = context.log.list();
+      const list = await context.log.list();
       if (list === undefined) return sendUntyped(reply.code(404), '');
       return reply.header('Content-Type', 'application/json').send(Buffer.from(formatOptOutList(list)));
     }),

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 import { sendReason, sendUntyped } from '@holdfast/http';
-import { decodeLenientBase64, parseLenientJson } from '@holdfast/uid2';
+import { decodeLenientBase64, isJsonObject, parseLenientJson, textMember } from '@holdfast/uid2';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import { requireAccess } from '../authenticate.ts';
@@ -28,7 +28,8 @@ export function addReplicateRoute(app: FastifyInstance, context: OptOutContext):
       const instanceId = request.headers['uid-instance-id'];
       if (SHADOW_INSTANCE.test(String(instanceId ?? ''))) return sendUntyped(reply, String(nowSeconds));
 
-      refuseMalformedJson(request);
+      if (config.optout_observe_only) return sendReason(reply, 503); // nobody would ever publish it
+      const clientIp = clientIpOf(request);
       const optOut = readOptOut(request);
       if ('problem' in optOut) {
         events.rejected(operator, optOut.problem);
@@ -40,7 +41,9 @@ export function addReplicateRoute(app: FastifyInstance, context: OptOutContext):
         return sendReason(reply, 500);
       }
       try {
-        await queue.append({ ...optOut, optedOutAt: nowSeconds });
+        // The address is of use to the deny-list only.
+        const kept = config.traffic_filter_config_path === undefined ? undefined : clientIp;
+        await queue.append({ ...optOut, optedOutAt: nowSeconds }, kept);
       } catch (error) {
         events.queueFailed(error);
         return sendUntyped(reply.code(500), '');
@@ -83,10 +86,12 @@ function onlyBytes(parameters: URLSearchParams, name: string): Uint8Array | unde
   return values.length === 1 && value !== undefined ? decodeLenientBase64(value) : undefined;
 }
 
-/** A JSON body carries e-mail address, phone number and IP address; none of them is kept, but it must be JSON. */
-function refuseMalformedJson(request: FastifyRequest): void {
+/** The address in a JSON body. It also carries e-mail address and phone number, of which nothing is kept; it must be JSON. */
+function clientIpOf(request: FastifyRequest): string | undefined {
   const body = bodyOf(request);
-  if (body.length > 0 && !isForm(request)) parseLenientJson(body.toString('utf8'));
+  if (body.length === 0 || isForm(request)) return undefined;
+  const value = parseLenientJson(body.toString('utf8'));
+  return isJsonObject(value) ? textMember(value, 'client_ip') : undefined;
 }
 
 function isForm(request: FastifyRequest): boolean {
