@@ -14,10 +14,10 @@ export class ServiceProcess {
   #output = '';
   #ended = false;
 
-  constructor(service: string, configFile: string) {
+  constructor(service: string, configFile: string, env: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, [BIN, 'serve', service, '--config', configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', ...env },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
