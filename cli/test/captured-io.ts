@@ -15,6 +15,8 @@ export interface CaptureOptions {
   /** Text on standard input; a terminal when missing. */
   readonly stdin?: string;
   readonly terminal?: boolean;
+  /** Text that a person types at the terminal. */
+  readonly typed?: string;
   /** Called with a function that stands for Ctrl-C. */
   readonly onInterruptible?: (interrupt: () => void) => void;
   readonly onOutput?: (stdout: string, stderr: string) => void;
@@ -40,7 +42,7 @@ export async function capture(args: readonly string[], options: CaptureOptions =
         options.onOutput?.(stdout, stderr);
       },
     },
-    stdin: standardInput(options.stdin),
+    stdin: standardInput(options.stdin, options.typed),
     env: { ...(process.env['PATH'] === undefined ? {} : { PATH: process.env['PATH'] }), ...options.env },
     cwd: options.cwd ?? '/nowhere',
     serveCommand: fakeServeCommand(),
@@ -53,10 +55,11 @@ export async function capture(args: readonly string[], options: CaptureOptions =
   return { exitCode: await runCli(args, io), stdout, stderr };
 }
 
-function standardInput(text: string | undefined): CliIo['stdin'] {
+function standardInput(text: string | undefined, typed: string | undefined): CliIo['stdin'] {
   async function* chunks(): AsyncGenerator<string> {
     await Promise.resolve();
-    if (text !== undefined) yield text;
+    const input = text ?? typed;
+    if (input !== undefined) yield input;
   }
   return Object.assign(chunks(), { isTTY: text === undefined });
 }

@@ -10,7 +10,9 @@ describe('holdfast --help', () => {
       "USAGE
         holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--json]
         holdfast serve [--config FILE] [--until-stdin-closes] [--json] <SERVICE>
-        holdfast uid2 token|map|decrypt ...
+        holdfast uid2 token|map|decrypt|site|client|operator|enclave|keyset|key|keypair|service|service-link|cloud-key|salt|view|export|import ...
+        holdfast evidence inspect|verify ...
+        holdfast key create|import|list|show|policy|release ...
         holdfast --help
         holdfast --version
 
@@ -22,9 +24,11 @@ describe('holdfast --help', () => {
            --         All subsequent inputs should be interpreted as arguments
 
       COMMANDS
-        up     Bring up the local confidential cloud with an attested UID2 private operator
-        serve  Run one service in the foreground, as containers do
-        uid2   Talk to an operator as a UID2 client
+        up        Bring up the local confidential cloud with an attested UID2 private operator
+        serve     Run one service in the foreground, as containers do
+        uid2      Talk to an operator as a UID2 client, and administer its world
+        evidence  Look at attestation evidence and judge it
+        key       Keys that a vault releases to attested environments
       "
     `);
   });

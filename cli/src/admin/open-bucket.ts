@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 
-import { Secret } from '@holdfast/base';
+import { RequestError, Secret } from '@holdfast/base';
 import { homeLayout } from '@holdfast/local/home';
 import { createDirectoryStore } from '@holdfast/storage';
 import type { ObjectStore } from '@holdfast/storage';
@@ -35,4 +35,11 @@ export function openBucket(flags: WorldFlags, io: CliIo): Bucket {
     clock: Date.now,
   });
   return { objects, folder, lockFile: resolve(folder, 'administration.lock') };
+}
+
+export function missingWorld(bucket: Bucket, reason: string): RequestError {
+  return new RequestError('WORLD_MISSING', `${bucket.folder} holds no UID2 world: ${reason}`, {
+    details: { folder: bucket.folder },
+    action: 'Run `holdfast up` once to make one, name its folder with --home or --world, or import an exported world.',
+  });
 }

@@ -1,11 +1,11 @@
-import { RequestError } from '@holdfast/base';
 import { changedStores, readWorld, WORLD_STORES, writeLegacyKeys } from '@holdfast/uid2/administration';
 import type { World } from '@holdfast/uid2/administration';
 import type { JsonObject } from '@holdfast/uid2';
 
 import { refreshViews } from './derived-views.ts';
+import { missingWorld } from './open-bucket.ts';
 import type { Bucket } from './open-bucket.ts';
-import { publishStores, readStore } from './store-files.ts';
+import { metadataPath, publishStores, readStore } from './store-files.ts';
 import type { StoreFile, StoreUpdate } from './store-files.ts';
 
 /** A world with the files it was read from. */
@@ -32,7 +32,7 @@ export async function loadWorld(bucket: Bucket): Promise<LoadedWorld> {
   ]) {
     const file = await readStore(bucket.objects, directory, member);
     if (file !== undefined) files.set(directory, file);
-    else if (required) throw missingWorld(bucket, directory);
+    else if (required) throw missingWorld(bucket, `there is no ${metadataPath(directory)}`);
   }
   const contents = new Map([...files].map(([directory, { text }]) => [directory, text]));
   return { world: readWorld(contents, rememberedKeyId(files)), files };
@@ -85,16 +85,4 @@ function keyIdMembers(world: World, previous: StoreFile | undefined): JsonObject
 function rememberedKeyId(files: ReadonlyMap<string, StoreFile>): number {
   const remembered = [KEYSET_KEYS, LEGACY_KEYS].map((directory) => files.get(directory)?.metadata['max_key_id']);
   return Math.max(0, ...remembered.filter((id) => typeof id === 'number'));
-}
-
-function missingWorld(bucket: Bucket, directory: string): RequestError {
-  return new RequestError(
-    'WORLD_MISSING',
-    `${bucket.folder} holds no UID2 world: there is no ${directory}/metadata.json`,
-    {
-      details: { folder: bucket.folder },
-      action:
-        'Run `holdfast up` once to make one, name its folder with --home or --world, or import an exported world.',
-    },
-  );
 }

@@ -461,4 +461,9 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The token stands for the simulated platform, which this relying party does not accept.',
     action: 'Use real hardware, or allow the test root for development.',
   },
+  ATTESTATION_NITRO_MALFORMED: {
+    family: 'malformed',
+    meaning: 'Evidence that should be an AWS Nitro attestation document has another shape.',
+    action: 'Check that the operator runs in a Nitro enclave and sends the document as the hypervisor made it.',
+  },
 };

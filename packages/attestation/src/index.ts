@@ -95,4 +95,13 @@ export type {
   VerifiedAttestationToken,
   VerifyAttestationTokenOptions,
 } from './maa/verify-token.ts';
+export {
+  AWS_NITRO_ROOT_SHA256,
+  isNitroSignatureValid,
+  nitroChainProblem,
+  parseNitroDocument,
+} from './nitro/document.ts';
+export type { NitroDocument } from './nitro/document.ts';
+export { createNitroDocument } from './nitro/create-document.ts';
+export type { NitroDocumentFields } from './nitro/create-document.ts';
 export { errorCodes } from './error-codes.ts';

@@ -162,6 +162,8 @@ export type { EnclaveRecord } from './seed-files/enclaves.ts';
 export { decryptCloudFile, encryptCloudFile } from './seed-files/encrypted-file.ts';
 export { writeKeysetKeys, writeKeysets } from './seed-files/keysets.ts';
 export { parseOperators, writeOperators } from './seed-files/operators.ts';
+export { parsePartners } from './seed-files/partners.ts';
+export type { PartnerRecord } from './seed-files/partners.ts';
 export { PRIVATE_STORES, PrivateViews } from './seed-files/private-view.ts';
 export type { PrivateStore, StoreTexts } from './seed-files/private-view.ts';
 export {

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AttestationContext } from './context.ts';
 import { sendRefusal } from './maa-refusal.ts';
 import { registerAttestRoute } from './routes/attest.ts';
+import { registerManagementRoutes } from './routes/management.ts';
 import { registerMetadataRoutes } from './routes/metadata.ts';
 
 /** Largest attestation request, in bytes. */
@@ -33,5 +34,6 @@ export function buildApp(context: AttestationContext): FastifyInstance {
   });
   registerAttestRoute(app, context);
   registerMetadataRoutes(app, context);
+  registerManagementRoutes(app, context);
   return app;
 }

@@ -9,6 +9,18 @@ const uvmEndorserSchema = z.strictObject({
   status: z.string().min(1).optional().meta({ description: 'Value of x-ms-compliance-status that a match earns' }),
 });
 
+const managementSchema = z.strictObject({
+  issuer: z.url({ protocol: /^https$/ }).meta({ description: 'Issuer of access tokens, exactly as in iss' }),
+  keys_url: z.url({ protocol: /^https$/ }).meta({ description: 'Where the keys of that issuer are' }),
+  audience: z.string().min(1).default('https://attest.azure.net').meta({ description: 'Audience of access tokens' }),
+  administrators: z.array(z.guid()).min(1).meta({ description: 'Object ids of those who may manage this instance' }),
+  state_file: z.string().min(1).meta({ description: 'File for the policy and its signers; written by this service' }),
+  policy_signer_certificate_files: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: 'PEM certificates of the first policy signers; unsigned policies count only without any' }),
+});
+
 export const configSchema = z.object({
   host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on' }),
   port: z.int().min(0).max(65535).default(8445).meta({ description: 'Port to listen on; 0 takes any free port' }),
@@ -26,6 +38,14 @@ export const configSchema = z.object({
     .min(1)
     .optional()
     .meta({ description: 'PEM certificate of the signing key; self-signed at start when missing' }),
+  signing_key_reload_seconds: z
+    .int()
+    .min(0)
+    .default(60)
+    .meta({ description: 'How often the signing files are looked at for a new key; 0 never' }),
+  management: managementSchema
+    .optional()
+    .meta({ description: 'Who may change the attestation policy over the network; nobody when missing' }),
   environment: z.enum(['test', 'integ', 'prod']).default('prod').meta({ description: 'prod refuses every test root' }),
   trusted_root_files: z
     .array(z.string().min(1))

@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes } from '@holdfast/base';
 
 import type { Events } from './events.ts';
+import type { Management } from './management/management.ts';
 import type { SigningKey } from './signing-key.ts';
 import type { Trust } from './trust.ts';
 
@@ -18,6 +19,8 @@ export interface AttestationContext {
   readonly random: RandomBytes;
   /** Asked per request: the issuer can be the listening address. */
   readonly instance: () => Instance;
+  /** The management interface; not served when missing. */
+  readonly management?: Management;
   /** PEM; plain http when missing. */
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
 }

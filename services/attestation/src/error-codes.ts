@@ -32,4 +32,34 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A file that the configuration names cannot be read.',
     action: 'Check the path and the permissions of the file.',
   },
+  MANAGEMENT_STATEMENT_REFUSED: {
+    family: 'request',
+    meaning: 'The body of a management request is not a JWS that this instance accepts, or lacks what it is about.',
+    action: 'Sign with a policy signer of the instance, its certificate first in x5c; unsecured only without signers.',
+  },
+  MANAGEMENT_NOT_ISOLATED: {
+    family: 'verification',
+    meaning: 'Policy signers cannot be added to an instance that was made without any.',
+    action: 'Name the first ones in management.policy_signer_certificate_files.',
+  },
+  MANAGEMENT_TOKEN_REFUSED: {
+    family: 'verification',
+    meaning: 'The access token of a management request is not one of an administrator of this instance.',
+    action: 'Get a token for the audience of the instance, as one of management.administrators.',
+  },
+  MANAGEMENT_KEYS_UNAVAILABLE: {
+    family: 'dependency',
+    meaning: 'The keys that sign access tokens of administrators cannot be fetched.',
+    action: 'Check management.keys_url and that this machine reaches it.',
+  },
+  MANAGEMENT_STATE_UNREADABLE: {
+    family: 'config',
+    meaning: 'The file with the policy and its signers does not hold what this service writes.',
+    action: 'Restore the file, or delete it to start with the default policy.',
+  },
+  MANAGEMENT_SIGNER_INVALID: {
+    family: 'config',
+    meaning: 'A file of management.policy_signer_certificate_files does not hold one certificate.',
+    action: 'Put one PEM certificate into each file.',
+  },
 };

@@ -6,6 +6,7 @@ export type MaaErrorCode =
   | 'InvalidOperation'
   | 'Unauthorized'
   | 'NotFound'
+  | 'ServiceUnavailable'
   | 'InternalServerError';
 
 /** Answers with the error body of Microsoft Azure Attestation. */

@@ -1,16 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
+import { isDeepStrictEqual } from 'node:util';
+
+import { parseCertificates } from '@holdfast/attestation';
+import type { Certificate } from '@holdfast/attestation';
 import { ConfigError, errorMessage } from '@holdfast/base';
-import { buildMetricsApp, createMetricsRegistry, listen } from '@holdfast/http';
-import type { RunningService, StartService } from '@holdfast/process';
+import type { Clock } from '@holdfast/base';
+import { buildMetricsApp, createMetricsRegistry, HttpClient, listen } from '@holdfast/http';
+import type { Logger, RunningService, StartService } from '@holdfast/process';
 
 import { buildApp } from './app.ts';
 import { readConfig } from './config.ts';
 import type { AttestationConfig } from './config.ts';
 import type { AttestationContext, Instance } from './context.ts';
 import { createEvents } from './events.ts';
+import { createAdministrators } from './management/administrators.ts';
+import { openManagementStore } from './management/management-store.ts';
+import type { Management } from './management/management.ts';
+import { createSigningKeyRotation } from './signing-key-rotation.ts';
 import { createSigningKey } from './signing-key.ts';
+import type { SigningKey } from './signing-key.ts';
 import { loadTrust } from './trust.ts';
 
 /** Starts the attestation service. Everything the configuration names is read and checked before anything listens. */
@@ -18,18 +28,16 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
   const config = readConfig(host);
   const trust = await loadTrust(config, readText);
   const tls = await loadTls(config);
-  const keyPem = await readText(config.signing_key_file);
-  const certificatePem =
-    config.signing_certificate_file === undefined ? undefined : await readText(config.signing_certificate_file);
   const clock = Date.now;
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-  const instanceOf = (issuer: string): Instance => ({
-    issuer,
-    signingKey: createSigningKey({ keyPem, certificatePem, issuer, clock, random }),
-  });
+  let signingFiles = await readSigningFiles(config);
+  const signingKeyOf = (issuer: string): SigningKey => createSigningKey({ ...signingFiles, issuer, clock, random });
 
   // A fixed issuer is checked with its key before listening; the listening address is known only afterwards.
-  let instance = instanceOf(config.issuer ?? addressBeforeListening(config, tls !== undefined));
+  let issuer = config.issuer ?? addressBeforeListening(config, tls !== undefined);
+  let rotation = createSigningKeyRotation(signingKeyOf(issuer), clock);
+  const client = new HttpClient();
+  const management = await openManagement(config, client, clock, host.logger);
   const registry = createMetricsRegistry('attestation');
   const context: AttestationContext = {
     trust,
@@ -37,7 +45,8 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
     clock,
     random,
     tls,
-    instance: () => instance,
+    instance: (): Instance => ({ issuer, signingKey: rotation.current }),
+    ...(management === undefined ? {} : { management }),
   };
   if (trust.roots.some((root) => root.simulated)) {
     host.logger.warn(
@@ -48,23 +57,92 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
 
   const app = buildApp(context);
   const http = await listen(app, { host: config.host, port: config.port });
-  if (config.issuer === undefined && instance.issuer !== http) instance = instanceOf(http);
-  if (config.metrics_port === -1) return { addresses: { http }, stop: async () => app.close() };
+  if (config.issuer === undefined && issuer !== http) {
+    issuer = http;
+    rotation = createSigningKeyRotation(signingKeyOf(issuer), clock);
+  }
+  /** A broken pair of files leaves the key in force; whoever replaces both is in the middle of it for a moment. */
+  const reload = async (): Promise<void> => {
+    try {
+      const next = await readSigningFiles(config);
+      if (isDeepStrictEqual(next, signingFiles)) return;
+      const key = createSigningKey({ ...next, issuer, clock, random });
+      signingFiles = next;
+      if (rotation.rotate(key)) host.logger.info({ kid: key.kid }, 'token signing key rotated');
+    } catch (error) {
+      host.logger.warn({ reason: errorMessage(error) }, 'the signing files changed and cannot be used');
+    }
+  };
+  const reloadMs = config.signing_key_reload_seconds * 1000;
+  const reloading = reloadMs === 0 ? undefined : setInterval(() => void reload(), reloadMs);
+  const stop = async (): Promise<void> => {
+    clearInterval(reloading);
+    await app.close();
+    await client.close();
+  };
+  if (config.metrics_port === -1) return { addresses: { http }, stop };
   const metricsApp = buildMetricsApp(registry);
   try {
     const metrics = await listen(metricsApp, { host: config.host, port: config.metrics_port });
     return {
       addresses: { http, metrics },
       stop: async () => {
-        await app.close();
+        await stop();
         await metricsApp.close();
       },
     };
   } catch (error) {
-    await app.close();
+    await stop();
     throw error;
   }
 };
+
+interface SigningFiles {
+  readonly keyPem: string;
+  readonly certificatePem: string | undefined;
+}
+
+async function readSigningFiles(config: AttestationConfig): Promise<SigningFiles> {
+  const { signing_key_file: keyFile, signing_certificate_file: certificateFile } = config;
+  const keyPem = await readText(keyFile);
+  return { keyPem, certificatePem: certificateFile === undefined ? undefined : await readText(certificateFile) };
+}
+
+async function openManagement(
+  { management: settings }: AttestationConfig,
+  client: HttpClient,
+  clock: Clock,
+  logger: Logger,
+): Promise<Management | undefined> {
+  if (settings === undefined) return undefined;
+  const files = settings.policy_signer_certificate_files;
+  const signers = await Promise.all(files.map(async (file) => policySigner(file, await readText(file))));
+  return {
+    administrators: createAdministrators({
+      issuer: settings.issuer,
+      keysUrl: settings.keys_url,
+      audience: settings.audience,
+      objectIds: settings.administrators.map((id) => id.toLowerCase()),
+      client,
+      clock,
+    }),
+    store: await openManagementStore(settings.state_file, signers),
+    logger,
+  };
+}
+
+function policySigner(file: string, pem: string): Certificate {
+  const certificates = parseCertificates(pem);
+  const [certificate] = certificates;
+  if (certificate !== undefined && certificates.length === 1) return certificate;
+  throw new ConfigError(
+    'MANAGEMENT_SIGNER_INVALID',
+    [`policy_signer_certificate_files: ${file} holds not one certificate`],
+    {
+      action: 'Put one PEM certificate into each file.',
+    },
+  );
+}
 
 function addressBeforeListening(config: AttestationConfig, tls: boolean): string {
   const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;

@@ -126,11 +126,20 @@ describe('the attestation service', () => {
     }
   });
 
-  it('refuses a draft policy, under which a caller could issue any claim', async () => {
+  it('answers an unsigned token for a draft policy, under which a caller could issue any claim', async () => {
+    const withPolicy = (draft: string): string =>
+      JSON.stringify({ ...(JSON.parse(body) as object), draftPolicyForAttestation: draft });
     const policy =
       'version=1.0; authorizationrules { => permit(); }; issuancerules { => issue(type="x", value="y"); };';
-    const answer = await attest(JSON.stringify({ ...(JSON.parse(body) as object), draftPolicyForAttestation: policy }));
-    expect([answer.statusCode, answer.json()]).toMatchObject([400, { error: { code: 'InvalidOperation' } }]);
+    const answer = await attest(withPolicy(policy));
+    const [header = '', payload = '', signature] = answer.json<{ token: string }>().token.split('.');
+    const decode = (part: string): unknown => JSON.parse(Buffer.from(part, 'base64url').toString());
+    expect([answer.statusCode, decode(header), signature]).toEqual([200, { alg: 'none', typ: 'JWT' }, '']);
+    expect(decode(payload)).toMatchObject({ x: 'y', iss: ISSUER });
+    const denied = await attest(withPolicy('version=1.0; authorizationrules { => deny(); }; issuancerules { };'));
+    expect([denied.statusCode, denied.json()]).toMatchObject([400, { error: { code: 'PolicyEvaluationError' } }]);
+    const broken = await attest(withPolicy('version=2.0;'));
+    expect([broken.statusCode, broken.json()]).toMatchObject([400, { error: { code: 'PolicyParsingError' } }]);
   });
 
   it.each(['', '?api-version=', '?api-version=2019-01-01', '?api-version=2022-08-01&api-version=2022-08-01'])(

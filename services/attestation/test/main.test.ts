@@ -150,4 +150,17 @@ describe('startAttestation', () => {
     await expect(start({ port })).rejects.toMatchObject({ code: 'LISTEN_FAILED', details: { port } });
     running = first;
   });
+
+  it('signs with a new key when the file changes, and goes on publishing the old one', async () => {
+    const { addresses } = await start({ signing_key_reload_seconds: 1 });
+    const kids = async (): Promise<string[]> => {
+      const { keys } = (await (await fetch(`${addresses['http']}/certs`)).json()) as { keys: { kid: string }[] };
+      return keys.map(({ kid }) => kid);
+    };
+    const [old] = await kids();
+    await file('key.pem', 'not a key');
+    await file('key.pem', rsaKeyPem());
+    await expect.poll(kids, { timeout: 10_000 }).toHaveLength(2);
+    expect((await kids())[1]).toBe(old);
+  });
 });

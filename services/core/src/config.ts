@@ -137,6 +137,11 @@ export const configSchema = z
       .max(60_000)
       .default(5000)
       .meta({ description: 'Deadline for the keys of the attestation service.' }),
+    gcp_signer_keys_url: url
+      .default(
+        'https://www.googleapis.com/service_accounts/v1/metadata/jwk/signer@confidentialspace-sign.iam.gserviceaccount.com',
+      )
+      .meta({ description: 'Keys of the signer of Confidential Space tokens, for operators of protocol gcp-oidc.' }),
     trust_simulated_root: z
       .boolean()
       .default(false)
@@ -188,6 +193,10 @@ function refuseTestSettings(config: CoreConfig): void {
   if (config.enable_test_endpoints) problems.push('enable_test_endpoints: it hands out tokens without evidence');
   if (maa.protocol !== 'https:') problems.push('maa_server_base_url: only https can be believed');
   if (isLoopback(maa.hostname)) problems.push('maa_server_base_url: it points at this machine');
+  const gcp = new URL(config.gcp_signer_keys_url);
+  if (gcp.protocol !== 'https:' || isLoopback(gcp.hostname)) {
+    problems.push('gcp_signer_keys_url: only https of another machine can be believed');
+  }
   if (problems.length === 0) return;
   throw new ConfigError('TEST_ROOT_IN_PROD', problems, {
     action: 'Remove the named settings, or set environment to test or integ on a machine that holds no real seeds.',

@@ -21,8 +21,11 @@ import type { CloudEncryptionKey, OperatorRecord } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
 
 import { AllowList } from './allow-list.ts';
+import { AWS_NITRO, createAwsNitroVerifier } from './attestation/aws-nitro.ts';
 import { AZURE_CC, createAzureCcVerifier } from './attestation/azure-cc.ts';
+import { createGcpOidcVerifier, GCP_OIDC } from './attestation/gcp-oidc.ts';
 import { createMaaKeys } from './attestation/maa-keys.ts';
+import type { MaaKeys } from './attestation/maa-keys.ts';
 import { trustedVerifier } from './attestation/trusted.ts';
 import type { EvidenceVerifier } from './attestation/verifier.ts';
 import type { CoreConfig } from './config.ts';
@@ -175,13 +178,14 @@ function reasonOf(failure: unknown): string {
 
 function createVerifiers(dependencies: CoreDependencies, allowList: AllowList): ReadonlyMap<string, EvidenceVerifier> {
   const { config, clock, http } = dependencies;
-  const tcb = config.minimum_tcb;
+  const { core_public_url: corePublicUrl, minimum_tcb: tcb } = config;
+  const keysAt = (url: string): MaaKeys => createMaaKeys({ url, http, clock, timeoutMs: config.maa_timeout_ms });
   const azureCc = createAzureCcVerifier({
-    corePublicUrl: config.core_public_url,
+    corePublicUrl,
     allowList,
     token: {
       issuer: config.maa_server_base_url,
-      keys: createMaaKeys({ baseUrl: config.maa_server_base_url, http, clock, timeoutMs: config.maa_timeout_ms }),
+      keys: keysAt(`${config.maa_server_base_url}/certs`),
       clock,
       trustSimulatedRoot: config.trust_simulated_root,
     },
@@ -200,6 +204,8 @@ function createVerifiers(dependencies: CoreDependencies, allowList: AllowList): 
   return new Map<string, EvidenceVerifier>([
     ['trusted', trustedVerifier],
     [AZURE_CC, azureCc],
+    [AWS_NITRO, createAwsNitroVerifier({ corePublicUrl, allowList, clock })],
+    [GCP_OIDC, createGcpOidcVerifier({ corePublicUrl, allowList, clock, keys: keysAt(config.gcp_signer_keys_url) })],
     ...Object.entries(dependencies.verifiers ?? {}),
   ]);
 }

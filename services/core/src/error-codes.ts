@@ -40,6 +40,7 @@ export const errorCodes: ErrorCodeTable = {
   MAA_KEYS_UNAVAILABLE: {
     family: 'dependency',
     meaning: 'The keys of the attestation service could not be fetched or read.',
-    action: 'Check maa_server_base_url and that this machine reaches it; operators keep working for twelve hours.',
+    action:
+      'Check the configured address of the attestation service and that this machine reaches it; operators keep working for twelve hours.',
   },
 };

@@ -43,7 +43,7 @@ const OPERATORS: readonly OperatorSeed[] = [
   { name: 'private', site_id: 22, protocol: 'trusted', operator_type: 'PRIVATE' },
   { name: 'azure', site_id: 22, protocol: 'azure-cc', operator_type: 'PRIVATE' },
   { name: 'neighbour', site_id: 22, protocol: 'azure-cc', operator_type: 'PRIVATE' },
-  { name: 'nitro', site_id: 33, protocol: 'aws-nitro', operator_type: 'PRIVATE' },
+  { name: 'unknown', site_id: 33, protocol: 'made-up', operator_type: 'PRIVATE' },
   { name: 'fake', site_id: 33, protocol: 'fake', operator_type: 'PRIVATE' },
   { name: 'disabled', site_id: 44, protocol: 'trusted', disabled: true },
   { name: 'optout', site_id: 55, protocol: 'trusted', operator_type: 'PUBLIC', roles: ['OPTOUT_SERVICE'] },

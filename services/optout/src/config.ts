@@ -35,6 +35,9 @@ export const configSchema = z
       .max(3_600_000)
       .default(10_000)
       .meta({ description: 'How often the operators are asked for again, in milliseconds.' }),
+    partners_metadata_path: url
+      .optional()
+      .meta({ description: 'Full URL of /partners/refresh at Core; without it no partner is told of opt-outs.' }),
     uid_instance_id_prefix: z.string().min(1).default('local-optout').meta({ description: 'Begins UID-Instance-Id.' }),
 
     ...storageSettings,
@@ -70,6 +73,20 @@ export const configSchema = z
       .max(998)
       .default(3)
       .meta({ description: 'Instances that write the log; they take turns at making partitions.' }),
+    optout_sender_replica_id: z
+      .number()
+      .int()
+      .min(0)
+      .max(998)
+      .default(0)
+      .meta({ description: 'The one instance that tells partners of opt-outs.' }),
+    optout_delta_backtrack_in_days: z
+      .number()
+      .int()
+      .min(0)
+      .max(365)
+      .default(1)
+      .meta({ description: 'How far back a partner that is new is told of opt-outs.' }),
     optout_observe_only: z
       .boolean()
       .default(false)

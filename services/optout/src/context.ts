@@ -1,15 +1,17 @@
 import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { ConfigError, errorMessage, PlatformError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
+import type { HttpClient } from '@holdfast/http';
 import { createPodTerminationMonitor } from '@holdfast/process';
 import type { Logger } from '@holdfast/process';
 import { openObjectStore } from '@holdfast/storage';
 import type { ObjectStore } from '@holdfast/storage';
 import { AuthorizableStore, deriveAttestationTokenKey, parseJwtPublicKeys } from '@holdfast/uid2';
-import type { OperatorRecord } from '@holdfast/uid2';
+import type { OperatorRecord, PartnerRecord } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
 
 import type { OptOutConfig } from './config.ts';
@@ -19,6 +21,7 @@ import { DeltaProduction } from './delta-production.ts';
 import { OptOutLog } from './opt-out-log.ts';
 import { OptOutQueue } from './opt-out-queue.ts';
 import { PartitionProduction } from './partition-production.ts';
+import { PartnerForwarding } from './partner-forwarding.ts';
 import { TrafficControl } from './traffic-control.ts';
 
 export interface OptOutContext {
@@ -30,6 +33,11 @@ export interface OptOutContext {
   readonly traffic: TrafficControl;
   readonly deltas: DeltaProduction;
   readonly partitions: PartitionProduction;
+  /** Undefined where this instance tells nobody. */
+  readonly forwarding: PartnerForwarding | undefined;
+  /** Partners in use, and the way to use others. */
+  readonly partners: () => readonly PartnerRecord[];
+  readonly usePartners: (records: readonly PartnerRecord[]) => void;
   readonly operators: AuthorizableStore<OperatorRecord>;
   /** False until operators were loaded once. */
   readonly operatorsLoaded: () => boolean;
@@ -48,6 +56,8 @@ export interface OptOutDependencies {
   readonly metrics: Registry;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
+  /** Calls partners. */
+  readonly http: Pick<HttpClient, 'send'>;
 }
 
 /**
@@ -104,6 +114,26 @@ export async function createContext(dependencies: OptOutDependencies): Promise<O
       : undefined,
     clock,
   });
+  const sends =
+    config.partners_metadata_path !== undefined &&
+    config.optout_sender_replica_id === replicaId &&
+    !config.optout_observe_only;
+  const forwarding = sends
+    ? new PartnerForwarding({
+        log,
+        objects,
+        http: dependencies.http,
+        folder: log.folder,
+        rotateIntervalSeconds: config.optout_delta_rotate_interval,
+        replicas: config.optout_producer_max_replicas,
+        backtrackInDays: config.optout_delta_backtrack_in_days,
+        clock,
+        pause: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
+        onForwarded: (partner, optOuts) => events.partnerTold(partner, optOuts),
+        onFailed: (partner, error) => events.partnerFailed(partner, error),
+      })
+    : undefined;
+  let partnerRecords: readonly PartnerRecord[] = [];
   const operators = new AuthorizableStore<OperatorRecord>();
   let loaded = false;
   return {
@@ -115,6 +145,12 @@ export async function createContext(dependencies: OptOutDependencies): Promise<O
     traffic,
     deltas,
     partitions,
+    forwarding,
+    partners: () => partnerRecords,
+    usePartners(records) {
+      partnerRecords = records;
+      events.partnersLoaded(records.length);
+    },
     operators,
     operatorsLoaded: () => loaded,
     useOperators(records) {

@@ -22,4 +22,9 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The file with the deny-list, or the one with the traffic limit, cannot be read or is wrong.',
     action: 'Correct the named file; until then accepted opt-outs stay in the queue.',
   },
+  OPTOUT_PARTNER_FAILED: {
+    family: 'dependency',
+    meaning: 'A partner refused an opt-out, or did not answer, so often that its batch is put off.',
+    action: 'Check the address and the headers of the partner; the batch is sent again after an hour.',
+  },
 };

@@ -31,6 +31,10 @@ export interface OptOutEvents {
   partitionFailed(error: unknown): void;
   listingFailed(error: unknown): void;
   operatorsLoaded(count: number): void;
+  partnersLoaded(count: number): void;
+  partnersFailed(error: unknown): void;
+  partnerTold(partner: string, optOuts: number): void;
+  partnerFailed(partner: string, error: unknown): void;
   operatorsFailed(error: unknown, first: boolean): void;
   attestationRenewalFailed(error: unknown): void;
   publicKeyUnreadable(position: number): void;
@@ -68,6 +72,12 @@ export function createEvents(logger: Logger, metrics: Registry): OptOutEvents {
   const expired = new Counter({
     name: 'optout_expired_files_total',
     help: 'Old files merged into a partition and removed',
+    registers,
+  });
+  const told = new Counter({
+    name: 'optout_partner_records_total',
+    help: 'Opt-outs that partners were told of',
+    labelNames: ['partner'] as const,
     registers,
   });
   const failures = new Counter({
@@ -151,6 +161,21 @@ export function createEvents(logger: Logger, metrics: Registry): OptOutEvents {
     },
     operatorsLoaded(count) {
       logger.info({ count }, 'operators loaded');
+    },
+    partnersLoaded(count) {
+      logger.info({ count }, 'partners loaded');
+    },
+    partnersFailed(error) {
+      failures.inc({ what: 'partners' });
+      logger.error(causeOf(error), 'partners could not be loaded; the last ones stay in use');
+    },
+    partnerTold(partner, optOuts) {
+      told.inc({ partner }, optOuts);
+      logger.info({ partner, optOuts }, 'partner told of opt-outs');
+    },
+    partnerFailed(partner, error) {
+      failures.inc({ what: 'forwarding' });
+      logger.error({ partner, ...causeOf(error) }, 'partner could not be told of opt-outs; tried again in an hour');
     },
     operatorsFailed(error, first) {
       failures.inc({ what: 'operators' });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { buildMetricsApp, createMetricsRegistry, listen } from '@holdfast/http';
+import { buildMetricsApp, createMetricsRegistry, HttpClient, listen } from '@holdfast/http';
 import type { StartService } from '@holdfast/process';
 
 import { buildApp, buildProducerApp } from './app.ts';
@@ -9,7 +9,7 @@ import { createContext } from './context.ts';
 import type { OptOutContext } from './context.ts';
 import { createOperatorsFeed } from './operators.ts';
 import { startPeriodically } from './periodic.ts';
-import { followLog, produceDeltas } from './production.ts';
+import { followLog, produceDeltas, tellPartners } from './production.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 /**
@@ -21,12 +21,14 @@ export const startOptOut: StartService = async (host) => {
   const config = loadOptOutConfig(host);
   const metrics = createMetricsRegistry('uid2-optout');
   const random = (length: number): Uint8Array => randomBytes(length);
+  const http = new HttpClient();
   const context = await createContext({
     config,
     logger: host.logger,
     metrics,
     clock: Date.now,
     randomBytes: random,
+    http,
   });
   const app = buildApp(context);
   const producerApp = (await hasProducerPort(context)) ? buildProducerApp(context) : undefined;
@@ -46,6 +48,7 @@ export const startOptOut: StartService = async (host) => {
     await app.close();
     await producerApp?.close();
     await context.queue.close();
+    await http.close();
     throw error;
   }
 
@@ -54,10 +57,13 @@ export const startOptOut: StartService = async (host) => {
     ? undefined
     : startPeriodically(() => produceDeltas(context), config.optout_delta_rotate_interval * 1000);
   const listing = startPeriodically(() => followLog(context), config.cloud_refresh_interval * 1000);
+  const telling = startPeriodically(() => tellPartners(context), config.cloud_refresh_interval * 1000);
   return {
     addresses,
     async stop() {
-      await Promise.all([production?.stop(), listing.stop(), operators.stop()]);
+      context.forwarding?.stop();
+      await http.close(); // ends a call to a partner
+      await Promise.all([production?.stop(), listing.stop(), telling.stop(), operators.stop()]);
       await app.close();
       await producerApp?.close();
       await metricsApp?.close();

@@ -40,6 +40,12 @@ export class OptOutLog {
     return this.#files !== undefined;
   }
 
+  /** Where the log is in the bucket, with a trailing slash. */
+  get folder(): string {
+    const { folder } = this.#options;
+    return folder.endsWith('/') ? folder : `${folder}/`;
+  }
+
   /** Every file of the log, as of the last look. */
   get files(): readonly LoggedFile[] {
     return this.#files ?? [];
@@ -55,7 +61,7 @@ export class OptOutLog {
    * @throws DependencyError STORAGE_FAILED: the last listing stays in use
    */
   async refresh(): Promise<void> {
-    const objects = await this.#options.objects.list(this.#root());
+    const objects = await this.#options.objects.list(this.folder);
     this.#files = objects.flatMap(({ path }) => {
       const name = parseOptOutFileName(path);
       return name === undefined ? [] : [{ ...name, path }];
@@ -106,12 +112,7 @@ export class OptOutLog {
     const { objects, replicaId, clock, randomBytes } = this.#options;
     const timeMs = Math.floor(clock() / 1000) * 1000;
     const name = { kind, replicaId, timeMs, uniqueId: toHex(randomBytes(4)) };
-    await objects.write(optOutFilePath(this.#root(), name), bytes);
-  }
-
-  #root(): string {
-    const { folder } = this.#options;
-    return folder.endsWith('/') ? folder : `${folder}/`;
+    await objects.write(optOutFilePath(this.folder, name), bytes);
   }
 }
 

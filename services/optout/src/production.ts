@@ -26,3 +26,8 @@ export async function followLog(context: OptOutContext): Promise<void> {
     context.events.partitionFailed(error);
   }
 }
+
+/** Tells partners what is due; what happens is logged, never thrown. */
+export async function tellPartners(context: OptOutContext): Promise<void> {
+  await context.forwarding?.run(context.partners());
+}

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { toBase64, toHex } from '@holdfast/base';
+import type { HttpClient } from '@holdfast/http';
 import { createLogger } from '@holdfast/process';
 import {
   createAttestationToken,
@@ -39,6 +40,8 @@ export class World {
   readonly folder: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly logLines: string[] = [];
+  /** Stands for all partners. */
+  partner: HttpClient['send'] = async () => ({ status: 200, headers: {}, body: new Uint8Array() });
   nowMs = Date.parse('2026-05-01T12:00:00Z');
   context!: OptOutContext;
   app!: FastifyInstance;
@@ -100,6 +103,7 @@ export class World {
       metrics: new Registry(),
       clock: () => this.nowMs,
       randomBytes: (length) => randomBytes(length),
+      http: { send: (call) => this.partner(call) },
     });
     this.app = buildApp(this.context);
     this.producer = buildProducerApp(this.context);

@@ -1,3 +1,4 @@
+import { toBase64 } from '@holdfast/base';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -9,7 +10,7 @@ import {
   updateClient,
 } from '../../src/administration/index.ts';
 import type { ClientFields, World } from '../../src/administration/index.ts';
-import { AuthorizableStore, toClientSecret } from './client-checks.ts';
+import { AuthorizableStore } from '../../src/index.ts';
 import { fixedBytes } from '../fixed-random.ts';
 import { coreVector, hasVectors } from '../uid2-vectors.ts';
 import { NAMING, NOW, NOW_SECONDS, testContext, withSite, worldWithSite } from './world-fixture.ts';
@@ -26,7 +27,7 @@ describe('a new client', () => {
     const store = new AuthorizableStore();
     store.replace(world.clients);
     expect(store.find(result.key)).toBe(result.client);
-    expect(toClientSecret(result.client)).toBe(result.secret);
+    expect(toBase64(result.client.secret.export())).toBe(result.secret);
     expect(JSON.stringify(world)).not.toContain(result.key);
   });
 

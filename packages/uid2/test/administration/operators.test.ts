@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { createOperator, setOperatorEnabled, updateOperator } from '../../src/administration/index.ts';
 import type { OperatorFields, World } from '../../src/administration/index.ts';
+import { AuthorizableStore } from '../../src/index.ts';
 import { fixedBytes } from '../fixed-random.ts';
 import { coreVector, hasVectors } from '../uid2-vectors.ts';
-import { AuthorizableStore } from './client-checks.ts';
 import { NAMING, NOW, NOW_SECONDS, testContext, withSite, worldWithSite } from './world-fixture.ts';
 
 const FIELDS: OperatorFields = {

@@ -106,6 +106,12 @@ describe('a plan', () => {
     expect(rotating).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
   });
 
+  it('counts a bucket of exactly thirty days as too young, and one of sixty into the window from thirty', () => {
+    const line = (id: number, days: number) => `${id},${TARGET_DATE - days * DAY_MS},s,${TARGET_DATE},,,,,,,\n`;
+    const { rotating, windows } = plan(readTable(Buffer.from(line(1, 30) + line(2, 60)), 2), 1, [30, 60]);
+    expect([rotating, windows.map(({ buckets }) => buckets)]).toEqual([[1], [0, 1]]);
+  });
+
   it('refuses a snapshot with fewer lines than announced', () => {
     const table = readTable(Buffer.from(`1,${TARGET_DATE},s,${TARGET_DATE},,,,,,,\n`), 2);
     expect(() => plan(table, 1)).toThrow(expect.objectContaining({ code: 'SALT_FILE_MALFORMED' }));

@@ -42,6 +42,38 @@ describe('decodeLenientBase64', () => {
   });
 });
 
+it('texts of any letters are refused, or taken, as looking at every letter would', () => {
+  const letter = fc.constantFrom(
+    'A',
+    'z',
+    '9',
+    '+',
+    '/',
+    '-',
+    '_',
+    '=',
+    ' ',
+    '\n',
+    '\0',
+    'é',
+    '\u012b',
+    '\uff21',
+    '\ud800',
+  );
+  const text = fc.tuple(fc.base64String(), fc.array(letter, { maxLength: 5 }), fc.base64String());
+  const shape = (alphabet: string) =>
+    new RegExp(`^(?:[${alphabet}]{4})*(?:[${alphabet}]{2}(?:==)?|[${alphabet}]{3}=?)?$`);
+  const [standard, urlSafe] = [shape('A-Za-z0-9+/'), shape('A-Za-z0-9_-')];
+  fc.assert(
+    fc.property(text, ([before, between, after]) => {
+      const whole = before.replaceAll('=', '') + between.join('') + after;
+      expect(decodeLenientBase64(whole) !== undefined).toBe(standard.test(whole));
+      expect(decodeLenientBase64Url(whole) !== undefined).toBe(urlSafe.test(whole));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 describe('decodeLenientBase64Url', () => {
   it('tolerates correct padding and refuses the standard alphabet', () => {
     expect(decodeLenientBase64Url('_-A=')).toEqual(decodeLenientBase64Url('_-A'));

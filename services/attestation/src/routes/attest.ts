@@ -1,9 +1,12 @@
 import {
   appraiseSevSnpVm,
+  formatJson,
   issueAttestationToken,
   maaErrorResponse,
   parseAttestSevSnpVmRequest,
 } from '@holdfast/attestation';
+import type { JsonObject } from '@holdfast/attestation';
+import { toBase64Url, toUtf8 } from '@holdfast/base';
 import type { FastifyInstance } from 'fastify';
 
 import type { AttestationContext } from '../context.ts';
@@ -35,18 +38,20 @@ export function registerAttestRoute(app: FastifyInstance, context: AttestationCo
     const { issuer, signingKey } = context.instance();
     try {
       const evidence = parseAttestSevSnpVmRequest(Buffer.isBuffer(request.body) ? request.body : new Uint8Array());
-      if (evidence.draftPolicy !== undefined) {
-        // A policy can issue claims: signed under a policy of the caller, a token would say whatever the caller likes.
-        const message = 'draftPolicyForAttestation is not served: a token under a draft policy proves nothing.';
-        return await sendRefusal(reply, 400, 'InvalidOperation', message);
-      }
       const appraisal = appraiseSevSnpVm(evidence, {
         roots: context.trust.roots,
         complianceTable: context.trust.complianceTable,
         now: context.clock,
         random: context.random,
         issuer,
+        ...(context.management === undefined ? {} : { policy: context.management.store.policy }),
       });
+      if (evidence.draftPolicy !== undefined) {
+        // A policy can issue claims: signed, a token under the caller's own policy would say whatever the caller likes.
+        return await reply
+          .header('Content-Type', 'application/json; charset=utf-8')
+          .send({ token: unsecuredToken(appraisal.claims) });
+      }
       const token = issueAttestationToken(appraisal.claims, {
         signingKey: signingKey.privateKey,
         kid: signingKey.kid,
@@ -61,4 +66,10 @@ export function registerAttestRoute(app: FastifyInstance, context: AttestationCo
       return reply.code(refusal.status).header('Content-Type', 'application/json; charset=utf-8').send(refusal.body);
     }
   });
+}
+
+/** A token that no relying party accepts (RFC 7515, unsecured): it shows what a draft policy would do. */
+function unsecuredToken(claims: JsonObject): string {
+  const encode = (text: string): string => toBase64Url(toUtf8(text));
+  return `${encode('{"alg":"none","typ":"JWT"}')}.${encode(formatJson(claims))}.`;
 }

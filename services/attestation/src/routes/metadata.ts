@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
 import type { AttestationContext } from '../context.ts';
-import { sendRefusal } from '../maa-refusal.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -36,7 +35,7 @@ const CLAIMS = [
   'x-ms-ver',
 ];
 
-/** `GET /certs` (RFC 7517), the OpenID metadata, and the answers of the management interface, which is not served. */
+/** `GET /certs` (RFC 7517) and the OpenID metadata. */
 export function registerMetadataRoutes(app: FastifyInstance, context: AttestationContext): void {
   app.get('/certs', async (_request, reply) =>
     reply.header('Content-Type', JSON_TYPE).send(context.instance().signingKey.jwks),
@@ -52,14 +51,4 @@ export function registerMetadataRoutes(app: FastifyInstance, context: Attestatio
       issuer,
     });
   });
-  for (const url of ['/policies/*', '/certificates', '/certificates*']) {
-    app.route({
-      method: ['GET', 'PUT', 'POST'],
-      url,
-      handler: async (request, reply) =>
-        /^bearer \S/i.test(request.headers.authorization ?? '')
-          ? sendRefusal(reply, 501, 'InvalidOperation', 'This service is configured by files, not over the network.')
-          : sendRefusal(reply, 401, 'Unauthorized', 'The request needs a bearer token.'),
-    });
-  }
 }

@@ -15,8 +15,8 @@ export interface MaaKeys {
 }
 
 export interface MaaKeysOptions {
-  /** Base URL of the service, without a trailing slash; its keys are at `<base>/certs`. */
-  readonly baseUrl: string;
+  /** Where the service publishes its keys (RFC 7517). */
+  readonly url: string;
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -34,7 +34,7 @@ const MAX_JWKS_BYTES = 1024 * 1024;
  * Trust in the keys rests on TLS to the configured address.
  */
 export function createMaaKeys(options: MaaKeysOptions): MaaKeys {
-  const url = `${options.baseUrl}/certs`;
+  const { url } = options;
   let current: { readonly keys: AttestationKeySet; readonly fetchedAt: number } | undefined;
   let attemptedAt = -Infinity;
   let underWay: Promise<AttestationKeySet> | undefined;
@@ -52,7 +52,7 @@ export function createMaaKeys(options: MaaKeysOptions): MaaKeys {
       throw new DependencyError('MAA_KEYS_UNAVAILABLE', `cannot fetch the keys at ${url}: ${errorMessage(cause)}`, {
         retryable: true,
         cause,
-        action: 'Check maa_server_base_url and that this machine reaches it.',
+        action: 'Check the configured address of the attestation service and that this machine reaches it.',
       });
     } finally {
       underWay = undefined;
