@@ -46,8 +46,14 @@ beforeAll(async () => {
     save('report.bin', report),
     save('debug.bin', debug),
     save('other.bin', platform.attester.report({ reportData: new Uint8Array(64), hostData: new Uint8Array(32) })),
+    save(
+      'kata.bin',
+      platform.attester.report({ reportData: new Uint8Array(64), hostData, measurement: platform.kata.measurement }),
+    ),
+    save('kata.cose', platform.kata.uvmEndorsement()),
     save('report.hex', `${toHex(report)}\n`),
     save('report.b64', toBase64(report)),
+    save('sidecar.json', JSON.stringify({ report: toHex(report) })),
     save('cut.bin', report.subarray(0, 1000)),
     save('flipped.bin', Uint8Array.from(report).fill(9, 80, 81)),
     save('chain.pem', thimCertificateBundle(thim)),
@@ -136,6 +142,7 @@ describe('holdfast evidence inspect', () => {
     ['report.bin', ['report']],
     ['report.hex', ['report']],
     ['report.b64', ['report']],
+    ['sidecar.json', ['report']],
     ['combined.bin', ['report', 'certificates']],
     ['request.json', ['report', 'certificates', 'endorsement', 'runtime-data']],
     ['thim.json', ['host-certificates']],
@@ -226,6 +233,11 @@ describe('holdfast evidence verify', () => {
     ['an endorser that nobody trusts', ['uvm.cose', '--at', '2026-06-02'], 'UVM_ALGORITHM_REFUSED'],
   ])('refuses %s', async (_name, args, code) => {
     expect(await reason(...args)).toBe(code);
+  });
+
+  it('compares the measurement of a report with the endorsement beside it', async () => {
+    expect(await reason('kata.bin', 'chain.pem', 'kata.cose', ...ROOTS)).toBe('ok');
+    expect(await reason('kata.bin', 'chain.pem', 'uvm.cose', ...ROOTS)).toBe('UVM_MEASUREMENT_MISMATCH');
   });
 
   it('takes the issuers of a lone VCEK from --root', async () => {

@@ -23,7 +23,6 @@ import {
   writeOperators,
 } from '@holdfast/uid2';
 import type { OperatorRecord } from '@holdfast/uid2';
-import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ServiceProcess, waitFor } from '../src/index.ts';
@@ -53,7 +52,7 @@ const operator: OperatorRecord & { siteId: number } = {
 };
 
 let folder: string;
-let core: FastifyInstance;
+let core: ReturnType<typeof createApp>;
 let coreUrl: string;
 let configFile: string;
 

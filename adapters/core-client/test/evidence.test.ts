@@ -65,6 +65,29 @@ describe.skipIf(vectors === undefined)('the runtime data of the shared vectors',
   });
 });
 
+interface SkrCase {
+  readonly response: string;
+  readonly result?: string;
+  readonly error?: string;
+  readonly error_prefix?: string;
+}
+
+it.skipIf(vectors === undefined)('azure-skr-errors', async () => {
+  const { cases } = vector('azure-skr-errors') as unknown as { readonly cases: readonly SkrCase[] };
+  for (const { response, result, error, error_prefix: prefix } of cases) {
+    const [, status = '', body = ''] = /^(\d{3}) ?(.*)$/.exec(response) ?? [];
+    const source = answering({ status: Number(status), body: body.startsWith('{') ? body : '' });
+    if (result === undefined) {
+      const { message } = await failure(source);
+      expect([response, message]).toEqual([response, error ?? expect.stringMatching(`^${prefix}`)]);
+    } else {
+      const token = await source.evidence(Uint8Array.of(1), Uint8Array.of(2));
+      expect(result).toContain(`ASCII text ${Buffer.from(token).toString()}`);
+    }
+  }
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 describe('azureCcEvidence', () => {
   it.for<[FakeAnswer, string, string | RegExp]>([
     [{ status: 500, body: 'oops' }, 'SKR_REFUSED', 'Skr failed with status code: 500 body: oops'],

@@ -26,6 +26,9 @@ export interface DirectoryStoreOptions {
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
+/** A write takes seconds; what lies beside an object for an hour was left by a crash. */
+const UNFINISHED_MS = 60 * 60 * 1000;
+
 /**
  * An object store whose objects are the regular files below one folder. Symbolic links below the folder are refused, so no
  * object path can lead out of it.
@@ -81,7 +84,8 @@ export function createDirectoryStore(options: DirectoryStoreOptions): ObjectStor
     async list(prefix) {
       const slash = prefix.lastIndexOf('/');
       const folder = slash === -1 ? [] : objectPath(prefix.slice(0, slash));
-      const found = await reportFailures(prefix, () => listFolder(root, folder, prefix));
+      const leftBefore = options.clock() - UNFINISHED_MS;
+      const found = await reportFailures(prefix, () => listFolder(root, folder, { prefix, leftBefore }));
       return found.sort((a, b) => (a.path < b.path ? -1 : 1));
     },
 
@@ -118,7 +122,14 @@ export function createDirectoryStore(options: DirectoryStoreOptions): ObjectStor
   };
 }
 
-async function listFolder(root: string, folder: readonly string[], prefix: string): Promise<ObjectInfo[]> {
+interface Listing {
+  readonly prefix: string;
+  /** Unfinished writes from before this time (milliseconds since the epoch) are removed on the way. */
+  readonly leftBefore: number;
+}
+
+async function listFolder(root: string, folder: readonly string[], listing: Listing): Promise<ObjectInfo[]> {
+  const { prefix } = listing;
   const location = join(root, ...folder);
   const real = await realpath(location).catch(nullWhenMissing);
   if (real === null) return [];
@@ -131,10 +142,13 @@ async function listFolder(root: string, folder: readonly string[], prefix: strin
   for (const entry of entries) {
     const path = [...folder, entry.name].join('/');
     if (entry.isDirectory() && (`${path}/`.startsWith(prefix) || prefix.startsWith(`${path}/`))) {
-      found.push(...(await listFolder(root, [...folder, entry.name], prefix)));
-    } else if (entry.isFile() && path.startsWith(prefix) && !TEMPORARY_NAME.test(entry.name)) {
-      const info = await lstat(join(location, entry.name)).catch(nullWhenMissing);
-      if (info !== null) found.push({ path, sizeBytes: info.size, modifiedAt: info.mtimeMs });
+      found.push(...(await listFolder(root, [...folder, entry.name], listing)));
+    } else if (entry.isFile() && path.startsWith(prefix)) {
+      const file = join(location, entry.name);
+      const info = await lstat(file).catch(nullWhenMissing);
+      if (info === null) continue;
+      if (!TEMPORARY_NAME.test(entry.name)) found.push({ path, sizeBytes: info.size, modifiedAt: info.mtimeMs });
+      else if (info.mtimeMs < listing.leftBefore) await rm(file, { force: true });
     }
   }
   return found;

@@ -46,6 +46,21 @@ it('reading what is missing, or a folder, fails with OBJECT_NOT_FOUND', async ()
   expect(await store.exists('a/b')).toBe(true);
 });
 
+it('list removes what a crash left an hour ago, and nothing that may still be written', async () => {
+  const { folder } = await openStore();
+  const left = join(folder, 'a.12.0123abcd.tmp');
+  await writeFile(left, 'half');
+  const written = (await stat(left)).mtimeMs;
+  const listAt = async (now: number): Promise<string[]> => {
+    const linkKey = new Secret(new Uint8Array(32));
+    const store = createDirectoryStore({ folder, linkBaseUrl: 'http://127.0.0.1:1', linkKey, clock: () => now });
+    expect(await store.list('')).toEqual([]);
+    return readdir(folder);
+  };
+  expect(await listAt(written + 3_600_000)).toHaveLength(1);
+  expect(await listAt(written + 3_600_001)).toEqual([]);
+});
+
 it('list leaves out what is not written yet', async () => {
   const { folder, store } = await openStore();
   await store.write('delta/a', 'whole');

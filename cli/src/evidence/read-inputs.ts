@@ -9,8 +9,16 @@ import { recognise } from './recognise.ts';
 
 const MAX_BYTES = 2 * 1024 * 1024;
 const POLICY_FILE = 'security-policy-base64';
-/** The files of a security-context folder that say something about the guest; others are the host's own. */
-const CONTEXT_FILES = [POLICY_FILE, 'host-amd-cert-base64', 'reference-info-base64'] as const;
+/**
+ * The files of a security-context folder that say something about the guest. Others (`tcb-reference-info-base64`,
+ * `platform-reference-info-base64`) are the host's own, in forms that nobody has published.
+ */
+const CONTEXT_FILES = [
+  POLICY_FILE,
+  'host-amd-cert-base64',
+  'reference-info-base64',
+  'transparent-reference-info-base64',
+] as const;
 
 /**
  * Reads evidence files, and the files of security-context folders.

@@ -78,8 +78,7 @@ function recogniseText(text: string, depth: number): readonly EvidenceItem[] {
   if (text.startsWith('-----BEGIN')) return [{ kind: 'certificates', certificates: parseCertificates(text) }];
   if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) return [{ kind: 'attestation-token', token: text }];
   const compact = text.replace(/\s+/g, '');
-  if (compact.length === 2 * SNP_REPORT_SIZE && /^[0-9a-fA-F]+$/.test(compact))
-    return recognise(fromHex(compact), depth + 1);
+  if (isReportInHex(compact)) return [{ kind: 'report', bytes: fromHex(compact) }];
   const decoded = decodeBase64(compact);
   if (decoded === undefined) throw unrecognised('text that is neither JSON, PEM, hex, Base64 nor a token');
   return recognise(decoded, depth + 1);
@@ -120,9 +119,11 @@ function recogniseBundle(object: JsonObject, depth: number): readonly EvidenceIt
   return [...items, ...encodedList.map((item) => ({ kind: 'endorsement' as const, cose: encoded(item, 'Uvm') }))];
 }
 
-/** The body of an attest request: the bundle, and the data that the report binds. */
+/** The sidecar's answer with a bare report in hex, or the body of an attest request with the data that the report binds. */
 function recogniseRequest(object: JsonObject, depth: number): readonly EvidenceItem[] {
-  const items = recognise(encoded(member(object, 'report'), 'report'), depth + 1);
+  const report = member(object, 'report');
+  if (typeof report === 'string' && isReportInHex(report)) return [{ kind: 'report', bytes: fromHex(report) }];
+  const items = recognise(encoded(report, 'report'), depth + 1);
   const runtime = member(object, 'runtimeData');
   const data = isJsonObject(runtime) ? member(runtime, 'data') : undefined;
   if (typeof data !== 'string' || data === '') return items;
@@ -134,6 +135,10 @@ function certificatesOfTable(bytes: Uint8Array): readonly Certificate[] {
   const certificates = (['vcek', 'vlek'] as const).flatMap((kind) => parseSnpCertificateTable(bytes, kind));
   const seen = new Map(certificates.map((certificate) => [certificate.der.toString(), certificate]));
   return [...seen.values()];
+}
+
+function isReportInHex(text: string): boolean {
+  return text.length === 2 * SNP_REPORT_SIZE && /^[0-9a-fA-F]+$/.test(text);
 }
 
 function encoded(value: JsonValue | undefined, what: string): Uint8Array {

@@ -10,6 +10,8 @@ export interface ManagedIdentityAppOptions {
   readonly identities: readonly ManagedIdentity[];
   readonly tokenIssuer: TokenIssuer;
   readonly clock: Clock;
+  /** JSON of the host's AMD certificates, where the host runs confidential guests (THIM). */
+  readonly hostCertificates?: () => string;
 }
 
 const TOKEN_LIFE_SECONDS = 86_399;
@@ -17,7 +19,8 @@ const TOKEN_LIFE_SECONDS = 86_399;
 const MIN_LIFE_LEFT_SECONDS = 300;
 
 /**
- * The managed identity endpoint of the Azure Instance Metadata Service: `GET /metadata/identity/oauth2/token`.
+ * The managed identity endpoint of the Azure Instance Metadata Service: `GET /metadata/identity/oauth2/token`, and on hosts of
+ * confidential guests the certificates of the chip: `GET /metadata/THIM/amd/certification`.
  * As there, tokens are kept per identity and resource and handed out again until they run out, numbers are strings, and a
  * probe without the `Metadata` header is answered at once.
  * Differences: a request without `api-version` is served like 2018-02-01, and any resource is known.
@@ -33,6 +36,15 @@ export function buildManagedIdentityApp(options: ManagedIdentityAppOptions): Fas
     if (metadata.toLowerCase() !== 'metadata') return refuse(reply, 404, 'not_found', 'No such metadata path');
     return answerToken(request, reply, options, issued);
   });
+  const { hostCertificates } = options;
+  if (hostCertificates !== undefined) {
+    app.get('/metadata/THIM/amd/certification', async (request, reply) => {
+      if (String(request.headers['metadata']).toLowerCase() !== 'true') {
+        return refuse(reply, 400, 'invalid_request', 'Required metadata header not specified');
+      }
+      return reply.header('Content-Type', 'application/json; charset=utf-8').send(hostCertificates());
+    });
+  }
   return app;
 }
 

@@ -44,6 +44,8 @@ export interface AzureEndpointsOptions {
   readonly authority: CertificateAuthority;
   /** The secret that the vault holds. */
   readonly operatorKey: string;
+  /** JSON of the AMD certificates of the virtual node. */
+  readonly hostCertificates: () => string;
   readonly clock: Clock;
 }
 
@@ -121,7 +123,12 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     vaultUrl,
     async openIdentityEndpoint(resourceId) {
       if (resourceId.toLowerCase() !== OPERATOR_IDENTITY.resourceId.toLowerCase()) return undefined;
-      const app = buildManagedIdentityApp({ identities: [OPERATOR_IDENTITY], tokenIssuer, clock });
+      const app = buildManagedIdentityApp({
+        identities: [OPERATOR_IDENTITY],
+        tokenIssuer,
+        clock,
+        hostCertificates: options.hostCertificates,
+      });
       const url = await listen(app, { host, port: 0 });
       return { url, stop: () => app.close() };
     },

@@ -2,6 +2,7 @@ import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
+import { formatThimCertificates } from '@holdfast/attestation';
 import { errorMessage, MalformedError, RequestError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import { listen } from '@holdfast/http';
@@ -224,6 +225,7 @@ class CloudStart {
       ports: this.#ports,
       authority,
       operatorKey: home.credentials.operatorKey,
+      hostCertificates: () => formatThimCertificates(home.platform.thimCertificates()),
       clock: this.#clock,
     });
     this.#undo.push(() => azure.stop());

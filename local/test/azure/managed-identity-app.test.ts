@@ -165,4 +165,13 @@ describe('buildManagedIdentityApp', () => {
       expect([answer.statusCode, answer.json()]).toMatchObject([200, { client_id: 'client-system' }]);
     });
   });
+
+  it('answers the certificates of the host where there are any, and only with the Metadata header', async () => {
+    const app = buildManagedIdentityApp({ identities: [], tokenIssuer, clock, hostCertificates: () => '{"tcbm":"1"}' });
+    const url = '/metadata/THIM/amd/certification';
+    const answer = await app.inject({ url, headers: { metadata: 'true' } });
+    expect([answer.statusCode, answer.json()]).toEqual([200, { tcbm: '1' }]);
+    expect((await app.inject({ url })).statusCode).toBe(400);
+    expect((await ask([], url)).statusCode).toBe(404);
+  });
 });

@@ -14,6 +14,19 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
+/** Smaller byte strings may share their memory with others, and are not worth the trouble. */
+const LARGE = 64 * 1024;
+
+/**
+ * Frees the memory of a large byte string that nobody needs any more; it is empty afterwards. Without that, the memory
+ * waits for a full garbage collection, and a service that moves megabytes per request spends its time in those. Does
+ * nothing to byte strings that are small or but a part of their memory.
+ */
+export function releaseBytes(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (bytes.length >= LARGE && bytes.length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** Whether two byte strings are equal, for public values. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;

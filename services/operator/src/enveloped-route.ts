@@ -1,6 +1,6 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 
-import { MalformedError, RequestError } from '@holdfast/base';
+import { MalformedError, releaseBytes, RequestError, toBase64 } from '@holdfast/base';
 import {
   encodeResponseEnvelope,
   isJsonObject,
@@ -80,6 +80,7 @@ export function envelopedRoute(
         scope,
       });
       const { payloadBytes } = opened;
+      if (request.body !== undefined) releaseBytes(request.body as Buffer);
       if (payloadBytes !== null) takenOver = unparsedEndpoint?.({ client, payloadBytes, nowMs, request });
       if (takenOver === undefined) payload = parseEnvelopePayload(payloadBytes);
     } catch (error) {
@@ -98,6 +99,7 @@ export function envelopedRoute(
     } catch (cause) {
       return sendRefusal(context, request, reply, unbuildable(cause));
     }
+    if ('bytes' in answer) releaseBytes(answer.bytes);
     return sendSealed(reply, sealed, opened.mode === 'binary');
   };
 }
@@ -124,7 +126,8 @@ function jsonOf(answer: Success | BytesSuccess): string | Uint8Array {
 
 /** Encrypted bytes as they are, or as Base64 text. SDKs compare the content types as a whole. */
 export function sendSealed(reply: FastifyReply, sealed: Uint8Array, binary: boolean): FastifyReply {
-  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-  if (binary) return reply.header('content-type', 'application/octet-stream').send(bytes);
-  return reply.header('content-type', 'text/plain').send(Buffer.from(bytes.toString('base64'), 'latin1'));
+  if (binary) return reply.header('content-type', 'application/octet-stream').send(sealed);
+  const text = toBase64(sealed);
+  releaseBytes(sealed);
+  return reply.header('content-type', 'text/plain').send(text);
 }

@@ -1,5 +1,3 @@
-import { Buffer } from 'node:buffer';
-
 import { IDENTITY_BATCH_CAPACITY, IdentityBatch, INVALID, OPTED_OUT } from '@holdfast/uid2';
 import type {
   DiiKind,
@@ -11,6 +9,7 @@ import type {
 } from '@holdfast/uid2';
 
 import type { OperatorSettings } from './context.ts';
+import { jsonPiece } from './identity-map/json-bytes.ts';
 import type { JsonBytes } from './identity-map/json-bytes.ts';
 import { isOptedOut, TestIdentityCache } from './opt-out-decision.ts';
 import type { BatchCounts, RawUidVersion } from './request-metrics.ts';
@@ -40,22 +39,21 @@ interface Counts {
 /** Identities that are mapped in one go, so that the event loop can have turns in between. */
 export const SLICE: number = IDENTITY_BATCH_CAPACITY;
 
-const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
 const TEXT_LENGTH = 44;
-const COMMA = text(',');
-const IDENTIFIER = text('{"identifier":');
-const ADVERTISING_ID = text(',"advertising_id":"');
-const BUCKET_ID = text('","bucket_id":');
-const END = text('}');
-const NULL = text('null');
-const REASON_INVALID = text(',"reason":"invalid identifier"}');
-const REASON_OPTED_OUT = text(',"reason":"optout"}');
-const INVALID_ITEM = text('{"e":"invalid identifier"}');
-const OPTED_OUT_ITEM = text('{"e":"optout"}');
-const CURRENT = text('{"u":"');
-const PREVIOUS = text('","p":"');
-const REFRESH_FROM = text('","r":');
-const REFRESH_FROM_WITHOUT_PREVIOUS = text('","p":null,"r":');
+const COMMA = jsonPiece(',');
+const IDENTIFIER = jsonPiece('{"identifier":');
+const ADVERTISING_ID = jsonPiece(',"advertising_id":"');
+const BUCKET_ID = jsonPiece('","bucket_id":');
+const END = jsonPiece('}');
+const NULL = jsonPiece('null');
+const REASON_INVALID = jsonPiece(',"reason":"invalid identifier"}');
+const REASON_OPTED_OUT = jsonPiece(',"reason":"optout"}');
+const INVALID_ITEM = jsonPiece('{"e":"invalid identifier"}');
+const OPTED_OUT_ITEM = jsonPiece('{"e":"optout"}');
+const CURRENT = jsonPiece('{"u":"');
+const PREVIOUS = jsonPiece('","p":"');
+const REFRESH_FROM = jsonPiece('","r":');
+const REFRESH_FROM_WITHOUT_PREVIOUS = jsonPiece('","p":null,"r":');
 
 /** Maps identities and writes the results as JSON text at once. One per thread: it holds the memory that batches work in. */
 export class IdentityMapper {
@@ -137,7 +135,7 @@ export class IdentityMapping implements MapCounts {
         continue;
       }
       const rawUid = batch.rawUidTexts[i] ?? 0;
-      list.bytes(ADVERTISING_ID).bytes(batch.memory, rawUid, rawUid + TEXT_LENGTH);
+      list.bytes(ADVERTISING_ID).bytes(batch.view, rawUid, TEXT_LENGTH);
       list
         .bytes(BUCKET_ID)
         .string(table.bucketId(batch.bucketIndexes[i] ?? 0))
@@ -162,13 +160,9 @@ export class IdentityMapping implements MapCounts {
       }
       const rawUid = batch.rawUidTexts[i] ?? 0;
       const previous = batch.previousTexts[i] ?? 0;
-      out.bytes(CURRENT).bytes(batch.memory, rawUid, rawUid + TEXT_LENGTH);
+      out.bytes(CURRENT).bytes(batch.view, rawUid, TEXT_LENGTH);
       if (previous === 0) out.bytes(REFRESH_FROM_WITHOUT_PREVIOUS);
-      else
-        out
-          .bytes(PREVIOUS)
-          .bytes(batch.memory, previous, previous + TEXT_LENGTH)
-          .bytes(REFRESH_FROM);
+      else out.bytes(PREVIOUS).bytes(batch.view, previous, TEXT_LENGTH).bytes(REFRESH_FROM);
       out.integer(Math.floor((batch.refreshFromMs[i] ?? 0) / 1000)).bytes(END);
     }
   }

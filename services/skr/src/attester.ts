@@ -82,10 +82,10 @@ export function createAttester(options: AttesterOptions): Attester {
     }
     let newest = await report(runtimeData);
     const fits = (): boolean => certificates !== undefined && thimTcb(certificates) === reportedTcb(newest);
-    if (!fits()) certificates = await hostCertificates.refresh();
+    if (!fits()) certificates = await hostCertificates.refresh(parseSnpReport(newest));
     if (!fits()) {
       newest = await report(runtimeData);
-      certificates = await hostCertificates.refresh();
+      certificates = await hostCertificates.refresh(parseSnpReport(newest));
     }
     if (fits()) return { report: newest, certificates, uvmEndorsement };
     throw new DependencyError(

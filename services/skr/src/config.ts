@@ -4,14 +4,18 @@ import type { ServiceHost } from '@holdfast/process';
 import type { KeyWrapAlgorithm } from '@holdfast/key-release';
 import { z } from 'zod';
 
+import type { CertificateCache } from './certificate-cache.ts';
 import type { PodIdentity } from './key-release/vault-token.ts';
 
 /** `SkrSideCarArgs`, decoded: the configuration that manifests of the reference sidecar carry. */
 const sidecarArgumentsSchema = z.object({
   certcache: z
     .object({
-      endpoint_type: z.enum(['LocalTHIM']).optional(),
+      endpoint_type: z.enum(['LocalTHIM', 'AMD', 'AzCache']).optional(),
       endpoint: z.string().optional(),
+      tee_type: z.string().optional(),
+      api_version: z.string().optional(),
+      client_id: z.string().optional(),
     })
     .optional(),
   identity: z.object({ client_id: z.string().optional() }).optional(),
@@ -31,6 +35,15 @@ export const configSchema = z.object({
   UVM_SECURITY_POLICY: z.string().optional().meta({ description: 'Base64 policy, where no folder has reference info' }),
   UVM_HOST_AMD_CERTIFICATE: z.string().optional().meta({ description: 'Base64 host certificates, likewise' }),
   UVM_REFERENCE_INFO: z.string().optional().meta({ description: 'Base64 UVM endorsement, likewise' }),
+  ServerType: z
+    .enum(['http', 'grpc'])
+    .default('http')
+    .meta({ description: 'Which interface is served on the port, as the reference names it' }),
+  key_info_folder: z
+    .string()
+    .min(1)
+    .default('.')
+    .meta({ description: 'gRPC WrapKey: folder of the files <key>-info.json' }),
   snp_report_source: z.enum(['tsm', 'simulated']).default('tsm').meta({
     description:
       'tsm: the Linux report interface. simulated: a development platform whose reports no production root covers',
@@ -87,15 +100,20 @@ export interface SkrConfig {
     | { readonly kind: 'simulated'; readonly url: string };
   /** URL of the host's certificate service. */
   readonly thimUrl: string;
+  /** A cache elsewhere, for certificates of another firmware version. */
+  readonly certificateCache: CertificateCache | undefined;
   readonly userAgent: string;
   /** Lower case; undefined allows every name. */
   readonly allowedMaaHosts: readonly string[] | undefined;
   readonly allowedAkvHosts: readonly string[] | undefined;
   readonly identity: PodIdentity;
   readonly keyWrapAlgorithm: KeyWrapAlgorithm;
+  readonly serverType: 'http' | 'grpc';
+  readonly keyInfoFolder: string;
 }
 
-const THIM_ENDPOINT = '169.254.169.254/metadata/THIM/amd/certification';
+const METADATA_HOST = '169.254.169.254';
+const THIM_PATH = '/metadata/THIM/amd/certification';
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
@@ -109,6 +127,7 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrCo
     ...(host.configFile === undefined ? {} : { file: host.configFile }),
   });
   const sidecar = readSidecarArguments(config.SkrSideCarArgs);
+  const cache = sidecar.certcache;
   return {
     host: config.host,
     port: config.port ?? config.Port,
@@ -123,13 +142,37 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrCo
       config.snp_report_source === 'tsm'
         ? { kind: 'tsm', folder: config.tsm_report_folder }
         : { kind: 'simulated', url: loopbackUrl(config.snp_simulated_url) },
-    thimUrl: `http://${sidecar.certcache?.endpoint ?? THIM_ENDPOINT}`,
+    thimUrl: thimUrl(cache, config.AZURE_POD_IDENTITY_AUTHORITY_HOST),
+    certificateCache: readCertificateCache(cache),
     userAgent: sidecar.maaconfig?.user_agent ?? 'ConfidentialSkrContainer',
     allowedMaaHosts: config.allowed_maa_hosts?.map((name) => name.toLowerCase()),
     allowedAkvHosts: config.allowed_akv_hosts?.map((name) => name.toLowerCase()),
     identity: readIdentity(config, sidecar.identity?.client_id),
     keyWrapAlgorithm: config.key_wrap_algorithm,
+    serverType: config.ServerType,
+    keyInfoFolder: config.key_info_folder,
   };
+}
+
+function readCertificateCache(
+  cache: z.output<typeof sidecarArgumentsSchema>['certcache'],
+): CertificateCache | undefined {
+  if (cache?.endpoint_type !== 'AMD' && cache?.endpoint_type !== 'AzCache') return undefined;
+  const { endpoint = '', tee_type: teeType = '', api_version: apiVersion = '', client_id: clientId = '' } = cache;
+  if (!/^[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[\w.-]+)*$/.test(endpoint)) {
+    throw invalid(`SkrSideCarArgs: certcache.endpoint: not a host or host/path, which ${cache.endpoint_type} needs`);
+  }
+  if (!/^\w+$/.test(teeType)) throw invalid('SkrSideCarArgs: certcache.tee_type: not a name');
+  if (cache.endpoint_type === 'AMD') return { kind: 'AMD', endpoint, product: teeType };
+  return { kind: 'AzCache', endpoint, teeType, query: [apiVersion, clientId].filter((part) => part !== '').join('&') };
+}
+
+/** The certificate service of the host; where the metadata service is elsewhere, its well-known address means that place. */
+function thimUrl(cache: z.output<typeof sidecarArgumentsSchema>['certcache'], metadataUrl: string): string {
+  const { endpoint_type: type, endpoint } = cache ?? {};
+  const local = type === undefined || type === 'LocalTHIM' ? endpoint : undefined;
+  const url = `http://${local ?? `${METADATA_HOST}${THIM_PATH}`}`;
+  return url.replace(`http://${METADATA_HOST}/`, `${metadataUrl.replace(/\/+$/, '')}/`);
 }
 
 /** Workload identity counts only when all three of its variables are there, as in the reference. */

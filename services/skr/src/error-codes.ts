@@ -43,8 +43,8 @@ export const errorCodes: ErrorCodeTable = {
   },
   HOST_CERTIFICATES_UNAVAILABLE: {
     family: 'dependency',
-    meaning: 'The certificates of the chip could not be fetched from the host.',
-    action: 'Check that the certificate endpoint of the host can be reached from the pod.',
+    meaning: 'The certificates of the chip could not be fetched from the host, or from the configured cache.',
+    action: 'Check that the certificate endpoint can be reached from the pod.',
   },
   HOST_CERTIFICATES_OUTDATED: {
     family: 'dependency',
@@ -70,5 +70,25 @@ export const errorCodes: ErrorCodeTable = {
     family: 'dependency',
     meaning: 'The vault could not be reached, refused the release, or its answer cannot be used.',
     action: 'Read the answer in the message; which claim did not meet the policy is in the log of the vault.',
+  },
+  GRPC_MESSAGE_MALFORMED: {
+    family: 'malformed',
+    meaning: 'A gRPC message is not one of texts and bytes.',
+    action: 'Use the interface definition of key_provider.KeyProviderService.',
+  },
+  GRPC_LISTEN_FAILED: {
+    family: 'dependency',
+    meaning: 'The gRPC server cannot open its port.',
+    action: 'Stop the program that uses the port, or choose another port.',
+  },
+  KEY_INFO_UNUSABLE: {
+    family: 'malformed',
+    meaning: 'The file <key>-info.json, or the public key it names, is missing or cannot be used.',
+    action: 'Write it with holdfast key create --files, and name its folder in key_info_folder.',
+  },
+  LAYER_KEY_UNDECRYPTABLE: {
+    family: 'verification',
+    meaning: 'A released key does not decrypt the data of an annotation.',
+    action: 'Check that the annotation was made for this key.',
   },
 };

@@ -7,6 +7,7 @@ import { buildApp } from './app.ts';
 import { createAttester } from './attester.ts';
 import { readConfig } from './config.ts';
 import type { SkrConfig } from './config.ts';
+import type { SkrContext } from './context.ts';
 import { createEvents } from './events.ts';
 import { createHostCertificates } from './host-certificates.ts';
 import { createKeyReleaser } from './key-release/key-releaser.ts';
@@ -31,6 +32,7 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
   const hostCertificates = createHostCertificates({
     initial: securityContext.hostCertificates,
     url: config.thimUrl,
+    cache: config.certificateCache,
     client,
     wait: waitFor,
     random,
@@ -45,7 +47,7 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     random,
     wait: waitFor,
   });
-  const app = buildApp({
+  const context: SkrContext = {
     attester,
     releaseKey: createKeyReleaser({
       attester,
@@ -61,20 +63,20 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     vaultEndpointRules: { allowedHosts: config.allowedAkvHosts, allowAddresses: reportSource.simulated },
     events: createEvents(host.logger, registry),
     ready: () => hostCertificates.current !== undefined,
-  });
+  };
 
-  const http = await listen(app, { host: config.host, port: config.port });
+  const served = await serve(context, config);
   if (hostCertificates.current === undefined) hostCertificates.refresh().catch((error: unknown) => host.fail(error));
   const stop = async (): Promise<void> => {
-    await app.close();
+    await served.stop();
     await client.close();
   };
-  if (config.metricsPort === -1) return { addresses: { http }, stop };
+  if (config.metricsPort === -1) return { addresses: served.addresses, stop };
   const metricsApp = buildMetricsApp(registry);
   try {
     const metrics = await listen(metricsApp, { host: config.host, port: config.metricsPort });
     return {
-      addresses: { http, metrics },
+      addresses: { ...served.addresses, metrics },
       stop: async () => {
         await stop();
         await metricsApp.close();
@@ -85,6 +87,21 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     throw error;
   }
 };
+
+/** Opens the one interface that ServerType names. */
+async function serve(context: SkrContext, config: SkrConfig): Promise<Pick<RunningService, 'addresses' | 'stop'>> {
+  const { host, port } = config;
+  if (config.serverType === 'grpc') {
+    // Loaded here: most pods use the HTTP interface only.
+    const { buildGrpcServer, listenGrpc } = await import('./grpc/server.ts');
+    const server = buildGrpcServer(context, config.keyInfoFolder);
+    const grpc = await listenGrpc(server, host, port);
+    return { addresses: { grpc }, stop: async () => Promise.resolve(server.forceShutdown()) };
+  }
+  const app = buildApp(context);
+  const http = await listen(app, { host, port });
+  return { addresses: { http }, stop: async () => app.close() };
+}
 
 function createReportSource({ reportSource }: SkrConfig, client: HttpClient): SnpReportSource {
   return reportSource.kind === 'tsm'

@@ -18,7 +18,8 @@ import { createLogger } from '@holdfast/process';
 import type { FastifyInstance } from 'fastify';
 
 import { buildApp, createAttester, createEvents, createHostCertificates, createKeyReleaser } from '../src/index.ts';
-import type { SecurityContext, SnpReportSource } from '../src/index.ts';
+import type { SecurityContext, SkrContext, SnpReportSource } from '../src/index.ts';
+import type { CertificateCache } from '../src/certificate-cache.ts';
 
 export const NOW = 1_760_000_000_000;
 export const HOST_DATA = new Uint8Array(createHash('sha256').update('package policy').digest());
@@ -75,6 +76,7 @@ export interface PodOptions {
   readonly hostCertificates?: ThimCertificates | null;
   readonly securityContext?: Partial<SecurityContext>;
   readonly allowedHosts?: readonly string[];
+  readonly cache?: CertificateCache;
   readonly allowedVaults?: readonly string[];
   readonly trustedRoots?: readonly Certificate[];
   readonly allowAddresses?: boolean;
@@ -82,6 +84,7 @@ export interface PodOptions {
 
 export interface Pod {
   readonly app: FastifyInstance;
+  readonly context: SkrContext;
   readonly requests: HttpRequest[];
   readonly logged: () => string;
 }
@@ -105,6 +108,7 @@ export function buildPod(options: PodOptions): Pod {
   const hostCertificates = createHostCertificates({
     initial,
     url: 'http://thim.test/cert',
+    cache: options.cache,
     client,
     wait: noWait,
     random,
@@ -126,7 +130,7 @@ export function buildPod(options: PodOptions): Pod {
     random,
     wait: noWait,
   });
-  const app = buildApp({
+  const context: SkrContext = {
     attester,
     releaseKey: createKeyReleaser({
       attester,
@@ -142,6 +146,6 @@ export function buildPod(options: PodOptions): Pod {
     maaEndpointRules: { allowedHosts: options.allowedHosts, allowAddresses: options.allowAddresses ?? false },
     events: createEvents(createLogger({ name: 'skr', destination: log }), createMetricsRegistry('skr')),
     ready: () => hostCertificates.current !== undefined,
-  });
-  return { app, requests, logged: () => text };
+  };
+  return { app: buildApp(context), context, requests, logged: () => text };
 }

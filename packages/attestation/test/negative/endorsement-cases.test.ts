@@ -8,6 +8,7 @@ import {
   extendedKeyUsageExtension,
   generateSimulatedPlatformKeys,
   parseCertificate,
+  parseLedgerKeys,
   parseSnpReport,
   productionUvmTrust,
   verifyUvmEndorsement,
@@ -241,9 +242,17 @@ describe('case 37: a transparency receipt of another statement', () => {
     const [, unprotectedHeader] = parts(vectorBytes('cose/esrp_transparent_hash_envelop.cose'));
     const [protectedBytes, , payload, signature] = parts(cose);
     const grafted = encodeCbor(new CborTagged(18, [protectedBytes, unprotectedHeader, payload, signature]));
-    const transparency = { ledgers: [], required: true };
-    const options = { trustedIssuers: [platform.uvmTrust], now: () => NOW, transparency };
-    expect(codeOf(() => verifyUvmEndorsement(grafted, options))).toBe('UVM_RECEIPT_INVALID');
+    const host = 'esrp-cts-db.confidential-ledger.azure.com';
+    const ledgers = parseLedgerKeys(vectorText('cose/esrp_db_ledger_pub_keys.json'), host);
+    const judge = (required: boolean) =>
+      verifyUvmEndorsement(grafted, {
+        trustedIssuers: [platform.uvmTrust],
+        now: () => NOW,
+        transparency: { ledgers, required },
+      });
+    expect(codeOf(() => judge(true))).toBe('UVM_RECEIPT_INVALID');
+    // Its own signature is genuine: only what it was issued for tells.
+    expect(judge(false).receiptProblems).toEqual(['transparency receipt: it is the receipt of another statement']);
   });
 });
 

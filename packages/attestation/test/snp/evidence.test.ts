@@ -298,6 +298,11 @@ describe('appraiseSnpEvidence, the chain', () => {
     expect(withChain({ askIsAuthority: false })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);
   });
 
+  it('refuses a root that allows no authority below itself', () => {
+    expect(withChain({ arkPathLength: 0 })).toEqual(['SNP_CHAIN_SIGNATURE_INVALID']);
+    expect(withChain({ arkPathLength: 1 })).toEqual([]);
+  });
+
   it('refuses a VCEK issued under the name of the VLEK issuer', () => {
     expect(withChain({ askName: 'SEV-VLEK-Milan' })).toEqual(['SNP_CHAIN_NAME_MISMATCH']);
   });

@@ -43,6 +43,7 @@ export interface ChainOverrides {
   readonly notAfter?: number;
   readonly leafAlgorithm?: CreateSignatureAlgorithm;
   readonly askIsAuthority?: boolean;
+  readonly arkPathLength?: number;
   readonly extensions?: (extensions: readonly CertificateExtension[]) => readonly CertificateExtension[];
 }
 
@@ -63,7 +64,13 @@ export function makeChain(
     publicKey: keys.ark.publicKey,
     signingKey: keys.ark.privateKey,
     serial: 1n,
-    extensions: [basicConstraintsExtension({ ca: true }), keyUsageExtension(['keyCertSign', 'cRLSign'])],
+    extensions: [
+      basicConstraintsExtension({
+        ca: true,
+        ...(overrides.arkPathLength === undefined ? {} : { pathLength: overrides.arkPathLength }),
+      }),
+      keyUsageExtension(['keyCertSign', 'cRLSign']),
+    ],
   });
   const ask = createCertificate({
     ...life,

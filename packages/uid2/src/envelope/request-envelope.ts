@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import { TextDecoder } from 'node:util';
 
-import { ByteWriter, InternalError, RequestError } from '@holdfast/base';
+import { ByteWriter, InternalError, releaseBytes, RequestError } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
@@ -166,7 +166,9 @@ function readTextBody(text: string, context: EnvelopeContext): OpenedRequest {
     if (isJsonObjectText(text)) throw plainJson(context.scope);
     throw refused('ENVELOPE_NOT_BASE64', `Invalid body: Body is not valid base64.${hint(context.scope)}`);
   }
-  return { ...openEnvelope(bytes, context), mode: 'text' };
+  const opened = openEnvelope(bytes, context);
+  releaseBytes(bytes);
+  return { ...opened, mode: 'text' };
 }
 
 /**

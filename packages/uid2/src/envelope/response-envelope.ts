@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
-import { equalBytes, fromUtf8, MalformedError, VerificationError } from '@holdfast/base';
+import { equalBytes, fromUtf8, MalformedError, releaseBytes, VerificationError } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 import { openGcm } from '../core/open-gcm.ts';
@@ -30,7 +30,10 @@ export function encodeResponseEnvelope(
   nowMs: number,
   randomBytes: RandomBytes,
 ): Uint8Array {
-  return encryptGcm(key, envelopePlaintext(nowMs, nonce, json), randomBytes);
+  const plaintext = envelopePlaintext(nowMs, nonce, json);
+  const sealed = encryptGcm(key, plaintext, randomBytes);
+  releaseBytes(plaintext);
+  return sealed;
 }
 
 /**

@@ -63,6 +63,8 @@ export class IdentityBatch {
   readonly bucketIndexes: Int32Array = new Int32Array(CAPACITY);
   /** Milliseconds since the epoch. */
   readonly refreshFromMs: Float64Array = new Float64Array(CAPACITY);
+  /** All of `memory`. */
+  readonly view: DataView;
 
   readonly #lanes: Lanes;
   readonly #rawUids: RawUidLanes;
@@ -87,6 +89,7 @@ export class IdentityBatch {
 
   constructor(createMemory: (bytes: number) => Lanes = createLanes) {
     this.#lanes = createMemory(CAPACITY * BYTES_PER_IDENTITY);
+    this.view = new DataView(this.#lanes.memory.buffer);
     const areas = new Areas(this.#lanes);
     this.#identities = areas.take(CAPACITY, BLOCK);
     this.#identityDigests = areas.take(CAPACITY, DIGEST_LENGTH);

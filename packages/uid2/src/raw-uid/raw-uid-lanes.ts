@@ -35,6 +35,7 @@ export class RawUidLanes {
   readonly #lanes: Lanes;
   /** The same memory word by word; all areas are aligned, and texts have eleven words. */
   readonly #words: Int32Array;
+  readonly #view: DataView;
   readonly #messages: number;
   readonly #digests: number;
   readonly #texts: number;
@@ -57,6 +58,7 @@ export class RawUidLanes {
   constructor(lanes: Lanes, areas: Areas, capacity: number) {
     this.#lanes = lanes;
     this.#words = new Int32Array(lanes.memory.buffer, 0, lanes.memory.length >> 2);
+    this.#view = new DataView(lanes.memory.buffer);
     this.#messages = areas.take(capacity, MESSAGE);
     this.#digests = areas.take(capacity, DIGEST_LENGTH);
     this.#texts = areas.take(capacity, TEXT_LENGTH);
@@ -129,7 +131,7 @@ export class RawUidLanes {
     if (length < MIN_LENGTH || length > MAX_LENGTH) return 0;
     const [to, from] = [message >> 2, flhText >> 2];
     for (let i = 0; i < TEXT_LENGTH / 4; i += 1) this.#words[to + i] = this.#words[from + i] ?? 0;
-    table.copyText(index, column, memory, message + TEXT_LENGTH);
+    table.copyText(index, column, this.#view, message + TEXT_LENGTH);
     return length;
   }
 
@@ -147,7 +149,7 @@ export class RawUidLanes {
     const length = saltLength + HALF + HEADER;
     const usual = saltLength > 0 && length >= MIN_LENGTH && length <= MAX_LENGTH;
     if (!usual || table.textLength(index, column) !== KEY) return 0;
-    table.copyText(index, column + 1, memory, message);
+    table.copyText(index, column + 1, this.#view, message);
     const half = flh + HALF;
     for (let i = 0; i < HALF; i += 1) memory[message + saltLength + i] = memory[half + i] ?? 0;
     const uid = this.#wideUids + this.#wideCount * WIDE_UID;
@@ -157,7 +159,7 @@ export class RawUidLanes {
     memory[uid + 2] = id >> 8;
     memory[uid + 3] = id;
     for (let i = 0; i < HEADER; i += 1) memory[message + saltLength + HALF + i] = memory[uid + i] ?? 0;
-    table.copyText(index, column, memory, this.#keys + this.#keyedCount * KEY);
+    table.copyText(index, column, this.#view, this.#keys + this.#keyedCount * KEY);
     this.#keyedUids[this.#keyedCount] = uid;
     this.#keyedHalves[this.#keyedCount] = half;
     this.#keyedCount += 1;

@@ -1,47 +1,63 @@
-import { SaltTable, TEXTS_PER_ENTRY, type SaltTableData } from './salt-table.ts';
+import {
+  ROW_BYTES,
+  ROW_ID,
+  ROW_LAST_UPDATED,
+  ROW_LENGTHS,
+  ROW_REFRESH_FROM,
+  ROW_TEXTS,
+  SaltTable,
+  TEXTS_PER_ENTRY,
+  viewRows,
+  type RowViews,
+  type SaltTableData,
+} from './salt-table.ts';
 
-/** Texts lie in pieces of this size, so that columns grow without ever being copied. */
-const SEGMENT_SIZE = 8 * 1024 * 1024;
+/** Texts lie in pieces of at most 8 MiB, so that they grow without ever being copied. */
+const MAX_SEGMENT_BITS = 23;
 /** Most bytes that the texts of one entry take; they never straddle segments. */
 const MAX_ENTRY_TEXT = TEXTS_PER_ENTRY * 255;
 
-/** Fills the columns of a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. */
+/** Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. */
 export class SaltTableBuilder {
   readonly #data: SaltTableData & { readonly segments: Uint8Array<SharedArrayBuffer>[] };
+  readonly #rows: RowViews;
+  readonly #segmentSize: number;
   #index = -1;
-  #texts = 0;
+  #lengths = 0;
   #segment: Uint8Array;
   #used = 0;
 
   constructor(options: { readonly size: number; readonly idPrefix: string; readonly idSecret: string }) {
     const { size, idPrefix, idSecret } = options;
-    const segmentSize = Math.min(SEGMENT_SIZE, size * MAX_ENTRY_TEXT);
-    const first = new Uint8Array(new SharedArrayBuffer(segmentSize));
+    const segmentBits = Math.min(MAX_SEGMENT_BITS, Math.ceil(Math.log2(Math.max(size, 1) * MAX_ENTRY_TEXT)));
+    const rows = new SharedArrayBuffer(size * ROW_BYTES);
+    this.#segmentSize = 2 ** segmentBits;
+    const first = new Uint8Array(new SharedArrayBuffer(this.#segmentSize));
     this.#data = {
       idPrefix,
       idSecret,
-      ids: new Int32Array(new SharedArrayBuffer(size * 4)),
-      lastUpdated: new Float64Array(new SharedArrayBuffer(size * 8)).fill(Number.NaN),
-      refreshFrom: new Float64Array(new SharedArrayBuffer(size * 8)).fill(Number.NaN),
-      currentKeyIds: new Int32Array(new SharedArrayBuffer(size * 4)),
-      previousKeyIds: new Int32Array(new SharedArrayBuffer(size * 4)),
-      textOffsets: new Uint32Array(new SharedArrayBuffer(size * 4)),
-      textLengths: new Uint8Array(new SharedArrayBuffer(size * TEXTS_PER_ENTRY)),
-      segmentSize,
+      rows,
+      keyIds: new Int32Array(new SharedArrayBuffer(size * 8)),
+      segmentBits,
       segments: [first],
     };
+    this.#rows = viewRows(rows);
     this.#segment = first;
+    for (let at = ROW_LAST_UPDATED; at < this.#rows.floats.length; at += ROW_BYTES / 8)
+      this.#rows.floats[at] = Number.NaN;
   }
 
   /** Starts the next entry. */
   entry(id: number, lastUpdated: number, refreshFrom: number): void {
     this.#index += 1;
-    if (this.#used + MAX_ENTRY_TEXT > this.#data.segmentSize && this.#index > 0) this.#addSegment();
-    this.#data.ids[this.#index] = id;
-    this.#data.lastUpdated[this.#index] = lastUpdated;
-    this.#data.refreshFrom[this.#index] = refreshFrom;
-    this.#data.textOffsets[this.#index] = (this.#data.segments.length - 1) * this.#data.segmentSize + this.#used;
-    this.#texts = this.#index * TEXTS_PER_ENTRY;
+    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize && this.#index > 0) this.#addSegment();
+    const { floats, ints, words } = this.#rows;
+    const row = this.#index * ROW_BYTES;
+    floats[row / 8 + ROW_LAST_UPDATED] = lastUpdated;
+    floats[row / 8 + ROW_REFRESH_FROM] = refreshFrom;
+    ints[row / 4 + ROW_ID] = id;
+    words[row / 4 + ROW_TEXTS] = (this.#data.segments.length - 1) * this.#segmentSize + this.#used;
+    this.#lengths = row + ROW_LENGTHS;
   }
 
   /** Adds the entry's next text: the bytes from `start` to `end`, at most 255; none when there is no text. */
@@ -51,13 +67,14 @@ export class SaltTableBuilder {
     // A loop beats `set` with a view for texts this short.
     for (let i = start; i < end; i += 1, at += 1) segment[at] = bytes[i] ?? 0;
     this.#used = at;
-    this.#data.textLengths[this.#texts] = end > start ? end - start : 0;
-    this.#texts += 1;
+    this.#rows.bytes[this.#lengths] = end > start ? end - start : 0;
+    this.#lengths += 1;
   }
 
   keyIds(current: number, previous: number): void {
-    this.#data.currentKeyIds[this.#index] = current;
-    this.#data.previousKeyIds[this.#index] = previous;
+    if (current === 0 && previous === 0) return; // they are zero already; without keys that memory is never touched
+    this.#data.keyIds[this.#index * 2] = current;
+    this.#data.keyIds[this.#index * 2 + 1] = previous;
   }
 
   finish(): SaltTable {
@@ -65,7 +82,7 @@ export class SaltTableBuilder {
   }
 
   #addSegment(): void {
-    this.#segment = new Uint8Array(new SharedArrayBuffer(this.#data.segmentSize));
+    this.#segment = new Uint8Array(new SharedArrayBuffer(this.#segmentSize));
     this.#data.segments.push(this.#segment as Uint8Array<SharedArrayBuffer>);
     this.#used = 0;
   }

@@ -9,27 +9,56 @@ export interface SaltKeyMaterial {
 }
 
 /**
- * The columns of a salt file. All bytes lie in shared memory and the object can be structure-cloned, so worker threads
- * share one copy: `postMessage(table.share())` here, `SaltTable.fromShared(data)` there.
+ * The entries of a salt file. All bytes lie in shared memory and the object can be structure-cloned, so worker threads share
+ * one copy: `postMessage(table.share())` here, `SaltTable.fromShared(data)` there.
+ *
+ * Callers ask for entries all over a million of them, and every cache line that they touch costs more than hashing a block.
+ * So what is always needed of an entry lies together in a row of half a cache line, and its texts lie together elsewhere.
  */
 export interface SaltTableData {
   readonly idPrefix: string;
   readonly idSecret: string;
-  /** Entry ids; the bucket id is derived from them. */
-  readonly ids: Int32Array<SharedArrayBuffer>;
-  /** Milliseconds. NaN marks a hole: an entry that the file did not bring. */
-  readonly lastUpdated: Float64Array<SharedArrayBuffer>;
-  /** Milliseconds. */
-  readonly refreshFrom: Float64Array<SharedArrayBuffer>;
-  readonly currentKeyIds: Int32Array<SharedArrayBuffer>;
-  readonly previousKeyIds: Int32Array<SharedArrayBuffer>;
-  /** Per entry, where its six texts start: segment number times `segmentSize` plus offset inside it. */
-  readonly textOffsets: Uint32Array<SharedArrayBuffer>;
-  /** Six lengths per entry in file order: current salt, previous salt, current key, its salt, previous key, its salt. */
-  readonly textLengths: Uint8Array<SharedArrayBuffer>;
-  readonly segmentSize: number;
+  /**
+   * 32 bytes per entry, in the byte order of the machine: last updated and refresh from (64-bit floats, milliseconds; the
+   * first is NaN for a hole, which the file did not bring), id (32 bits; the bucket id is derived from it), where its texts
+   * start (32 bits: segment number times segment size plus offset inside), and their six lengths (a byte each, in file
+   * order: current salt, previous salt, current key, its salt, previous key, its salt).
+   */
+  readonly rows: SharedArrayBuffer;
+  /** The ids of each entry's current and previous key. */
+  readonly keyIds: Int32Array<SharedArrayBuffer>;
+  /** Segments have two to the power of this many bytes. */
+  readonly segmentBits: number;
   readonly segments: readonly Uint8Array<SharedArrayBuffer>[];
 }
+
+export const ROW_BYTES = 32;
+/** Where the members of a row are, counted in their own size. */
+export const ROW_LAST_UPDATED = 0;
+export const ROW_REFRESH_FROM = 1;
+export const ROW_ID = 4;
+export const ROW_TEXTS = 5;
+export const ROW_LENGTHS = 24;
+
+/** The rows of a table, seen as each of the types that are in them. */
+export interface RowViews {
+  readonly floats: Float64Array;
+  readonly ints: Int32Array;
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+export function viewRows(rows: SharedArrayBuffer): RowViews {
+  return {
+    floats: new Float64Array(rows),
+    ints: new Int32Array(rows),
+    words: new Uint32Array(rows),
+    bytes: new Uint8Array(rows),
+  };
+}
+
+const FLOATS_PER_ROW = ROW_BYTES / 8;
+const WORDS_PER_ROW = ROW_BYTES / 4;
 
 /** The number of entries for which the index is taken from the hash directly. */
 const ONE_MILLION = 1_048_576;
@@ -44,23 +73,38 @@ const CACHE_LINE = 64;
 /** Texts per entry. */
 export const TEXTS_PER_ENTRY = 6;
 
-/** The entries of one salt file ("buckets"), held as columns rather than records: about 100 bytes each. */
+/** The entries of one salt file ("buckets"), about 130 bytes each. */
 export class SaltTable {
   readonly size: number;
   readonly #data: SaltTableData;
+  readonly #floats: Float64Array;
+  readonly #ints: Int32Array;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  readonly #segments: readonly Uint8Array[];
+  readonly #segmentViews: readonly DataView[];
+  readonly #segmentBits: number;
   #encodeBucketId: ((saltId: number) => string) | undefined;
 
   private constructor(data: SaltTableData) {
+    const { floats, ints, words, bytes } = viewRows(data.rows);
+    this.size = data.rows.byteLength / ROW_BYTES;
     this.#data = data;
-    this.size = data.ids.length;
+    this.#floats = floats;
+    this.#ints = ints;
+    this.#words = words;
+    this.#bytes = bytes;
+    this.#segments = data.segments;
+    this.#segmentViews = data.segments.map(({ buffer }) => new DataView(buffer));
+    this.#segmentBits = data.segmentBits;
   }
 
-  /** A table over columns that `share()` gave out, in this thread or another. */
+  /** A table over entries that `share()` gave out, in this thread or another. */
   static fromShared(data: SaltTableData): SaltTable {
     return new SaltTable(data);
   }
 
-  /** The columns, for `postMessage`. */
+  /** The entries, for `postMessage`. */
   share(): SaltTableData {
     return this.#data;
   }
@@ -78,17 +122,17 @@ export class SaltTable {
   }
 
   id(index: number): number {
-    return this.#data.ids[index] ?? 0;
+    return this.#ints[index * WORDS_PER_ROW + ROW_ID] ?? 0;
   }
 
   /** Milliseconds since the epoch; NaN for a hole. */
   lastUpdated(index: number): number {
-    return this.#data.lastUpdated[index] ?? Number.NaN;
+    return this.#floats[index * FLOATS_PER_ROW + ROW_LAST_UPDATED] ?? Number.NaN;
   }
 
   /** Milliseconds since the epoch; NaN for a hole. */
   refreshFrom(index: number): number {
-    return this.#data.refreshFrom[index] ?? Number.NaN;
+    return this.#floats[index * FLOATS_PER_ROW + ROW_REFRESH_FROM] ?? Number.NaN;
   }
 
   /** The public name of an entry: prefix and Hashids text of its id. */
@@ -107,45 +151,42 @@ export class SaltTable {
   }
 
   currentKey(index: number): SaltKeyMaterial | undefined {
-    return this.#key(index, CURRENT_KEY, this.#data.currentKeyIds);
+    return this.#key(index, CURRENT_KEY);
   }
 
   previousKey(index: number): SaltKeyMaterial | undefined {
-    return this.#key(index, PREVIOUS_KEY, this.#data.previousKeyIds);
+    return this.#key(index, PREVIOUS_KEY);
   }
 
   /** The length in bytes of one of an entry's texts; 0 when it has none. */
   textLength(index: number, column: number): number {
-    return this.#data.textLengths[index * TEXTS_PER_ENTRY + column] ?? 0;
+    return this.#bytes[index * ROW_BYTES + ROW_LENGTHS + column] ?? 0;
   }
 
-  /** Copies one of an entry's texts to `target` from `at` on, which takes less time than making a view of it. */
-  copyText(index: number, column: number, target: Uint8Array, at: number): void {
-    const { textLengths, textOffsets, segments, segmentSize } = this.#data;
-    const first = index * TEXTS_PER_ENTRY;
-    let offset = textOffsets[index] ?? 0;
-    for (let before = 0; before < column; before += 1) offset += textLengths[first + before] ?? 0;
-    const start = offset % segmentSize;
-    const segment = segments[(offset - start) / segmentSize];
+  /** Copies one of an entry's texts to `target` from `at` on: word by word, which is faster than `set` with a view. */
+  copyText(index: number, column: number, target: DataView, at: number): void {
+    const texts = this.#textStart(index, column);
+    const segment = this.#segmentViews[texts >>> this.#segmentBits];
     if (segment === undefined) return;
-    const length = textLengths[first + column] ?? 0;
-    for (let i = 0; i < length; i += 1) target[at + i] = segment[start + i] ?? 0;
+    const start = texts & ((1 << this.#segmentBits) - 1);
+    const length = this.textLength(index, column);
+    const words = length & ~3;
+    for (let i = 0; i < words; i += 4) target.setInt32(at + i, segment.getInt32(start + i));
+    for (let i = words; i < length; i += 1) target.setUint8(at + i, segment.getUint8(start + i));
   }
 
   /**
-   * Reads a little of everything that the entries in the first `count` places of `indexes` have. Entries lie all over a
-   * hundred megabytes, and a processor fetches many of them at once when nothing else has to happen in between. The result
-   * means nothing.
+   * Reads a little of everything that the entries in the first `count` places of `indexes` have. A processor fetches many
+   * cache lines at once when nothing else has to happen in between. The result means nothing.
    */
   warm(indexes: Int32Array, count: number): number {
-    const { textLengths, textOffsets, lastUpdated, refreshFrom, segments, segmentSize } = this.#data;
+    const [words, segments, bits] = [this.#words, this.#segments, this.#segmentBits];
+    const mask = (1 << bits) - 1;
     let sum = 0;
     for (let i = 0; i < count; i += 1) {
-      const index = indexes[i] ?? 0;
-      sum += (textLengths[index * TEXTS_PER_ENTRY] ?? 0) + (lastUpdated[index] ?? 0) + (refreshFrom[index] ?? 0);
-      const offset = textOffsets[index] ?? 0;
-      const start = offset % segmentSize;
-      const segment = segments[(offset - start) / segmentSize];
+      const texts = words[(indexes[i] ?? 0) * WORDS_PER_ROW + ROW_TEXTS] ?? 0;
+      const segment = segments[texts >>> bits];
+      const start = texts & mask;
       if (segment !== undefined) sum += (segment[start] ?? 0) + (segment[start + CACHE_LINE] ?? 0);
     }
     return sum;
@@ -153,22 +194,26 @@ export class SaltTable {
 
   /** The id of an entry's current or previous key; without a key it says nothing. */
   keyId(index: number, column: typeof CURRENT_KEY | typeof PREVIOUS_KEY): number {
-    return (column === CURRENT_KEY ? this.#data.currentKeyIds : this.#data.previousKeyIds)[index] ?? 0;
+    return this.#data.keyIds[index * 2 + (column === CURRENT_KEY ? 0 : 1)] ?? 0;
   }
 
-  #key(index: number, column: number, ids: Int32Array): SaltKeyMaterial | undefined {
+  #key(index: number, column: typeof CURRENT_KEY | typeof PREVIOUS_KEY): SaltKeyMaterial | undefined {
     const key = this.#text(index, column);
-    return key === undefined ? undefined : { id: ids[index] ?? 0, key, salt: this.#text(index, column + 1) };
+    return key === undefined ? undefined : { id: this.keyId(index, column), key, salt: this.#text(index, column + 1) };
   }
 
   #text(index: number, column: number): Uint8Array | undefined {
-    const { textLengths, textOffsets, segments, segmentSize } = this.#data;
-    const first = index * TEXTS_PER_ENTRY;
-    const length = textLengths[first + column] ?? 0;
+    const length = this.textLength(index, column);
     if (length === 0) return undefined;
-    let offset = textOffsets[index] ?? 0;
-    for (let before = 0; before < column; before += 1) offset += textLengths[first + before] ?? 0;
-    const start = offset % segmentSize;
-    return segments[(offset - start) / segmentSize]?.subarray(start, start + length);
+    const texts = this.#textStart(index, column);
+    const start = texts & ((1 << this.#segmentBits) - 1);
+    return this.#segments[texts >>> this.#segmentBits]?.subarray(start, start + length);
+  }
+
+  #textStart(index: number, column: number): number {
+    const lengths = index * ROW_BYTES + ROW_LENGTHS;
+    let start = this.#words[index * WORDS_PER_ROW + ROW_TEXTS] ?? 0;
+    for (let before = 0; before < column; before += 1) start += this.#bytes[lengths + before] ?? 0;
+    return start;
   }
 }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type CipherGCMTypes, type KeyObject } from 'node:crypto';
 
-import { MalformedError, VerificationError, type RandomBytes } from '@holdfast/base';
+import { MalformedError, releaseBytes, VerificationError, type RandomBytes } from '@holdfast/base';
 
 import { aesKeyBits } from './token-key.ts';
 
@@ -29,6 +29,7 @@ export function encryptGcm(
   sealed.set(iv, 0);
   sealed.set(ciphertext, IV_SIZE);
   sealed.set(cipher.getAuthTag(), IV_SIZE + ciphertext.length);
+  releaseBytes(ciphertext);
   return sealed;
 }
 

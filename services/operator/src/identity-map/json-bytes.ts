@@ -11,14 +11,22 @@ const DIGIT_0 = 0x30;
 const TEN_DIGITS = 10_000_000_000;
 const FIVE_DIGITS = 100_000;
 
+/** JSON text in the form in which `JsonBytes` takes it. */
+export function jsonPiece(text: string): DataView {
+  const bytes = new TextEncoder().encode(text);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** JSON text that is written as UTF-8 bytes from front to back. */
 export class JsonBytes {
   #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #length = 0;
 
   /** @param sizeHint The number of bytes expected; more fit, after copying. */
   constructor(sizeHint: number) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(sizeHint, 64));
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -30,14 +38,15 @@ export class JsonBytes {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Takes bytes as they are. */
-  bytes(source: Uint8Array, start = 0, end: number = source.length): this {
-    this.#reserve(end - start);
-    const target = this.#bytes;
-    let at = this.#length;
-    // A loop beats `set` with a view for pieces this short.
-    for (let i = start; i < end; i += 1, at += 1) target[at] = source[i] ?? 0;
-    this.#length = at;
+  /** Takes bytes as they are: word by word, which beats `set` with a view for pieces this short. */
+  bytes(source: DataView, start = 0, length: number = source.byteLength): this {
+    this.#reserve(length);
+    const target = this.#view;
+    const at = this.#length;
+    const words = length & ~3;
+    for (let i = 0; i < words; i += 4) target.setInt32(at + i, source.getInt32(start + i));
+    for (let i = words; i < length; i += 1) target.setUint8(at + i, source.getUint8(start + i));
+    this.#length = at + length;
     return this;
   }
 
@@ -59,7 +68,7 @@ export class JsonBytes {
     for (let i = 0; i < text.length; i += 1, at += 1) {
       const unit = text.charCodeAt(i);
       if (unit < FIRST_PRINTABLE || unit > LAST_ASCII || unit === QUOTE || unit === BACKSLASH) {
-        return this.bytes(Buffer.from(jsonText(text), 'utf8'));
+        return this.bytes(jsonPiece(jsonText(text)));
       }
       target[at] = unit;
     }
@@ -73,7 +82,7 @@ export class JsonBytes {
       const high = Math.floor(value / FIVE_DIGITS);
       return this.#digits(high, high < 10_000 ? String(high).length : 5).#digits(value - high * FIVE_DIGITS, 5);
     }
-    return this.bytes(Buffer.from(String(value), 'latin1'));
+    return this.bytes(jsonPiece(String(value)));
   }
 
   #digits(value: number, count: number): this {
@@ -94,5 +103,6 @@ export class JsonBytes {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     larger.set(this.written);
     this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }

@@ -1,5 +1,3 @@
-import { Buffer } from 'node:buffer';
-
 import { RequestError } from '@holdfast/base';
 import type { DiiKind, JsonObject, JsonValue } from '@holdfast/uid2';
 
@@ -8,7 +6,7 @@ import { SLICE } from '../identity-mapper.ts';
 import type { IdentityMapper, MapWorld } from '../identity-mapper.ts';
 import { clientError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
-import { JsonBytes } from './json-bytes.ts';
+import { JsonBytes, jsonPiece } from './json-bytes.ts';
 import { beginAnswer } from './map-answer.ts';
 import type { Check, MapAnswer, Slices } from './map-answer.ts';
 
@@ -21,9 +19,9 @@ interface Batch {
 /** Bytes of one result without its identifier; most have a few less. */
 const RESULT_BYTES = 112;
 
-const MAPPED = Buffer.from('{"mapped":[', 'latin1');
-const UNMAPPED = Buffer.from('],"unmapped":[', 'latin1');
-const END = Buffer.from(']}}', 'latin1');
+const MAPPED = jsonPiece('{"mapped":[');
+const UNMAPPED = jsonPiece('],"unmapped":[');
+const END = jsonPiece(']}}');
 
 /**
  * Raw UID and bucket for every identity of one kind, in order: `{"mapped":[…],"unmapped":[…]}`, the second only when it is

@@ -1,5 +1,3 @@
-import { Buffer } from 'node:buffer';
-
 import type { DiiKind, JsonObject, JsonValue } from '@holdfast/uid2';
 
 import { DII_KINDS } from '../identity-input.ts';
@@ -7,6 +5,7 @@ import { SLICE } from '../identity-mapper.ts';
 import type { IdentityMapper, MapWorld } from '../identity-mapper.ts';
 import { clientError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
+import { jsonPiece } from './json-bytes.ts';
 import { beginAnswer } from './map-answer.ts';
 import type { Check, MapAnswer, Slices } from './map-answer.ts';
 
@@ -17,8 +16,8 @@ const RESULT_BYTES = 124;
 /** Bytes of everything else. */
 const FRAME_BYTES = 256;
 
-const END = Buffer.from(']', 'latin1');
-const END_OF_ALL = Buffer.from('}}', 'latin1');
+const END = jsonPiece(']');
+const END_OF_ALL = jsonPiece('}}');
 
 /**
  * Current and previous raw UID and refresh time for identities of all kinds, in order: one array for each of the four kinds.
@@ -42,7 +41,7 @@ export function* mapV3(
   let started = false;
   for (const kind of DII_KINDS) {
     const texts = (inputs as Inputs).get(kind) ?? [];
-    out.bytes(Buffer.from(`${kind === DII_KINDS[0] ? '{' : ','}"${kind}":[`, 'latin1'));
+    out.bytes(jsonPiece(`${kind === DII_KINDS[0] ? '{' : ','}"${kind}":[`));
     for (let from = 0; from < texts.length; from += SLICE) {
       if (started) yield;
       started = true;

@@ -19,7 +19,7 @@ export interface MapWorkerPoolOptions {
 /** One request to map. */
 export interface PooledMapRequest {
   readonly version: MapVersion;
-  /** JSON as UTF-8. It is copied, so the caller may keep it. */
+  /** JSON as UTF-8. It is handed over to a worker if that is possible, and empty then. */
   readonly payload: Uint8Array;
   readonly nowMs: number;
   readonly world: MapWorld;
@@ -44,6 +44,8 @@ interface Member {
 /** Payloads below this size overtake larger ones that wait, but not for ever. */
 const SHORT_PAYLOAD_BYTES = 64 * 1024;
 const MOST_OVERTAKING = 4;
+/** Smaller payloads may lie in memory that is shared with others. */
+const HANDED_OVER_BYTES = 16 * 1024;
 /** An idle worker keeps its world, and so perhaps the memory of outdated salts, for this long. */
 const FORGET_AFTER_MS = 60_000;
 /** Hundreds of times what the largest request needs: only a worker that hangs reaches it. */
@@ -142,7 +144,7 @@ export class MapWorkerPool {
         environment,
       });
     }
-    const payload = new Uint8Array(job.payload);
+    const payload = ownBytes(job.payload);
     post(member, { kind: 'request', version: job.version, payload, nowMs: job.nowMs }, [payload.buffer]);
   }
 
@@ -208,6 +210,14 @@ const PROGRAM = new URL('map-worker.ts', import.meta.url);
 
 function post(member: Member, message: MessageToWorker, handedOver: ArrayBuffer[] = []): void {
   member.worker.postMessage(message, handedOver);
+}
+
+/** The bytes themselves when their memory holds little else, otherwise a copy: handing over takes all the memory along. */
+function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const whole =
+    buffer instanceof ArrayBuffer && bytes.length >= HANDED_OVER_BYTES && buffer.byteLength - bytes.length < 64;
+  return whole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 function isSameWorld(known: MapWorld | undefined, world: MapWorld): boolean {

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+
+import { releaseBytes } from '../src/bytes.ts';
+
+it('releaseBytes empties large byte strings that have their memory to themselves', () => {
+  const bytes = new Uint8Array(64 * 1024).fill(1);
+  releaseBytes(bytes);
+  expect(bytes).toHaveLength(0);
+});
+
+it.each([
+  ['a small one', new Uint8Array(64 * 1024 - 1)],
+  ['a part', new Uint8Array(70 * 1024).subarray(1)],
+  ['one in shared memory', new Uint8Array(new SharedArrayBuffer(64 * 1024))],
+])('releaseBytes leaves %s as it is', (_name, bytes) => {
+  const { length } = bytes;
+  releaseBytes(bytes);
+  expect(bytes).toHaveLength(length);
+});
