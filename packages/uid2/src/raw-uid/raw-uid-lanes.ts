@@ -126,7 +126,6 @@ export class RawUidLanes {
 
   /** Versions 2 and 3: the Base64 text of the first-level hash and the salt. */
   #saltedMessage(message: number, flhText: number, table: SaltTable, index: number, column: SaltColumn): number {
-    const { memory } = this.#lanes;
     const length = TEXT_LENGTH + table.textLength(index, column);
     if (length < MIN_LENGTH || length > MAX_LENGTH) return 0;
     const [to, from] = [message >> 2, flhText >> 2];
