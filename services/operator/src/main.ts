@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from './app.ts';
 import { loadOperatorConfig } from './config.ts';
+import { growHeapGenerously } from './heap-growth.ts';
 import { OperatorLifecycle } from './lifecycle/operator-lifecycle.ts';
 import type { LifecycleParts } from './lifecycle/operator-lifecycle.ts';
 import { opsRoutes } from './routes/ops.ts';
@@ -34,6 +35,7 @@ export async function startOperatorWith(host: ServiceHost, parts: LifecycleParts
     ...(host.configFile === undefined ? {} : { file: host.configFile }),
   });
   const metrics = createMetricsRegistry('uid2-operator');
+  growHeapGenerously();
   const addresses: { http?: string; metrics?: string } = {};
   let app: FastifyInstance | undefined;
   const lifecycle = new OperatorLifecycle({

@@ -1,9 +1,13 @@
-const SPACE = 0x20;
-const PLUS = 0x2b;
-const DOT = 0x2e;
 const AT = 0x40;
-const LAST_ASCII = 0x7f;
+const DOT = 0x2e;
+const PLUS = 0x2b;
 const GMAIL = Array.from('gmail.com', (letter) => letter.charCodeAt(0));
+
+/** What becomes of each ASCII character that needs no closer look; 0 for those that do, and there is none beyond. */
+const LOWERED = Uint8Array.from({ length: 0x80 }, (_, unit) => {
+  if (unit === AT || unit === DOT || unit === PLUS || unit === 0x20) return 0;
+  return unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit;
+});
 
 /**
  * Writes the normalised form of an e-mail address to `target` from `start` on, if it is as addresses usually are: ASCII, at
@@ -17,15 +21,13 @@ export function writePlainEmail(text: string, target: Uint8Array, start: number,
   let droppable = false;
   for (let i = 0; i < length; i += 1) {
     const unit = text.charCodeAt(i);
-    if (unit === AT) {
-      if (at >= 0) return -1;
-      at = i;
-    } else if (unit === SPACE || unit > LAST_ASCII) {
-      return -1;
-    } else if ((unit === DOT || unit === PLUS) && at < 0) {
-      droppable = true;
-    }
-    target[start + i] = unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit;
+    const lowered = LOWERED[unit] ?? 0;
+    target[start + i] = lowered;
+    if (lowered !== 0) continue;
+    if (unit === AT && at < 0) at = i;
+    else if (unit !== DOT && unit !== PLUS) return -1;
+    else if (at < 0) droppable = true;
+    target[start + i] = unit;
   }
   if (at <= 0 || at === length - 1) return -1;
   if (droppable && length - at - 1 === GMAIL.length && endsWith(target, start + at + 1, GMAIL)) return -1;

@@ -67,6 +67,8 @@ export class IdentityBatch {
   readonly view: DataView;
 
   readonly #lanes: Lanes;
+  /** The same memory in pieces of eight bytes, for wiping. */
+  readonly #doubles: Float64Array;
   readonly #rawUids: RawUidLanes;
   readonly #identities: number;
   readonly #identityDigests: number;
@@ -90,6 +92,7 @@ export class IdentityBatch {
   constructor(createMemory: (bytes: number) => Lanes = createLanes) {
     this.#lanes = createMemory(CAPACITY * BYTES_PER_IDENTITY);
     this.view = new DataView(this.#lanes.memory.buffer);
+    this.#doubles = new Float64Array(this.#lanes.memory.buffer, 0, this.#lanes.memory.length >> 3);
     const areas = new Areas(this.#lanes);
     this.#identities = areas.take(CAPACITY, BLOCK);
     this.#identityDigests = areas.take(CAPACITY, DIGEST_LENGTH);
@@ -161,9 +164,12 @@ export class IdentityBatch {
   /** Writes a plain address as a message of one block; false when it is not plain. */
   #writeEmail(text: string, slot: number): boolean {
     const message = this.#identities + slot * BLOCK;
+    for (let word = message >> 3; word < (message + BLOCK) >> 3; word += 1) this.#doubles[word] = 0;
     const length = writePlainEmail(text, this.memory, message, IDENTITY_LIMIT);
     if (length < 0) return false;
-    padMessage(this.memory, message, length, 1);
+    this.memory[message + length] = 0x80;
+    this.memory[message + BLOCK - 2] = length >> 5;
+    this.memory[message + BLOCK - 1] = length << 3;
     return true;
   }
 

@@ -1,4 +1,5 @@
-import { createBucketIdEncoder } from './bucket-id.ts';
+import { createBucketIdWriter } from './bucket-id.ts';
+import type { BucketIdWriter } from './bucket-id.ts';
 
 /** Key material of a bucket whose raw UIDs are version 4. Texts as UTF-8 bytes; the key is used as text, never decoded. */
 export interface SaltKeyMaterial {
@@ -84,7 +85,7 @@ export class SaltTable {
   readonly #segments: readonly Uint8Array[];
   readonly #segmentViews: readonly DataView[];
   readonly #segmentBits: number;
-  #encodeBucketId: ((saltId: number) => string) | undefined;
+  #bucketIdWriter: BucketIdWriter | undefined;
 
   private constructor(data: SaltTableData) {
     const { floats, ints, words, bytes } = viewRows(data.rows);
@@ -137,8 +138,26 @@ export class SaltTable {
 
   /** The public name of an entry: prefix and Hashids text of its id. */
   bucketId(index: number): string {
-    this.#encodeBucketId ??= createBucketIdEncoder(this.#data.idPrefix, this.#data.idSecret);
-    return this.#encodeBucketId(this.id(index));
+    return this.#bucketIds.encode(this.id(index));
+  }
+
+  /** Most bytes of a bucket id. */
+  get maxBucketIdLength(): number {
+    return this.#bucketIds.maxLength;
+  }
+
+  /** Writes the bucket id as UTF-8 to `target` from `start` on; answers its length in bytes. */
+  writeBucketId(index: number, target: Uint8Array, start: number): number {
+    return this.#bucketIds.write(this.id(index), target, start);
+  }
+
+  /** What all bucket ids begin with. */
+  get bucketIdPrefix(): string {
+    return this.#data.idPrefix;
+  }
+
+  get #bucketIds(): BucketIdWriter {
+    return (this.#bucketIdWriter ??= createBucketIdWriter(this.#data.idPrefix, this.#data.idSecret));
   }
 
   /** UTF-8 bytes of the salt text, a view; undefined when the entry has none. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { createBucketIdEncoder } from '../../src/salts/bucket-id.ts';
+import { createBucketIdEncoder, createBucketIdWriter } from '../../src/salts/bucket-id.ts';
 import { vectorGroup, vectorsMissing } from '../operator-vectors.ts';
 
 describe('createBucketIdEncoder', () => {
@@ -20,6 +20,19 @@ describe('createBucketIdEncoder', () => {
         const encode = createBucketIdEncoder('p', secret);
         expect(encode(a)).toMatch(/^p[a-zA-Z0-9]{9,}$/);
         expect(encode(a) === encode(b)).toBe(a === b);
+      }),
+    );
+  });
+
+  it('writes what it encodes, and not beyond', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.nat(), fc.nat(20), (prefix, secret, id, start) => {
+        const { encode, write, maxLength } = createBucketIdWriter(prefix.toWellFormed(), secret);
+        const target = new Uint8Array(start + maxLength + 5).fill(0xff);
+        const length = write(id, target, start);
+        expect(length).toBeLessThanOrEqual(maxLength);
+        expect(Buffer.from(target.subarray(start, start + length)).toString('utf8')).toBe(encode(id));
+        expect(target.subarray(start + length).every((byte) => byte === 0xff)).toBe(true);
       }),
     );
   });

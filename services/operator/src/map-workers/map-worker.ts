@@ -1,7 +1,8 @@
 /** The program of a map worker: answers one request after the other against the world it was last given. */
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { InternalError, PlatformError, RequestError } from '@holdfast/base';
+import { InternalError, PlatformError, releaseBytes, RequestError } from '@holdfast/base';
 import { OptOutIndex, parseEnvelopePayload, SaltTable } from '@holdfast/uid2';
 
 import { runAtOnce } from '../identity-map/map-answer.ts';
@@ -18,6 +19,12 @@ import type {
   RequestMessage,
   WorldMessage,
 } from './map-messages.ts';
+
+/** One step of "niceness" is about a tenth of processor time. */
+const LOWER_PRIORITY = 5;
+
+// On Linux this is about the calling thread only: whoever waits for a small answer goes first when processors are scarce.
+if (process.platform === 'linux') setPriority(LOWER_PRIORITY);
 
 const port = parentPort;
 const mapper = new IdentityMapper((workerData as MapWorkerData).settings);
@@ -72,6 +79,7 @@ function map({ version, payload, nowMs }: RequestMessage): MapAnswer {
     if (!(error instanceof RequestError)) throw error;
     return clientError(error.message);
   }
+  releaseBytes(payload);
   const map = version === 'v2' ? mapV2 : mapV3;
   // Requests of services, whose links have to be checked, are not given to workers.
   return runAtOnce(
