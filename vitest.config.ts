@@ -13,7 +13,7 @@ export default defineConfig({
           // Files share a worker's modules: loading them anew for each of over 200 files takes longer than the tests.
           isolate: false,
           include: [
-            '{packages,adapters,services}/*/test/**/*.test.ts',
+            '{packages,adapters,services,samples}/*/test/**/*.test.ts',
             '{local,cli,testing,tools,bench}/test/**/*.test.ts',
           ],
         },

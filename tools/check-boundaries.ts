@@ -15,6 +15,7 @@ const ADAPTER_ORDER = ['process', 'http', 'azure', 'kubernetes', 'oci', 'kafka',
 
 const PURE_PACKAGE_DEPENDENCIES = new Set([
   'cborg',
+  're2js',
   'zod',
   'jose',
   'yaml',

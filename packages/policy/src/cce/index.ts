@@ -1,0 +1,1 @@
+export { cceErrorCodes } from './error-codes.ts';

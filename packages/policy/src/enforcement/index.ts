@@ -1,0 +1,1 @@
+export { enforcementErrorCodes } from './error-codes.ts';

@@ -1,0 +1,6 @@
+export * from './cce/index.ts';
+export * from './enforcement/index.ts';
+export * from './images/index.ts';
+export * from './kata/index.ts';
+export * from './manifests/index.ts';
+export { errorCodes } from './error-codes.ts';

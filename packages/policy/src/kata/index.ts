@@ -1,0 +1,1 @@
+export { kataErrorCodes } from './error-codes.ts';

@@ -1,0 +1,1 @@
+export { layersErrorCodes } from './error-codes.ts';

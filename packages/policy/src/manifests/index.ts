@@ -1,0 +1,1 @@
+export { manifestsErrorCodes } from './error-codes.ts';
