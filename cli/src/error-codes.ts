@@ -26,6 +26,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A file named with --root holds no certificates.',
     action: 'Name a file of certificates, PEM or DER.',
   },
+  EVIDENCE_EXPECTATION_INVALID: {
+    family: 'request',
+    meaning: 'What holdfast evidence verify was told to expect contradicts itself, or its file cannot be read.',
+    action: 'Give each expectation once, and files that can be read.',
+  },
+  EVIDENCE_EXPECTATION_UNCHECKED: {
+    family: 'verification',
+    meaning: 'An expectation was given, and nothing in the evidence can be compared with it.',
+    action: 'Give the part of the evidence that shows it, or leave the expectation out.',
+  },
   EVIDENCE_ISSUER_UNSUITABLE: {
     family: 'request',
     meaning: 'A token names no https address as its issuer, so its keys cannot be fetched.',
@@ -121,6 +131,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The key has no release policy, so it is never released.',
     action: 'Create or import a key with --policy or --attestation; an existing key cannot become exportable.',
   },
+  SAMPLE_NOT_AS_EXPECTED: {
+    family: 'dependency',
+    meaning: 'The messages of a sample did not arrive, or were readable where they must not be, or the other way round.',
+    action: 'Read the message, and the logs in the home folder of the sample.',
+  },
   VAULT_NOT_NAMED: {
     family: 'request',
     meaning: 'A key command was given no vault, and no local cloud runs in the home folder.',
@@ -130,5 +145,15 @@ export const errorCodes: ErrorCodeTable = {
     family: 'dependency',
     meaning: 'The sidecar of the pod did not release the key.',
     action: 'Read its answer: it names the step that failed. The log of the vault names the claim.',
+  },
+  POLICY_LAYER_UNREADABLE: {
+    family: 'request',
+    meaning: 'The file that should hold an image layer cannot be read.',
+    action: 'Name the tar archive of one layer; it may be compressed with gzip or zstd.',
+  },
+  POLICY_LAYER_STOPPED: {
+    family: 'request',
+    meaning: 'The command was stopped while it hashed a layer.',
+    action: 'Repeat the command.',
   },
 };

@@ -12,6 +12,7 @@ import type { Application, ApplicationText } from '@stricli/core';
 
 import { evidenceRoutes } from './commands/evidence.ts';
 import { keyRoutes } from './commands/key.ts';
+import { sampleRoutes } from './commands/sample.ts';
 import { serveCommand } from './commands/serve.ts';
 import { uid2Routes } from './commands/uid2.ts';
 import { upCommand } from './commands/up.ts';
@@ -49,7 +50,14 @@ type Report = (failure: Failure, thrown?: unknown) => string;
 
 function buildApp(report: Report): Application<CliContext> {
   const root = buildRouteMap({
-    routes: { up: upCommand, serve: serveCommand, uid2: uid2Routes, evidence: evidenceRoutes, key: keyRoutes },
+    routes: {
+      up: upCommand,
+      serve: serveCommand,
+      uid2: uid2Routes,
+      evidence: evidenceRoutes,
+      key: keyRoutes,
+      sample: sampleRoutes,
+    },
     docs: {
       brief: 'Run confidential workloads: an attested UID2 private operator and everything around it.',
       hideRoute: {},

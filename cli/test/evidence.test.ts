@@ -267,6 +267,77 @@ describe('holdfast evidence verify', () => {
   });
 });
 
+describe('holdfast evidence verify with expectations', () => {
+  const chain = ['chain.pem', ...ROOTS];
+  const ones = '01'.repeat(64);
+
+  it.each<[string, readonly string[], string]>([
+    ['its report data', ['report.bin', '--report-data', ones], 'ok'],
+    ['other report data', ['report.bin', '--report-data', `${ones.slice(0, -1)}2`], 'SNP_REPORT_DATA_MISMATCH'],
+    ['a digest where more is bound', ['report.bin', '--report-data', ones.slice(64)], 'SNP_REPORT_DATA_MISMATCH'],
+    ['its runtime data', ['bound.bin', '--runtime-data', 'runtime.json'], 'ok'],
+    ['other runtime data', ['bound.bin', '--runtime-data', 'policy.rego'], 'SNP_REPORT_DATA_MISMATCH'],
+    ['its host data', ['report.bin', '--host-data', toHex(hostData)], 'ok'],
+    ['other host data', ['report.bin', '--host-data', '0'.repeat(64)], 'SNP_HOST_DATA_MISMATCH'],
+    ['its policy', ['report.bin', '--policy', 'policy.rego'], 'ok'],
+    ['its policy in Base64', ['report.bin', '--policy', 'security-context-1/security-policy-base64'], 'ok'],
+    ['another policy', ['report.bin', '--policy', 'runtime.json'], 'SNP_HOST_DATA_MISMATCH'],
+    ['another measurement', ['report.bin', '--measurement', '0'.repeat(96)], 'SNP_MEASUREMENT_MISMATCH'],
+    ['a TCB it has', ['report.bin', '--min-tcb', 'bootloader=4,tee=0,snp=24,microcode=219'], 'ok'],
+    ['a TCB it has in part', ['report.bin', '--min-tcb', 'microcode=219'], 'ok'],
+    ['one component more', ['report.bin', '--min-tcb', 'snp=25'], 'SNP_TCB_TOO_LOW'],
+    ['another privilege level', ['report.bin', '--vmpl', '1'], 'SNP_VMPL_REFUSED'],
+    ['a nonce, which a report has not', ['report.bin', '--nonce', 'n'], 'EVIDENCE_EXPECTATION_UNCHECKED'],
+    ['an issuer, which a report has not', ['report.bin', '--issuer', 'https://a'], 'EVIDENCE_EXPECTATION_UNCHECKED'],
+  ])('compares a report with %s', async (_name, args, code) => {
+    await save('runtime.json', '{"a":1}');
+    await save('bound.bin', platform.attester.report({ reportData: bound('{"a":1}'), hostData }));
+    expect(await reason(...args, ...chain)).toBe(code);
+  });
+
+  it('names the measurement of a guest, in a report and in an endorsement alone', async () => {
+    const measurement = toHex(platform.measurement);
+    expect(await reason('report.bin', '--measurement', measurement, ...chain)).toBe('ok');
+    expect(await reason('uvm.cose', '--measurement', measurement, ...ROOTS)).toBe('ok');
+    expect(await reason('kata.cose', '--measurement', measurement, ...ROOTS)).toBe('UVM_MEASUREMENT_MISMATCH');
+  });
+
+  it('says no longer that it did not check what it compared', async () => {
+    const flags = ['--report-data', ones, '--host-data', toHex(hostData), '--min-tcb', 'snp=24'];
+    const { output } = await verify('report.bin', ...flags, '--measurement', toHex(platform.measurement), ...chain);
+    expect(output.notChecked.map(({ what }) => what)).toEqual(['revocation']);
+  });
+
+  it('does not let host data of a report alone pass for those of a policy that says otherwise', async () => {
+    expect(await reason('report.bin', 'policy.rego', '--host-data', '0'.repeat(64), ...chain)).toBe(
+      'SNP_HOST_DATA_MISMATCH',
+    );
+  });
+
+  it('fails an expectation of host data where there are certificates only', async () => {
+    expect(await reason('chain.pem', '--host-data', toHex(hostData), ...ROOTS)).toBe('EVIDENCE_EXPECTATION_UNCHECKED');
+  });
+
+  it.each([
+    [['--report-data', 'xyz'], 'USAGE'],
+    [['--host-data', 'ab'], 'USAGE'],
+    [['--measurement', 'ab'], 'USAGE'],
+    [['--min-tcb', 'snp'], 'USAGE'],
+    [['--min-tcb', 'snp=256'], 'USAGE'],
+    [['--min-tcb', 'snp=1,snp=2'], 'USAGE'],
+    [['--min-tcb', 'firmware=1'], 'USAGE'],
+    [['--vmpl', '4'], 'USAGE'],
+    [['--nonce', 'hex:abc'], 'USAGE'],
+    [['--nonce', ''], 'USAGE'],
+    [['--report-data', ones, '--runtime-data', 'policy.rego'], 'EVIDENCE_EXPECTATION_INVALID'],
+    [['--host-data', '0'.repeat(64), '--policy', 'policy.rego'], 'EVIDENCE_EXPECTATION_INVALID'],
+    [['--policy', 'nowhere'], 'EVIDENCE_EXPECTATION_INVALID'],
+  ])('ends with 64 for %j', async (flags, code) => {
+    const { exitCode, stdout } = await evidence('verify', 'report.bin', ...flags, '--json');
+    expect([exitCode, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([64, code]);
+  });
+});
+
 describe('holdfast evidence verify of tokens', () => {
   const issuedAt = NOW / 1000;
   let issuer: string;
@@ -294,6 +365,15 @@ describe('holdfast evidence verify of tokens', () => {
       'x-ms-ver': '1.0',
       'x-ms-attestation-type': 'sevsnpvm',
       'x-ms-sevsnpvm-is-debuggable': false,
+      nonce: 'n-1',
+      'x-ms-sevsnpvm-hostdata': toHex(hostData),
+      'x-ms-sevsnpvm-launchmeasurement': 'ab'.repeat(48),
+      'x-ms-sevsnpvm-reportdata': toHex(bound('{"a":1}')),
+      'x-ms-sevsnpvm-bootloader-svn': 3,
+      'x-ms-sevsnpvm-tee-svn': 0,
+      'x-ms-sevsnpvm-snpfw-svn': 8,
+      'x-ms-sevsnpvm-microcode-svn': 115,
+      'x-ms-sevsnpvm-vmpl': 0,
     };
     const signer = { signingKey: pair.privateKey, kid, jku: `${issuer}/certs` };
     answers.set('/certs', JSON.stringify(jwksFor(certificate)));
@@ -318,6 +398,23 @@ describe('holdfast evidence verify of tokens', () => {
     expect(await reason('token.jwt', 'certs.json', '--at', '2026-06-02')).toBe('ATTESTATION_TOKEN_EXPIRED');
     expect(await reason('answer.json', 'certs.json', '--at', '2026-06-01')).toBe('ATTESTATION_TOKEN_TEST_ROOT');
     expect(await reason('answer.json', 'certs.json', '--at', '2026-06-01', '--root', 'root.pem')).toBe('ok');
+  });
+
+  it('compares its claims with what is expected', async () => {
+    await save('runtime.json', '{"a":1}');
+    const judged = async (...flags: readonly string[]): Promise<string> =>
+      reason('token.jwt', 'certs.json', '--at', '2026-06-01', ...flags);
+    const bindings = ['--nonce', 'n-1', '--runtime-data', 'runtime.json', '--host-data', toHex(hostData)];
+    const platformFlags = ['--measurement', 'ab'.repeat(48), '--vmpl', '0', '--min-tcb', 'snp=8,microcode=115'];
+    expect(await judged(...bindings, ...platformFlags, '--issuer', issuer)).toBe('ok');
+    expect(await judged('--report-data', toHex(bound('{"a":1}')))).toBe('ok');
+    expect(await judged('--nonce', 'n-2')).toBe('ATTESTATION_TOKEN_NONCE');
+    expect(await judged('--host-data', '0'.repeat(64))).toBe('ATTESTATION_TOKEN_CLAIM');
+    expect(await judged('--min-tcb', 'snp=9')).toBe('ATTESTATION_TOKEN_CLAIM');
+    expect(await judged('--runtime-data', 'policy.rego')).toBe('ATTESTATION_TOKEN_BINDING');
+    expect(await judged('--report-data', '0'.repeat(64))).toBe('ATTESTATION_TOKEN_BINDING');
+    expect(await judged('--issuer', `${issuer}/`)).toBe('ATTESTATION_TOKEN_ISSUER');
+    expect(await judged('--provider', 'x')).toBe('EVIDENCE_EXPECTATION_UNCHECKED');
   });
 
   it('fetches certificates and the revocation list of a report', async () => {
@@ -393,6 +490,20 @@ describe.skipIf(vectors === undefined)('holdfast evidence verify of real evidenc
     ],
   ])('judges %s', async (_name, args, code) => {
     expect(await reason(...args, '--at', '2026-06-01')).toBe(code);
+  });
+
+  it('accepts the VLEK of a provider that was named, at its privilege level, while the certificate was valid', async () => {
+    const files = [snp('milan-v3-vlek/report.bin'), snp('milan-v3-vlek/vlek.der')];
+    const args = [...files, '--root', snp('roots/milan_asvk_ark_vlek.pem'), '--at', '2025-06-01', '--vmpl', '1'];
+    expect(await reason(...args, '--provider', 'CN=cc-us-east-2.amazonaws.com')).toBe('ok');
+    expect(await reason(...args)).toBe('SNP_CSP_REFUSED');
+  });
+
+  it('compares the quote of a confidential VM with a nonce', async () => {
+    const evidenceOf = [snp('az-snp-vtpm/evidence-v1.json'), ...chain, '--at', '2026-06-01'];
+    expect(await reason(...evidenceOf, '--nonce', 'other')).toBe('VTPM_NONCE_MISMATCH');
+    expect(await reason(...evidenceOf, '--nonce', 'challenge')).toBe('ok');
+    expect(await reason(...evidenceOf, '--nonce', 'hex:6368616c6c656e6765')).toBe('ok');
   });
 
   it('reads the same report from every wrapping', async () => {

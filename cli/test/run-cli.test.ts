@@ -13,6 +13,7 @@ describe('holdfast --help', () => {
         holdfast uid2 token|map|decrypt|site|client|operator|enclave|keyset|key|keypair|service|service-link|cloud-key|salt|view|export|import ...
         holdfast evidence inspect|verify ...
         holdfast key create|import|list|show|policy|release ...
+        holdfast sample encrypted-kafka ...
         holdfast --help
         holdfast --version
 
@@ -29,6 +30,7 @@ describe('holdfast --help', () => {
         uid2      Talk to an operator as a UID2 client, and administer its world
         evidence  Look at attestation evidence and judge it
         key       Keys that a vault releases to attested environments
+        sample    Complete examples that run on this machine
       "
     `);
   });
@@ -71,7 +73,7 @@ describe('holdfast --help', () => {
             --                     All subsequent inputs should be interpreted as arguments
 
       ARGUMENTS
-        SERVICE  operator, core, optout, attestation, skr
+        SERVICE  operator, core, optout, attestation, skr, encrypted-kafka-consumer, encrypted-kafka-producer
       "
     `);
   });
@@ -128,7 +130,7 @@ describe('usage errors', () => {
       "
     `);
     expect((await capture(['serve', 'nothing'])).stderr).toMatchInlineSnapshot(`
-      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
+      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr, encrypted-kafka-consumer, encrypted-kafka-producer. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
       "
     `);
     expect((await capture(['up', '--salts', 'many'])).stderr).toMatchInlineSnapshot(`

@@ -49,6 +49,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The operator manifest is not one that a virtual node can run.',
     action: 'Correct the manifest, or delete the home folder to have a new one made.',
   },
+  POD_MANIFEST_INVALID: {
+    family: 'malformed',
+    meaning: 'A manifest holds no single Pod that can be run on this machine.',
+    action: 'Correct the manifest.',
+  },
   NODE_SETTINGS_INVALID: {
     family: 'malformed',
     meaning: "The virtual node's settings file is damaged.",

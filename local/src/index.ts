@@ -2,6 +2,7 @@ export * from './azure/index.ts';
 export { errorCodes } from './error-codes.ts';
 export { homeLayout, loadCredentials } from './home/index.ts';
 export type { ClientCredentials, Credentials, HomeLayout } from './home/index.ts';
+export * from './pods/index.ts';
 export { LOCAL_CLOUD_PARTS, startLocalCloud } from './up/start-local-cloud.ts';
 export type { LocalCloud, LocalCloudOptions, LocalCloudPart, ProgressEvent } from './up/start-local-cloud.ts';
 export { removeReadyFile, writeReadyFile } from './up/ready-file.ts';

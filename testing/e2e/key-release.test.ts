@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import {
   generateSimulatedPlatformKeys,
   restoreSimulatedPlatform,
 } from '@holdfast/attestation';
-import type { SimulatedPlatform, SimulatedPlatformRecord } from '@holdfast/attestation';
+import type { SimulatedKeyPair, SimulatedPlatform, SimulatedPlatformRecord } from '@holdfast/attestation';
 import { createApp, HttpClient, listen } from '@holdfast/http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -185,6 +185,59 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
     const { status, body } = await release(sidecar.url, { access_token: await vaultToken() });
     expect([status, body.error]).toEqual([403, expect.stringMatching(/^ATTESTATION_SERVICE_FAILED: /)]);
     expect(vaultLog()).toHaveLength(asked);
+  });
+
+  it('an expired chain under the right root: the attestation service says so, and no vault is asked', async () => {
+    const asked = vaultLog().length;
+    const record = (await ownPlatform()).toRecord();
+    const keyPair = (role: keyof typeof record.keys): SimulatedKeyPair => {
+      const privateKey = createPrivateKey(record.keys[role]);
+      return { privateKey, publicKey: createPublicKey(privateKey) };
+    };
+    const [ark, ask, vcek] = [keyPair('ark'), keyPair('ask'), keyPair('vcek')];
+    const keys = { ark, ask, vcek, uvmRoot: keyPair('uvmRoot'), uvmLeaf: keyPair('uvmLeaf') };
+    // The same keys, certified so long ago that the VCEK (seven years) is out of date and the ARK and ASK are not.
+    const platform = createSimulatedPlatform({
+      random: (length) => new Uint8Array(randomBytes(length)),
+      now: () => Date.now() - 10 * 365 * 86_400_000,
+      keys,
+    });
+    await using sidecar = await sidecarOf(platform, false);
+    const { status, body } = await release(sidecar.url, { access_token: await vaultToken() });
+    expect([status, body.error]).toEqual([403, expect.stringMatching(/^ATTESTATION_SERVICE_FAILED: .*SNP_EXPIRED/)]);
+    expect(vaultLog()).toHaveLength(asked);
+  });
+
+  it('a recorded token with the nonce of an earlier request: the sidecar refuses it, and no vault is asked', async () => {
+    const read = (path: string): string => readFileSync(join(home.folder, path), 'utf8');
+    const client = new HttpClient({ ca: readFileSync(ready.azure.caFile, 'utf8') });
+    const replaying = createApp({
+      bodyLimitBytes: 1024 * 1024,
+      tls: { key: read('tls/attestation-key.pem'), cert: read('tls/attestation.pem') },
+    });
+    let recorded: Buffer | undefined;
+    replaying.post('/attest/SevSnpVm', async (request, reply) => {
+      if (recorded === undefined) {
+        const url = `${ready.azure.attestationUrl}${request.url}`;
+        const headers = { 'content-type': 'application/json' };
+        const body = (request.body as Buffer).toString('utf8');
+        recorded = Buffer.from((await client.send({ method: 'POST', url, headers, body, timeoutMs: 10_000 })).body);
+      }
+      return reply.type('application/json').send(recorded);
+    });
+    const endpoint = new URL(await listen(replaying, { host: '127.0.0.1', port: 0 })).host;
+    await using sidecar = await sidecarOf(await ownPlatform(), false);
+    try {
+      const access = { access_token: await vaultToken(), maa_endpoint: endpoint };
+      expect((await release(sidecar.url, access)).status).toBe(200);
+      const asked = vaultLog().length;
+      const { status, body } = await release(sidecar.url, access);
+      expect([status, body.error]).toEqual([403, expect.stringMatching(/^ATTESTATION_TOKEN_UNBOUND: /)]);
+      expect(vaultLog()).toHaveLength(asked);
+    } finally {
+      await replaying.close();
+      await client.close();
+    }
   });
 
   it('a token that binds no key of the environment: refused, although all its claims are right', async () => {

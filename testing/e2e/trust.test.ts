@@ -2,8 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { buildApp, createSigningKey, loadTrust } from '@holdfast/attestation-service';
-import type { AttestationConfig } from '@holdfast/attestation-service';
+import { buildApp, configSchema, createSigningKey, loadTrust } from '@holdfast/attestation-service';
 import { listen } from '@holdfast/http';
 import { describe, expect, it } from 'vitest';
 
@@ -92,12 +91,15 @@ async function startImpostor(home: string, port: number): Promise<AsyncDisposabl
     clock,
     random,
   });
-  const config = JSON.parse(read('config/attestation.json')) as AttestationConfig;
+  const config = configSchema.parse(JSON.parse(read('config/attestation.json')));
   // The copied configuration names files of the home folder it was copied from; their content is the same.
-  const trust = await loadTrust({ ...config, simulated_root_file: 'snp/root.pem' }, async (file) => read(file));
+  const trust = await loadTrust({ ...config, simulated_root_file: 'snp/root.pem' }, async (file) =>
+    readFileSync(join(home, file)),
+  );
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const app = buildApp({
     trust,
+    settings: { allowDebug: true, policyBitClaims: false },
     events: { tokenIssued() {}, evidenceRefused() {}, requestFailed() {} },
     clock,
     random,

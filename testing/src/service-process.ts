@@ -13,6 +13,8 @@ export class ServiceProcess {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   #output = '';
   #ended = false;
+  /** Once it has ended; null when a signal ended it. */
+  exitCode: number | null | undefined;
 
   constructor(service: string, configFile: string, env: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, [BIN, 'serve', service, '--config', configFile], {
@@ -24,9 +26,14 @@ export class ServiceProcess {
         this.#output += chunk.toString();
       });
     }
-    this.#child.once('exit', () => {
+    this.#child.once('exit', (code) => {
       this.#ended = true;
+      this.exitCode = code;
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
   }
 
   /** Everything printed so far, both streams. */

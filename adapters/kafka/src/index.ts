@@ -1,1 +1,11 @@
+export { eventHubsConnection, parseBrokers } from './connection.ts';
+export type { KafkaConnection } from './connection.ts';
+export { consumeTopic } from './consumer.ts';
+export type { ConsumeOptions, ConsumptionState, KafkaConsumption, ReceivedRecord } from './consumer.ts';
 export { errorCodes } from './error-codes.ts';
+export { kafkaProblem } from './problem.ts';
+export { openKafkaProducer } from './producer.ts';
+export type { KafkaProducer, OutgoingRecord } from './producer.ts';
+export { createRetryDelays } from './retry-delays.ts';
+export type { RetryDelayOptions, RetryDelays } from './retry-delays.ts';
+export { ensureTopic } from './topics.ts';

@@ -1,7 +1,10 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
+import type { SnpTcb } from '@holdfast/attestation';
+
 import type { CliContext } from '../context.ts';
+import { hostData, instant, measurement, nonce, reportData, tcb, vmpl } from './evidence-values.ts';
 import { jsonFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
@@ -14,6 +17,17 @@ export interface VerifyFlags extends InspectFlags {
   readonly at?: number;
   readonly root?: readonly string[];
   readonly fetch: boolean;
+  /** 64 bytes. */
+  readonly reportData?: Uint8Array;
+  readonly runtimeData?: string;
+  readonly nonce?: string;
+  readonly hostData?: Uint8Array;
+  readonly policy?: string;
+  readonly measurement?: Uint8Array;
+  readonly minTcb?: SnpTcb;
+  readonly provider?: readonly string[];
+  readonly vmpl?: readonly number[];
+  readonly issuer?: string;
 }
 
 const files = {
@@ -65,6 +79,78 @@ const verifyCommand: Command<CliContext> = buildCommand<VerifyFlags, string[], C
         default: false,
         withNegated: false,
       },
+      reportData: {
+        kind: 'parsed',
+        parse: reportData,
+        brief: 'Report data that the report must carry: 64 bytes in hexadecimal, or 32 that zeros follow',
+        placeholder: 'HEX',
+        optional: true,
+      },
+      runtimeData: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'File with the data whose SHA-256 the report data must start with, zeros after it',
+        placeholder: 'FILE',
+        optional: true,
+      },
+      nonce: {
+        kind: 'parsed',
+        parse: nonce,
+        brief: 'Nonce that a token or a TPM quote must carry: text, or hex: and hexadecimal',
+        placeholder: 'TEXT',
+        optional: true,
+      },
+      hostData: {
+        kind: 'parsed',
+        parse: hostData,
+        brief: 'Host data that the guest must show: 32 bytes in hexadecimal',
+        placeholder: 'HEX',
+        optional: true,
+      },
+      policy: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'File with the policy (text or Base64) whose SHA-256 the host data must be',
+        placeholder: 'FILE',
+        optional: true,
+      },
+      measurement: {
+        kind: 'parsed',
+        parse: measurement,
+        brief: 'Launch measurement that the guest must show: 48 bytes in hexadecimal',
+        placeholder: 'HEX',
+        optional: true,
+      },
+      minTcb: {
+        kind: 'parsed',
+        parse: tcb,
+        brief: 'Least reported TCB by component: bootloader, tee, snp, microcode, fmc; such as snp=24,microcode=219',
+        placeholder: 'TCB',
+        optional: true,
+      },
+      provider: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Cloud provider whose VLEK is accepted, as its certificate names it (none)',
+        placeholder: 'NAME',
+        variadic: true,
+        optional: true,
+      },
+      vmpl: {
+        kind: 'parsed',
+        parse: vmpl,
+        brief: 'Privilege level that is accepted (0)',
+        placeholder: 'N',
+        variadic: true,
+        optional: true,
+      },
+      issuer: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Issuer that a token must have, exactly as it stands in it',
+        placeholder: 'URL',
+        optional: true,
+      },
       json: jsonFlag,
     },
     positional: files,
@@ -74,7 +160,7 @@ const verifyCommand: Command<CliContext> = buildCommand<VerifyFlags, string[], C
     fullDescription:
       `Exits with 0 when every check holds and with 1 when one does not. Works offline unless --fetch is given. ${KINDS} ` +
       'Files given together are judged together: a report with its certificates, endorsement, policy and revocation list; a token ' +
-      "with its issuer's key set.",
+      "with its issuer's key set. An expectation that nothing in the evidence can be compared with fails.",
   },
 });
 
@@ -82,10 +168,3 @@ export const evidenceRoutes: RouteMap<CliContext> = buildRouteMap({
   routes: { inspect: inspectCommand, verify: verifyCommand },
   docs: { brief: 'Look at attestation evidence and judge it' },
 });
-
-/** A date or a time, in UTC unless it says otherwise, as milliseconds since the epoch. */
-function instant(text: string): number {
-  const time = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new SyntaxError(`"${text}" is not a date such as 2025-06-01 or 2025-06-01T12:00:00Z`);
-  return time;
-}

@@ -12,7 +12,15 @@ export interface ServeFlags {
 }
 
 /** The services that `serve` knows. */
-export const SERVICE_NAMES = ['operator', 'core', 'optout', 'attestation', 'skr'] as const;
+export const SERVICE_NAMES = [
+  'operator',
+  'core',
+  'optout',
+  'attestation',
+  'skr',
+  'encrypted-kafka-consumer',
+  'encrypted-kafka-producer',
+] as const;
 
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 

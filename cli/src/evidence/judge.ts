@@ -26,9 +26,11 @@ import type {
   SnpEvidenceOptions,
   SnpReport,
 } from '@holdfast/attestation';
-import { concatBytes, equalSecretBytes, fromBase64Url, PlatformError } from '@holdfast/base';
+import { equalSecretBytes, fromBase64Url, PlatformError, toHex } from '@holdfast/base';
 
 import type { EvidenceParts } from './evidence-parts.ts';
+import { Expectations, nonceBytes, padded } from './expectations.ts';
+import type { ExpectedValues } from './expectations.ts';
 import { withIssuers } from './trust.ts';
 import type { Trust } from './trust.ts';
 
@@ -55,26 +57,39 @@ export interface Judgement {
 }
 
 /** Judges parts that belong together. `now` is the moment of judgement, ms since the epoch. */
-export function judge(parts: EvidenceParts, trust: Trust, now: number): Judgement {
-  const judging = new Judging(parts, trust, now);
+export function judge(parts: EvidenceParts, trust: Trust, now: number, expected: ExpectedValues = {}): Judgement {
+  const judging = new Judging(parts, trust, now, expected);
   const report = judging.hardwareReport();
   if (parts.endorsements.length > 0) judging.endorsements(report);
   if (parts.token !== undefined) judging.token(parts.token);
+  judging.unusedExpectations();
   return judging.judgement();
 }
+
+/** The claims of a token that expectations are about, by the name of the expectation. */
+const CLAIMS: readonly (readonly [string, string])[] = [
+  ['hostData', 'host data'],
+  ['launchMeasurements', 'measurement'],
+  ['runtimeData', 'report data'],
+  ['nonce', 'nonce'],
+  ['minimumSvn', 'TCB'],
+  ['policyHash', 'policy hash'],
+];
 
 class Judging {
   readonly #parts: EvidenceParts;
   readonly #trust: Trust;
   readonly #now: number;
+  readonly #expected: Expectations;
   readonly #checks: JudgedCheck[] = [];
   readonly #notChecked: NotChecked[] = [];
   #simulated = false;
 
-  constructor(parts: EvidenceParts, trust: Trust, now: number) {
+  constructor(parts: EvidenceParts, trust: Trust, now: number, expected: ExpectedValues) {
     this.#parts = parts;
     this.#trust = trust;
     this.#now = now;
+    this.#expected = new Expectations(expected);
   }
 
   judgement(): Judgement {
@@ -118,32 +133,57 @@ class Judging {
       });
       return;
     }
+    const expectedIssuer = this.#expected.take('issuer');
+    const reportData = this.#expected.take('reportData');
+    const expect = this.#expected.ofToken();
     this.#attempt('token', 'token', () => {
       const claims = parseJsonObject(fromBase64Url(token.split('.')[1] ?? ''), 'ATTESTATION_TOKEN_MALFORMED');
       const issuer = member(claims, 'iss');
       const isGuest = member(claims, 'x-ms-attestation-type') === 'sevsnpvm';
       const verified = verifyAttestationToken(token, {
         keys: parseAttestationJwks(keySet),
-        issuers: typeof issuer === 'string' ? [issuer] : [],
+        issuers: expectedIssuer === undefined && typeof issuer === 'string' ? [issuer] : [expectedIssuer ?? ''],
         now: () => this.#now,
-        expect: { attestationType: null, allowDebug: !isGuest, allowTestRoot: this.#trust.extended },
+        expect: { ...expect, attestationType: null, allowDebug: !isGuest, allowTestRoot: this.#trust.extended },
       });
       this.#simulated ||= verified.sevSnpVm.testRoot;
+      if (reportData !== undefined) this.#tokenReportData(verified.sevSnpVm.reportData, reportData);
     });
-    this.#skip('issuer', 'the token was judged under the keys of the issuer it names; compare that name with yours');
-    this.#skip('claims', 'host data, measurement, nonce and policy hash were compared with nothing');
+    if (expectedIssuer === undefined)
+      this.#skip('issuer', 'the token was judged under the keys of the issuer it names; compare that name with yours');
+    const compared = new Set([...Object.keys(expect), ...(reportData === undefined ? [] : ['runtimeData'])]);
+    const left = CLAIMS.filter(([name]) => !compared.has(name)).map(([, words]) => words);
+    this.#skip('claims', `${left.join(', ')} were compared with nothing`);
+  }
+
+  /** An expectation that was compared with nothing does not hold. */
+  unusedExpectations(): void {
+    for (const flag of this.#expected.unused) {
+      this.#add('expectation', {
+        name: flag,
+        ok: false,
+        code: 'EVIDENCE_EXPECTATION_UNCHECKED',
+        reason: `nothing in this evidence can be compared with the value of ${flag}`,
+      });
+    }
+  }
+
+  #tokenReportData(claim: string | undefined, expected: Uint8Array): void {
+    const holds = claim === toHex(expected);
+    this.#expect('token', 'report-data', holds, 'ATTESTATION_TOKEN_BINDING', 'the token carries other report data');
   }
 
   #report(bytes: Uint8Array): SnpReport | undefined {
     const { policy, runtimeData, thim } = this.#parts;
-    const reportData = runtimeData === undefined ? undefined : padded(sha256(runtimeData));
+    const reportData = this.#expected.reportData(runtimeData);
+    const expected = this.#expected.ofReport(policy);
     const verdict = appraiseSnpEvidence({
       ...this.#underTrust(this.#trust),
       report: bytes,
       certificates: this.#bundle(),
       options: {
         ...(reportData === undefined ? { noFreshness: true } : { reportData }),
-        ...(policy === undefined ? {} : { hostData: sha256(policy) }),
+        ...expected,
         ...(thim === undefined ? {} : { thimTcb: thimTcb(thim) }),
       },
     });
@@ -151,7 +191,7 @@ class Judging {
     this.#simulated ||= verdict.simulated;
     if (reportData === undefined)
       this.#skip('report data', 'nothing was given to compare it with, so the report is not shown to be fresh');
-    this.#skipUsual(verdict.revocationChecked);
+    this.#skipUsual(verdict.revocationChecked, expected);
     return verdict.report;
   }
 
@@ -159,32 +199,37 @@ class Judging {
   #paravisorReport(bytes: Uint8Array): SnpReport | undefined {
     const hcl = this.#attempt('report', 'paravisor-report', () => parseHclReport(bytes));
     if (hcl === undefined) return undefined;
-    const options: SnpEvidenceOptions = {
-      reportData: padded(createHash(hcl.hash).update(hcl.runtimeData).digest()),
-      ...(this.#parts.policy === undefined ? {} : { hostData: sha256(this.#parts.policy) }),
-    };
+    const expected = this.#expected.ofReport(this.#parts.policy);
+    const reportData = padded(createHash(hcl.hash).update(hcl.runtimeData).digest());
     const verdict = appraiseSnpEvidence({
       ...this.#underTrust(this.#trust),
       report: hcl.snpReport,
       certificates: this.#bundle(),
-      options,
+      options: { ...expected, reportData },
     });
     this.#addAll('report', verdict.checks);
     this.#simulated ||= verdict.simulated;
     this.#skip('quote', 'there is no TPM quote, so the report is not shown to be fresh');
-    this.#skipUsual(verdict.revocationChecked);
+    this.#skipUsual(verdict.revocationChecked, expected);
     return verdict.report;
   }
 
   #vtpmEvidence(evidence: NonNullable<EvidenceParts['vtpm']>): SnpReport | undefined {
     // The evidence brings its VCEK; certificates given beside it can only be those above.
     const trust = withIssuers(this.#trust, this.#parts.certificates);
-    const verdict = appraiseVtpmEvidence(evidence, { ...this.#underTrust(trust), options: { noFreshness: true } });
+    // HOST_DATA of such machines is zero, so a policy beside the evidence says nothing about them.
+    const expected = this.#expected.ofReport(undefined);
+    const nonce = this.#expected.take('nonce');
+    const verdict = appraiseVtpmEvidence(evidence, {
+      ...this.#underTrust(trust),
+      options: { snp: expected, ...(nonce === undefined ? { noFreshness: true } : { nonce: nonceBytes(nonce) }) },
+    });
     this.#addAll('vtpm', verdict.checks);
     this.#simulated ||= verdict.snp?.simulated ?? false;
-    this.#skip('nonce', 'nothing was given to compare it with, so the quote is not shown to be fresh');
+    if (nonce === undefined)
+      this.#skip('nonce', 'nothing was given to compare it with, so the quote is not shown to be fresh');
     this.#skip('registers', 'the PCR values are those that were quoted, and were compared with nothing else');
-    this.#skipUsual(verdict.snp?.revocationChecked ?? false);
+    this.#skipUsual(verdict.snp?.revocationChecked ?? false, expected);
     return verdict.snp?.report;
   }
 
@@ -226,13 +271,14 @@ class Judging {
       const holds = endorsement.receipts.length > 0;
       this.#expect('endorsement', 'receipts', holds, 'UVM_RECEIPT_INVALID', problem);
     }
-    if (report !== undefined) {
+    const measurement = report?.measurement ?? this.#expected.take('measurement');
+    if (measurement !== undefined) {
       this.#expect(
         'endorsement',
         'measurement',
-        equalSecretBytes(endorsement.measurement, report.measurement),
+        equalSecretBytes(endorsement.measurement, measurement),
         'UVM_MEASUREMENT_MISMATCH',
-        'the endorsement is for another launch measurement than the report shows',
+        `the endorsement is for another launch measurement than ${report === undefined ? 'expected' : 'the report shows'}`,
       );
     }
     // Whoever is not among the built-in endorsers was named with --root.
@@ -268,13 +314,14 @@ class Judging {
     };
   }
 
-  #skipUsual(revocationChecked: boolean): void {
-    const { policy, endorsements } = this.#parts;
-    if (policy === undefined) this.#skip('host data', 'no security policy was given to compare it with');
-    if (endorsements.length === 0) this.#skip('measurement', 'no endorsement or reference value was given');
+  #skipUsual(revocationChecked: boolean, expected: SnpEvidenceOptions): void {
+    if (expected.hostData === undefined) this.#skip('host data', 'no security policy was given to compare it with');
+    if (this.#parts.endorsements.length === 0 && expected.measurement === undefined)
+      this.#skip('measurement', 'no endorsement or reference value was given');
     if (!revocationChecked && this.#parts.revocationLists.length === 0)
       this.#skip('revocation', 'no revocation list was given; --fetch brings the current one');
-    this.#skip('minimum TCB', 'none is configured: any TCB that AMD certified is accepted');
+    if (expected.minimumTcb === undefined)
+      this.#skip('minimum TCB', 'none was given: any TCB that AMD certified is accepted');
   }
 
   #attempt<T>(part: string, name: string, run: () => T): T | undefined {
@@ -304,13 +351,4 @@ class Judging {
   #skip(what: string, why: string): void {
     this.#notChecked.push({ what, why });
   }
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest();
-}
-
-/** A digest as REPORT_DATA holds it: followed by zeros to 64 bytes. */
-function padded(digest: Uint8Array): Uint8Array {
-  return concatBytes(digest, new Uint8Array(64 - digest.length));
 }

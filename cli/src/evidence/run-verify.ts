@@ -4,6 +4,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT_FAILED } from '../failure.ts';
 import { hardwareReport, partsOf } from './evidence-parts.ts';
 import type { EvidenceParts } from './evidence-parts.ts';
+import { loadExpectations } from './expectations.ts';
 import { MissingParts } from './fetch-missing.ts';
 import { judge } from './judge.ts';
 import { readInputs } from './read-inputs.ts';
@@ -16,9 +17,10 @@ export async function runVerify(context: CliContext, flags: VerifyFlags, ...path
   const { io } = context;
   const inputs = await readInputs(paths, io.cwd);
   const given = { parts: partsOf(inputs), trust: await loadTrust(flags.root ?? [], io.cwd) };
+  const expected = await loadExpectations(flags, io.cwd);
   const { parts, trust } = flags.fetch ? await completed(given.parts, given.trust, io.env) : given;
   const now = flags.at ?? Date.now();
-  const judgement = judge(parts, trust, now);
+  const judgement = judge(parts, trust, now, expected);
   if (!judgement.ok) context.setExitCode(EXIT_FAILED);
   if (flags.json) {
     const { ok, failed, checks, notChecked, simulated } = judgement;

@@ -16,6 +16,8 @@ const SERVICES: Readonly<Record<ServiceName, () => Promise<{ readonly service: S
   optout: () => import('@holdfast/optout'),
   attestation: () => import('@holdfast/attestation-service'),
   skr: () => import('@holdfast/skr'),
+  'encrypted-kafka-consumer': async () => ({ service: (await import('@holdfast/encrypted-kafka')).consumerService }),
+  'encrypted-kafka-producer': async () => ({ service: (await import('@holdfast/encrypted-kafka')).producerService }),
 };
 
 /** `holdfast serve SERVICE`: runs it until it is told to stop or fails, and exits with the service's code. */
@@ -23,7 +25,9 @@ export async function runServe(context: CliContext, flags: ServeFlags, name: Ser
   const { service } = await SERVICES[name]();
   const stop = new AbortController();
   const release = context.io.onStopRequest(() => stop.abort());
-  if (flags.untilStdinCloses) void stopAtEndOfInput(context.io, stop);
+  // A container's arguments are its image's; whoever starts it says this in the environment.
+  const untilStdinCloses = flags.untilStdinCloses || context.io.env['HOLDFAST_UNTIL_STDIN_CLOSES'] === '1';
+  if (untilStdinCloses) void stopAtEndOfInput(context.io, stop);
   const exitCode = await runService({
     name: service.name,
     start: service.start,

@@ -74,7 +74,7 @@ async function takeDown(
   if (!flags.json) io.stderr.write(`everything is stopped (${seconds(performance.now() - begun)})\n`);
 }
 
-interface StopRequests {
+export interface StopRequests {
   /** Aborts at the first request. */
   readonly signal: AbortSignal;
   /** Aborts at the second, after which the process ends. */
@@ -83,7 +83,8 @@ interface StopRequests {
   release(): void;
 }
 
-function stopRequests(io: CliIo): StopRequests {
+/** What Ctrl-C means while something runs: once to stop it in order, a second time to end at once. */
+export function stopRequests(io: CliIo): StopRequests {
   const stop = new AbortController();
   const kill = new AbortController();
   const requested = Promise.withResolvers<void>();

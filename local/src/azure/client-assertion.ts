@@ -41,7 +41,7 @@ export async function verifyClientAssertion(
   await verifySignature(jwt, iss, fetchIssuerKeys);
   const early = typeof nbf === 'number' && nbf > nowSeconds + SKEW_SECONDS;
   if (typeof exp !== 'number' || exp <= nowSeconds - SKEW_SECONDS || early) {
-    const [current, expiry] = [nowSeconds, Number(exp)].map((time) => new Date(time * 1000 || 0).toISOString());
+    const [current, expiry] = [nowSeconds, exp].map(shownTime);
     throw new EntraRefusal(
       401,
       'invalid_client',
@@ -52,6 +52,12 @@ export async function verifyClientAssertion(
   const ofAudience = ofIssuer.filter((credential) => credential.audiences.some((known) => audiences.includes(known)));
   if (ofAudience.length === 0) throw noMatch(700212);
   if (!ofAudience.some((credential) => credential.subject === sub)) throw noMatch(700213);
+}
+
+/** A time claim as the message shows it; whatever is no moment that a calendar knows is shown as text. */
+function shownTime(seconds: unknown): string {
+  const time = new Date(Number(seconds) * 1000);
+  return Number.isNaN(time.getTime()) ? String(seconds) : time.toISOString();
 }
 
 function parseAssertion(assertion: string): CompactJwt {
@@ -71,11 +77,15 @@ async function verifySignature(jwt: CompactJwt, issuer: string, fetchIssuerKeys:
     throw new EntraRefusal(400, 'invalid_request', 90061, 'Request to External OIDC endpoint failed.');
   }
   const key = keys.find((candidate) => candidate.kid === jwt.header['kid'] && candidate.kty === 'RSA');
-  const valid =
-    key !== undefined &&
-    jwt.header['alg'] === 'RS256' &&
-    verify('sha256', toUtf8(jwt.signingInput), createPublicKey({ key, format: 'jwk' }), jwt.signature);
-  if (!valid) {
+  if (key === undefined || jwt.header['alg'] !== 'RS256' || !signatureHolds(jwt, key)) {
     throw new EntraRefusal(401, 'invalid_client', 700027, 'Client assertion failed signature validation.');
+  }
+}
+
+function signatureHolds(jwt: CompactJwt, key: JsonWebKey): boolean {
+  try {
+    return verify('sha256', toUtf8(jwt.signingInput), createPublicKey({ key, format: 'jwk' }), jwt.signature);
+  } catch {
+    return false; // an issuer that publishes a key which is none has signed nothing
   }
 }

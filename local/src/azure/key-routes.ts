@@ -9,7 +9,7 @@ import { importedKeySchema, KEY_TYPES, publicMembers } from './key-material.ts';
 import { decryptWith, encryptWith } from './key-operations.ts';
 import { assertUsable } from './key-release.ts';
 import type { ReleaseKey } from './key-release.ts';
-import { KEY_RECOVERABLE_DAYS } from './key-store.ts';
+import { RECOVERABLE_DAYS } from './vault-items.ts';
 import type { DeletedKey, KeyChanges, KeyStore, KeyVersion } from './key-store.ts';
 import type { VaultPermission } from './vault-access.ts';
 import { nameOf, pageOf, parseBody, queryOf, sendJson, VaultFault, versionOf } from './vault-http.ts';
@@ -61,7 +61,7 @@ const OPERATIONS = [
   { path: 'unwrapkey', needs: 'unwrapKey', run: decryptWith },
 ] as const;
 
-const RECOVERY = { recoveryLevel: 'Recoverable+Purgeable', recoverableDays: KEY_RECOVERABLE_DAYS } as const;
+const RECOVERY = { recoveryLevel: 'Recoverable+Purgeable', recoverableDays: RECOVERABLE_DAYS } as const;
 
 /**
  * The keys part of the Key Vault data plane: create, import, get, update, list, versions, delete, recover, purge, backup,

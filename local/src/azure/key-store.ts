@@ -1,25 +1,14 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 
-import {
-  concatBytes,
-  errorMessage,
-  fromBase64,
-  fromBase64Url,
-  MalformedError,
-  RequestError,
-  toBase64,
-  toBase64Url,
-  toUtf8,
-} from '@holdfast/base';
+import { concatBytes, fromBase64, fromBase64Url, RequestError, toBase64, toBase64Url, toUtf8 } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import { decodeReleasePolicy, encodeReleasePolicy } from '@holdfast/key-release';
-import { writeFileAtomic } from '@holdfast/process';
 import { z } from 'zod';
 
 import { familyOf, generateKeyMaterial, importKeyMaterial, isHsm, KEY_TYPES, privateKeyOf } from './key-material.ts';
 import type { ImportedKey, KeyMaterial, KeyType } from './key-material.ts';
+import { changedValidity, ITEM_NAME, ITEM_VERSION, readVaultFile, VaultItems, writeVaultFile } from './vault-items.ts';
+import type { DeletedItem, ItemKind, NamedVersion } from './vault-items.ts';
 
 /** Times are seconds since the Unix epoch. */
 export interface KeyAttributes {
@@ -113,9 +102,12 @@ export interface KeyStore {
   restoreKey(blob: string): Promise<KeyVersion>;
 }
 
-export const KEY_RECOVERABLE_DAYS = 90;
-const NAME = /^[0-9A-Za-z-]{1,127}$/;
-const VERSION = /^[0-9a-f]{32}$/;
+const KIND: ItemKind = {
+  noun: 'key',
+  invalid: 'VAULT_KEY_PARAMETER_INVALID',
+  notFound: 'VAULT_KEY_NOT_FOUND',
+  deleted: 'VAULT_KEY_DELETED',
+};
 const CONTENT_TYPE = 'application/json; charset=utf-8';
 const OPERATIONS = ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey', 'import', 'export'];
 const DEFAULT_OPERATIONS: Readonly<Record<'EC' | 'RSA' | 'oct', readonly string[]>> = {
@@ -125,7 +117,7 @@ const DEFAULT_OPERATIONS: Readonly<Record<'EC' | 'RSA' | 'oct', readonly string[
 };
 
 const versionSchema = z.strictObject({
-  version: z.string().regex(VERSION),
+  version: z.string().regex(ITEM_VERSION),
   kty: z.enum(KEY_TYPES),
   crv: z.string().optional(),
   secret: z.base64(),
@@ -142,7 +134,7 @@ const versionSchema = z.strictObject({
   releasePolicy: z.strictObject({ contentType: z.string(), data: z.string(), immutable: z.boolean() }).optional(),
 });
 const keySchema = z.strictObject({
-  name: z.string().regex(NAME),
+  name: z.string().regex(ITEM_NAME),
   versions: z.array(versionSchema).min(1),
   /** Seconds since the epoch; only for deleted keys. */
   deletedDate: z.int().optional(),
@@ -151,188 +143,96 @@ const fileSchema = z.strictObject({ version: z.literal(1), backupKey: z.base64()
 
 type StoredVersion = z.output<typeof versionSchema>;
 type StoredKey = z.output<typeof keySchema>;
-interface Content {
-  readonly backupKey: Uint8Array;
-  readonly keys: ReadonlyMap<string, StoredKey>;
-}
 
 /**
  * Opens the keys of a vault. A change is on disk before its call resolves, and a failed write changes nothing.
  * @throws MalformedError LOCAL_VAULT_UNREADABLE when the file is there and does not hold what a vault writes
  */
 export async function openKeyStore(options: OpenKeyStoreOptions): Promise<KeyStore> {
-  await mkdir(dirname(options.file), { recursive: true, mode: 0o700 });
-  const content = await readKeyFile(options.file);
-  let { keys } = content;
-  let lastWrite: Promise<unknown> = Promise.resolve();
-  const kind = options.kind ?? 'vault';
-  const nowSeconds = (): number => Math.floor(options.clock() / 1000);
-
-  /** Changes happen one after the other: each sees the one before, and the file never goes back in time. */
-  const change = <T>(make: (next: Map<string, StoredKey>) => T): Promise<T> => {
-    const written = lastWrite.then(async () => {
-      const next = new Map(keys);
-      const result = make(next);
-      const file = { version: 1, backupKey: toBase64(content.backupKey), keys: [...next.values()] };
-      await writeFileAtomic(options.file, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
-      keys = next;
-      return result;
-    });
-    lastWrite = written.catch(() => undefined); // the caller gets the failure; the next change goes on
-    return written;
-  };
+  const content = await readVaultFile(options.file, fileSchema);
+  const backupKey = content === undefined ? new Uint8Array(randomBytes(32)) : fromBase64(content.backupKey);
+  const items = new VaultItems<StoredVersion>({
+    kind: KIND,
+    clock: options.clock,
+    items: content?.keys ?? [],
+    save: async (keys) => writeVaultFile(options.file, { version: 1, backupKey: toBase64(backupKey), keys }),
+  });
+  const vaultKind = options.kind ?? 'vault';
 
   const addVersion = async (name: string, material: KeyMaterial, changes: KeyChanges): Promise<KeyVersion> =>
-    change((next) => {
-      const known = next.get(name.toLowerCase());
-      if (known?.deletedDate !== undefined) throw deletedButRecoverable(name);
-      const now = nowSeconds();
-      const first: StoredVersion = {
-        version: randomBytes(16).toString('hex'),
-        kty: material.kty,
-        ...(material.crv === undefined ? {} : { crv: material.crv }),
-        secret: toBase64(material.secret),
-        keyOps: [...DEFAULT_OPERATIONS[familyOf(material.kty)]],
-        attributes: { enabled: true, created: now, updated: now, exportable: changes.exportable ?? false },
-      };
-      const version = applyChanges(first, changes, now);
-      const key = { name: known?.name ?? name, versions: [...(known?.versions ?? []), version] };
-      next.set(name.toLowerCase(), key);
-      return keyVersion(key.name, version);
-    });
+    keyVersion(await items.add(name, (now) => applyChanges(firstVersion(material, changes, now), changes, now)));
 
   return {
     createKey: async (name, key) => {
-      assertName(name);
-      const kty = storedType(key.kty, kind);
+      items.assertName(name);
+      const kty = storedType(key.kty, vaultKind);
       assertReleasable(kty, key);
       return addVersion(name, await generateKeyMaterial({ ...key, kty }), key);
     },
 
     importKey: async (name, key, hsm, changes) => {
-      assertName(name);
-      const kty = storedType(hsm && !isHsm(key.kty) ? (`${key.kty}-HSM` as KeyType) : key.kty, kind);
+      items.assertName(name);
+      const kty = storedType(hsm && !isHsm(key.kty) ? (`${key.kty}-HSM` as KeyType) : key.kty, vaultKind);
       assertReleasable(kty, changes);
       return addVersion(name, importKeyMaterial({ ...key, kty }), { keyOps: key.key_ops, ...changes });
     },
 
-    getKey: (name, version = '') => {
-      const key = activeKey(keys, name);
-      return keyVersion(key.name, findVersion(key, version));
-    },
+    getKey: (name, version = '') => keyVersion(items.find(name, version)),
 
     updateKey: async (name, version, changes) =>
-      change((next) => {
-        const key = activeKey(next, name);
-        const known = findVersion(key, version);
-        if (changes.releasePolicy !== undefined && known !== newest(key)) {
-          throw invalid('AKV.SKR.1016: Key release policy can only be set on the versionless key.');
-        }
-        if (changes.exportable !== undefined && changes.exportable !== known.attributes.exportable) {
-          throw invalid('AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.');
-        }
-        const changed = applyChanges(known, changes, nowSeconds());
-        next.set(name.toLowerCase(), { ...key, versions: key.versions.with(key.versions.indexOf(known), changed) });
-        return keyVersion(key.name, changed);
-      }),
+      keyVersion(
+        await items.update(name, version, (known, item, now) => {
+          if (changes.releasePolicy !== undefined && known !== items.newest(item)) {
+            throw invalid('AKV.SKR.1016: Key release policy can only be set on the versionless key.');
+          }
+          if (changes.exportable !== undefined && changes.exportable !== known.attributes.exportable) {
+            throw invalid('AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.');
+          }
+          return applyChanges(known, changes, now);
+        }),
+      ),
 
     rotateKey: async (name) => {
-      const last = newest(activeKey(keys, name));
+      const last = items.find(name, '').version;
       const bits = familyOf(last.kty) === 'oct' ? fromBase64(last.secret).length * 8 : undefined;
       const { tags, releasePolicy, keyOps } = last;
       const material = await generateKeyMaterial({
         kty: last.kty,
         crv: last.crv,
-        keySize: bits ?? rsaBits(keyVersion(name, last).material),
+        keySize: bits ?? rsaBits(keyVersion({ name, version: last }).material),
       });
       return addVersion(name, material, { tags, releasePolicy, keyOps, exportable: last.attributes.exportable });
     },
 
-    listKeys: () =>
-      sortedKeys(keys)
-        .filter((key) => key.deletedDate === undefined)
-        .map((key) => keyVersion(key.name, newest(key))),
-
+    listKeys: () => items.list().map(keyVersion),
     listVersions: (name) => {
-      const key = activeKey(keys, name);
-      return key.versions.map((version) => keyVersion(key.name, version));
+      const key = items.active(name);
+      return key.versions.map((version) => keyVersion({ name: key.name, version }));
     },
-
-    deleteKey: async (name) =>
-      change((next) => {
-        const key = { ...activeKey(next, name), deletedDate: nowSeconds() };
-        next.set(name.toLowerCase(), key);
-        return deletedKey(key, key.deletedDate);
-      }),
-
-    listDeleted: () =>
-      sortedKeys(keys).flatMap((key) => (key.deletedDate === undefined ? [] : [deletedKey(key, key.deletedDate)])),
-
-    getDeleted: (name) => {
-      const key = deletedByName(keys, name);
-      return deletedKey(key, key.deletedDate);
-    },
-
-    recoverKey: async (name) =>
-      change((next) => {
-        const { name: storedName, versions } = deletedByName(next, name);
-        const key = { name: storedName, versions };
-        next.set(name.toLowerCase(), key);
-        return keyVersion(storedName, newest(key));
-      }),
-
-    purgeKey: async (name) =>
-      change((next) => {
-        deletedByName(next, name);
-        next.delete(name.toLowerCase());
-      }),
+    deleteKey: async (name) => deletedKey(await items.delete(name)),
+    listDeleted: () => items.listDeleted().map(deletedKey),
+    getDeleted: (name) => deletedKey(items.deleted(name)),
+    recoverKey: async (name) => keyVersion(await items.recover(name)),
+    purgeKey: async (name) => items.purge(name),
 
     backupKey: (name) => {
       const iv = randomBytes(12);
-      const cipher = createCipheriv('aes-256-gcm', content.backupKey, iv);
-      const sealed = [cipher.update(toUtf8(JSON.stringify(activeKey(keys, name)))), cipher.final()];
+      const cipher = createCipheriv('aes-256-gcm', backupKey, iv);
+      const sealed = [cipher.update(toUtf8(JSON.stringify(items.active(name)))), cipher.final()];
       return toBase64Url(concatBytes(iv, ...sealed, cipher.getAuthTag()));
     },
-
-    restoreKey: async (blob) => {
-      const key = openBackup(content.backupKey, blob);
-      return change((next) => {
-        if (next.has(key.name.toLowerCase())) {
-          throw new RequestError(
-            'VAULT_KEY_DELETED',
-            `The key ${key.name} exists already, or is deleted but recoverable.`,
-          );
-        }
-        next.set(key.name.toLowerCase(), key);
-        return keyVersion(key.name, newest(key));
-      });
-    },
+    restoreKey: async (blob) => keyVersion(await items.restore(openBackup(backupKey, blob))),
   };
 }
 
-async function readKeyFile(file: string): Promise<Content> {
-  let parsed: z.output<typeof fileSchema>;
-  try {
-    parsed = fileSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { backupKey: new Uint8Array(randomBytes(32)), keys: new Map() };
-    }
-    // The message of the cause could quote the file, and the file holds private keys.
-    const reason =
-      cause instanceof z.ZodError
-        ? z.prettifyError(cause)
-        : cause instanceof SyntaxError
-          ? 'not JSON'
-          : errorMessage(cause);
-    throw new MalformedError('LOCAL_VAULT_UNREADABLE', `cannot use the vault file ${file}: ${reason}`, {
-      details: { file },
-      action: 'Restore the file, or delete it to start with an empty vault.',
-    });
-  }
+function firstVersion(material: KeyMaterial, { exportable = false }: KeyChanges, now: number): StoredVersion {
   return {
-    backupKey: fromBase64(parsed.backupKey),
-    keys: new Map(parsed.keys.map((key) => [key.name.toLowerCase(), key])),
+    version: randomBytes(16).toString('hex'),
+    kty: material.kty,
+    ...(material.crv === undefined ? {} : { crv: material.crv }),
+    secret: toBase64(material.secret),
+    keyOps: [...DEFAULT_OPERATIONS[familyOf(material.kty)]],
+    attributes: { enabled: true, created: now, updated: now, exportable },
   };
 }
 
@@ -361,9 +261,7 @@ function assertReleasable(kty: KeyType, changes: KeyChanges): void {
 }
 
 function applyChanges(known: StoredVersion, changes: KeyChanges, now: number): StoredVersion {
-  const { enabled = known.attributes.enabled, nbf = known.attributes.nbf, exp = known.attributes.exp } = changes;
-  if (nbf !== undefined && exp !== undefined && nbf >= exp) throw invalid('The key would expire before it is valid.');
-  const tags = changes.tags ?? known.tags;
+  const { enabled = known.attributes.enabled, tags = known.tags } = changes;
   const releasePolicy = changedPolicy(known, changes.releasePolicy);
   return {
     ...known,
@@ -373,8 +271,7 @@ function applyChanges(known: StoredVersion, changes: KeyChanges, now: number): S
       created: known.attributes.created,
       updated: now,
       exportable: known.attributes.exportable,
-      ...(nbf === undefined ? {} : { nbf }),
-      ...(exp === undefined ? {} : { exp }),
+      ...changedValidity(known.attributes, changes, KIND),
     },
     ...(tags === undefined ? {} : { tags: { ...tags } }),
     ...(releasePolicy === undefined ? {} : { releasePolicy }),
@@ -417,7 +314,7 @@ function rsaBits(material: KeyMaterial): number | undefined {
   return privateKeyOf(material).asymmetricKeyDetails?.modulusLength;
 }
 
-function keyVersion(name: string, stored: StoredVersion): KeyVersion {
+function keyVersion({ name, version: stored }: NamedVersion<StoredVersion>): KeyVersion {
   const { version, kty, crv, secret, keyOps, attributes, tags, releasePolicy } = stored;
   return {
     name,
@@ -430,63 +327,11 @@ function keyVersion(name: string, stored: StoredVersion): KeyVersion {
   };
 }
 
-function sortedKeys(keys: ReadonlyMap<string, StoredKey>): StoredKey[] {
-  return [...keys.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, key]) => key);
-}
-
-function newest(key: StoredKey): StoredVersion {
-  const version = key.versions.at(-1);
-  if (version === undefined) throw notFound(key.name);
-  return version;
-}
-
-function findVersion(key: StoredKey, version: string): StoredVersion {
-  if (version === '') return newest(key);
-  const found = key.versions.find((known) => known.version === version.toLowerCase());
-  if (found === undefined) throw notFound(`${key.name}/${version.slice(0, 32)}`);
-  return found;
-}
-
-function activeKey(keys: ReadonlyMap<string, StoredKey>, name: string): StoredKey {
-  assertName(name);
-  const key = keys.get(name.toLowerCase());
-  if (key === undefined || key.deletedDate !== undefined) throw notFound(name);
-  return key;
-}
-
-function deletedByName(
-  keys: ReadonlyMap<string, StoredKey>,
-  name: string,
-): StoredKey & { readonly deletedDate: number } {
-  assertName(name);
-  const key = keys.get(name.toLowerCase());
-  if (key?.deletedDate === undefined) throw new RequestError('VAULT_KEY_NOT_FOUND', `Deleted Key not found: ${name}`);
-  return { ...key, deletedDate: key.deletedDate };
-}
-
-function deletedKey(key: StoredKey, deletedDate: number): DeletedKey {
-  const scheduledPurgeDate = deletedDate + KEY_RECOVERABLE_DAYS * 24 * 60 * 60;
-  return { key: keyVersion(key.name, newest(key)), deletedDate, scheduledPurgeDate };
-}
-
-function assertName(name: string): void {
-  if (!NAME.test(name)) throw invalid(`The request URI contains an invalid name: ${name.slice(0, 130)}`);
+function deletedKey(item: DeletedItem<StoredVersion>): DeletedKey {
+  const { deletedDate, scheduledPurgeDate } = item;
+  return { key: keyVersion(item), deletedDate, scheduledPurgeDate };
 }
 
 function invalid(message: string): RequestError {
-  return new RequestError('VAULT_KEY_PARAMETER_INVALID', message);
-}
-
-function notFound(name: string): RequestError {
-  return new RequestError(
-    'VAULT_KEY_NOT_FOUND',
-    `A key with (name/id) ${name} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command.`,
-  );
-}
-
-function deletedButRecoverable(name: string): RequestError {
-  return new RequestError(
-    'VAULT_KEY_DELETED',
-    `Key ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.`,
-  );
+  return new RequestError(KIND.invalid, message);
 }

@@ -6,7 +6,7 @@ import { createApp } from '@holdfast/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
-import { RECOVERABLE_DAYS } from './key-vault.ts';
+import { RECOVERABLE_DAYS } from './vault-items.ts';
 import type { DeletedSecret, KeyVault, SecretChanges, SecretVersion } from './key-vault.ts';
 import type { ReleaseKey } from './key-release.ts';
 import { registerKeyRoutes } from './key-routes.ts';

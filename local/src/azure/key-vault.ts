@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 
-import { errorMessage, MalformedError, RequestError } from '@holdfast/base';
+import { RequestError } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
-import { writeFileAtomic } from '@holdfast/process';
 import { z } from 'zod';
+
+import { changedValidity, ITEM_NAME, ITEM_VERSION, readVaultFile, VaultItems, writeVaultFile } from './vault-items.ts';
+import type { DeletedItem, ItemKind, NamedVersion } from './vault-items.ts';
 
 /** Times are seconds since the Unix epoch. */
 export interface SecretAttributes {
@@ -67,12 +67,16 @@ export interface KeyVault {
   purgeSecret(name: string): Promise<void>;
 }
 
-export const RECOVERABLE_DAYS = 90;
 const MAX_VALUE_BYTES = 25 * 1024;
-const NAME = /^[0-9A-Za-z-]{1,127}$/;
+const KIND: ItemKind = {
+  noun: 'secret',
+  invalid: 'VAULT_PARAMETER_INVALID',
+  notFound: 'VAULT_SECRET_NOT_FOUND',
+  deleted: 'VAULT_SECRET_DELETED',
+};
 
 const versionSchema = z.strictObject({
-  version: z.string().regex(/^[0-9a-f]{32}$/),
+  version: z.string().regex(ITEM_VERSION),
   value: z.string(),
   contentType: z.string().optional(),
   tags: z.record(z.string(), z.string()).optional(),
@@ -85,225 +89,87 @@ const versionSchema = z.strictObject({
   }),
 });
 const secretSchema = z.strictObject({
-  name: z.string().regex(NAME),
+  name: z.string().regex(ITEM_NAME),
   versions: z.array(versionSchema).min(1),
   /** Seconds since the epoch; only for deleted secrets. */
   deletedDate: z.int().optional(),
 });
 const fileSchema = z.strictObject({ version: z.literal(1), secrets: z.array(secretSchema) });
 
-type StoredSecret = z.output<typeof secretSchema>;
+type StoredVersion = z.output<typeof versionSchema>;
 
 /**
  * Opens the secrets of a vault. A change is on disk before its call resolves, and a failed write changes nothing.
  * @throws MalformedError LOCAL_VAULT_UNREADABLE when the file is there and does not hold what a vault writes
  */
 export async function openKeyVault(options: OpenKeyVaultOptions): Promise<KeyVault> {
-  await mkdir(dirname(options.file), { recursive: true, mode: 0o700 });
-  let secrets: ReadonlyMap<string, StoredSecret> = await readVaultFile(options.file);
-  let lastWrite: Promise<unknown> = Promise.resolve();
-
-  /** Changes happen one after the other: each sees the one before, and the file never goes back in time. */
-  const change = <T>(make: (next: Map<string, StoredSecret>) => T): Promise<T> => {
-    const written = lastWrite.then(async () => {
-      const next = new Map(secrets);
-      const result = make(next);
-      const content = JSON.stringify({ version: 1, secrets: [...next.values()] }, undefined, 2);
-      await writeFileAtomic(options.file, `${content}\n`, { mode: 0o600 });
-      secrets = next;
-      return result;
-    });
-    lastWrite = written.catch(() => undefined); // the caller gets the failure; the next change goes on
-    return written;
-  };
-  const nowSeconds = (): number => Math.floor(options.clock() / 1000);
-
+  const content = await readVaultFile(options.file, fileSchema);
+  const items = new VaultItems<StoredVersion>({
+    kind: KIND,
+    clock: options.clock,
+    items: content?.secrets ?? [],
+    save: async (secrets) => writeVaultFile(options.file, { version: 1, secrets }),
+  });
   return {
     setSecret: async (name, value, changes = {}) => {
-      assertName(name);
+      items.assertName(name);
       if (Buffer.byteLength(value) > MAX_VALUE_BYTES) {
-        throw invalid(`The secret value is longer than ${MAX_VALUE_BYTES} bytes.`);
+        throw new RequestError(KIND.invalid, `The secret value is longer than ${MAX_VALUE_BYTES} bytes.`);
       }
-      return change((next) => {
-        const known = next.get(name.toLowerCase());
-        if (known?.deletedDate !== undefined) throw deletedButRecoverable(name);
-        const now = nowSeconds();
-        const stored: StoredSecret['versions'][number] = {
-          version: randomBytes(16).toString('hex'),
-          value,
-          attributes: { enabled: true, created: now, updated: now },
-        };
-        const version = applyChanges(stored, changes, now);
-        const secret = { name: known?.name ?? name, versions: [...(known?.versions ?? []), version] };
-        next.set(name.toLowerCase(), secret);
-        return { name: secret.name, ...version };
+      const added = await items.add(name, (now) => {
+        const version = randomBytes(16).toString('hex');
+        return applyChanges(
+          { version, value, attributes: { enabled: true, created: now, updated: now } },
+          changes,
+          now,
+        );
       });
+      return secretVersion(added);
     },
 
-    getSecret: (name, version) => {
-      const secret = activeSecret(secrets, name);
-      const found =
-        version === undefined
-          ? newest(secret)
-          : secret.versions.find((known) => known.version === version.toLowerCase());
-      if (found === undefined) throw notFound(name);
-      if (!found.attributes.enabled) {
-        throw new RequestError('VAULT_SECRET_DISABLED', 'Operation get is not allowed on a disabled secret.');
-      }
-      return { name: secret.name, ...found };
+    getSecret: (name, version = '') => {
+      const secret = secretVersion(items.find(name, version));
+      if (secret.attributes.enabled) return secret;
+      throw new RequestError('VAULT_SECRET_DISABLED', 'Operation get is not allowed on a disabled secret.');
     },
 
     updateSecret: async (name, version, changes) =>
-      change((next) => {
-        const secret = activeSecret(next, name);
-        const wanted = version === '' ? newest(secret).version : version.toLowerCase();
-        const at = secret.versions.findIndex((known) => known.version === wanted);
-        const known = secret.versions[at];
-        if (known === undefined) throw notFound(name);
-        const changed = applyChanges(known, changes, nowSeconds());
-        next.set(name.toLowerCase(), { ...secret, versions: secret.versions.with(at, changed) });
-        return { name: secret.name, ...changed };
-      }),
+      secretVersion(await items.update(name, version, (known, _item, now) => applyChanges(known, changes, now))),
 
-    listSecrets: () =>
-      sortedSecrets(secrets)
-        .filter((secret) => secret.deletedDate === undefined)
-        .map((secret) => ({ name: secret.name, ...newest(secret) })),
-
+    listSecrets: () => items.list().map(secretVersion),
     listVersions: (name) => {
-      const secret = activeSecret(secrets, name);
-      return secret.versions.map((version) => ({ name: secret.name, ...version }));
+      const secret = items.active(name);
+      return secret.versions.map((version) => secretVersion({ name: secret.name, version }));
     },
-
-    deleteSecret: async (name) =>
-      change((next) => {
-        const secret = { ...activeSecret(next, name), deletedDate: nowSeconds() };
-        next.set(name.toLowerCase(), secret);
-        return deletedSecret(secret, secret.deletedDate);
-      }),
-
-    listDeleted: () =>
-      sortedSecrets(secrets).flatMap((secret) =>
-        secret.deletedDate === undefined ? [] : [deletedSecret(secret, secret.deletedDate)],
-      ),
-
-    getDeleted: (name) => {
-      const secret = deletedByName(secrets, name);
-      return deletedSecret(secret, secret.deletedDate);
-    },
-
-    recoverSecret: async (name) =>
-      change((next) => {
-        const { name: storedName, versions } = deletedByName(next, name);
-        next.set(name.toLowerCase(), { name: storedName, versions });
-        return { name: storedName, ...newest({ name: storedName, versions }) };
-      }),
-
-    purgeSecret: async (name) =>
-      change((next) => {
-        deletedByName(next, name);
-        next.delete(name.toLowerCase());
-      }),
+    deleteSecret: async (name) => deletedSecret(await items.delete(name)),
+    listDeleted: () => items.listDeleted().map(deletedSecret),
+    getDeleted: (name) => deletedSecret(items.deleted(name)),
+    recoverSecret: async (name) => secretVersion(await items.recover(name)),
+    purgeSecret: async (name) => items.purge(name),
   };
 }
 
-async function readVaultFile(file: string): Promise<ReadonlyMap<string, StoredSecret>> {
-  let parsed: z.output<typeof fileSchema>;
-  try {
-    parsed = fileSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    // The message of the cause could quote the file, and the file holds secrets.
-    const reason =
-      cause instanceof z.ZodError
-        ? z.prettifyError(cause)
-        : cause instanceof SyntaxError
-          ? 'not JSON'
-          : errorMessage(cause);
-    throw new MalformedError('LOCAL_VAULT_UNREADABLE', `cannot use the vault file ${file}: ${reason}`, {
-      details: { file },
-      action: 'Restore the file, or delete it to start with an empty vault.',
-    });
-  }
-  return new Map(parsed.secrets.map((secret) => [secret.name.toLowerCase(), secret]));
-}
-
-function applyChanges(
-  version: StoredSecret['versions'][number],
-  changes: SecretChanges,
-  now: number,
-): StoredSecret['versions'][number] {
-  const { contentType = version.contentType, tags = version.tags } = changes;
-  const { enabled = version.attributes.enabled, nbf = version.attributes.nbf, exp = version.attributes.exp } = changes;
-  if (nbf !== undefined && exp !== undefined && nbf >= exp)
-    throw invalid('The secret would expire before it is valid.');
+function applyChanges(known: StoredVersion, changes: SecretChanges, now: number): StoredVersion {
+  const { contentType = known.contentType, tags = known.tags, enabled = known.attributes.enabled } = changes;
   return {
-    version: version.version,
-    value: version.value,
+    version: known.version,
+    value: known.value,
     ...(contentType === undefined ? {} : { contentType }),
     ...(tags === undefined ? {} : { tags: { ...tags } }),
     attributes: {
       enabled,
-      created: version.attributes.created,
+      created: known.attributes.created,
       updated: now,
-      ...(nbf === undefined ? {} : { nbf }),
-      ...(exp === undefined ? {} : { exp }),
+      ...changedValidity(known.attributes, changes, KIND),
     },
   };
 }
 
-function sortedSecrets(secrets: ReadonlyMap<string, StoredSecret>): StoredSecret[] {
-  return [...secrets.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, secret]) => secret);
+function secretVersion({ name, version }: NamedVersion<StoredVersion>): SecretVersion {
+  return { name, ...version };
 }
 
-function newest(secret: StoredSecret): StoredSecret['versions'][number] {
-  const version = secret.versions.at(-1);
-  if (version === undefined) throw notFound(secret.name);
-  return version;
-}
-
-function activeSecret(secrets: ReadonlyMap<string, StoredSecret>, name: string): StoredSecret {
-  assertName(name);
-  const secret = secrets.get(name.toLowerCase());
-  if (secret === undefined || secret.deletedDate !== undefined) throw notFound(name);
-  return secret;
-}
-
-function deletedByName(
-  secrets: ReadonlyMap<string, StoredSecret>,
-  name: string,
-): StoredSecret & { readonly deletedDate: number } {
-  assertName(name);
-  const secret = secrets.get(name.toLowerCase());
-  if (secret?.deletedDate === undefined) {
-    throw new RequestError('VAULT_SECRET_NOT_FOUND', `Deleted Secret not found: ${name}`);
-  }
-  return { ...secret, deletedDate: secret.deletedDate };
-}
-
-function deletedSecret(secret: StoredSecret, deletedDate: number): DeletedSecret {
-  const scheduledPurgeDate = deletedDate + RECOVERABLE_DAYS * 24 * 60 * 60;
-  return { secret: { name: secret.name, ...newest(secret) }, deletedDate, scheduledPurgeDate };
-}
-
-function assertName(name: string): void {
-  if (!NAME.test(name)) throw invalid(`The request URI contains an invalid name: ${name.slice(0, 130)}`);
-}
-
-function invalid(message: string): RequestError {
-  return new RequestError('VAULT_PARAMETER_INVALID', message);
-}
-
-function notFound(name: string): RequestError {
-  return new RequestError(
-    'VAULT_SECRET_NOT_FOUND',
-    `A secret with (name/id) ${name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command.`,
-  );
-}
-
-function deletedButRecoverable(name: string): RequestError {
-  return new RequestError(
-    'VAULT_SECRET_DELETED',
-    `Secret ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`,
-  );
+function deletedSecret(item: DeletedItem<StoredVersion>): DeletedSecret {
+  const { deletedDate, scheduledPurgeDate } = item;
+  return { secret: secretVersion(item), deletedDate, scheduledPurgeDate };
 }

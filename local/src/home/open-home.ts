@@ -16,6 +16,7 @@ import type { Clock, RandomBytes } from '@holdfast/base';
 import { writeFileAtomic } from '@holdfast/process';
 import { z } from 'zod';
 
+import { acceptEnclave } from '../world/accept-enclave.ts';
 import { checkCoreBucket } from '../world/check-core-bucket.ts';
 import { loadCredentials } from '../world/credentials.ts';
 import type { Credentials } from '../world/credentials.ts';
@@ -35,8 +36,10 @@ const markerSchema = z.object({ version: z.literal(1), createdAt: z.string(), sa
 export interface OpenHomeOptions {
   /** Undefined: what the existing world has, or 1,048,576 for a new one. */
   readonly salts: number | undefined;
-  /** Id of the policy that a new world accepts. */
+  /** Id of the generated policy. A new world accepts it; an existing one accepts it in place of the one before. */
   readonly enclaveId: string;
+  /** Leave an existing world as it is, whatever its policy. */
+  readonly keepPolicy?: boolean;
   /** All secrets come from here, except RSA keys. */
   readonly randomBytes: RandomBytes;
   readonly clock: Clock;
@@ -47,6 +50,8 @@ export interface OpenHomeOptions {
 export interface OpenedHome {
   readonly created: boolean;
   readonly salts: number;
+  /** Id of the generated policy that the world accepted before this start. */
+  readonly previousEnclaveId: string;
   readonly credentials: Credentials;
   readonly platform: SimulatedPlatform;
   /** Passphrase and salt of attestation tokens, shared by Core and Opt-Out. */
@@ -97,9 +102,22 @@ export async function openHome(layout: HomeLayout, options: OpenHomeOptions): Pr
     });
   }
   const marker = await readMarker(layout);
-  if (marker !== undefined) return openWorld(layout, options);
-  await createWorld(layout, { ...options, salts: salts ?? DEFAULT_SALTS });
-  return { ...(await openWorld(layout, options)), created: true };
+  if (marker === undefined) {
+    await createWorld(layout, { ...options, salts: salts ?? DEFAULT_SALTS });
+    return { ...(await openWorld(layout, options)), created: true, previousEnclaveId: options.enclaveId };
+  }
+  const world = { ...(await openWorld(layout, options)), created: false, previousEnclaveId: marker.enclaveId };
+  if (marker.enclaveId !== options.enclaveId && options.keepPolicy !== true) {
+    await acceptEnclave(layout.coreBucket, options.enclaveId, options.clock());
+  }
+  return world;
+}
+
+/** Remembers the generated policy that the world accepts and the manifest carries. Written after both. */
+export async function rememberPolicy(layout: HomeLayout, enclaveId: string): Promise<void> {
+  const marker = await readMarker(layout);
+  if (marker === undefined || marker.enclaveId === enclaveId) return;
+  await writeFileAtomic(layout.marker, `${JSON.stringify({ ...marker, enclaveId }, undefined, 2)}\n`);
 }
 
 async function readMarker(layout: HomeLayout): Promise<z.output<typeof markerSchema> | undefined> {
@@ -117,7 +135,10 @@ async function readMarker(layout: HomeLayout): Promise<z.output<typeof markerSch
   }
 }
 
-async function openWorld(layout: HomeLayout, options: OpenHomeOptions): Promise<OpenedHome> {
+async function openWorld(
+  layout: HomeLayout,
+  options: OpenHomeOptions,
+): Promise<Omit<OpenedHome, 'created' | 'previousEnclaveId'>> {
   const { salts } = await checkCoreBucket(layout.coreBucket, options.clock());
   if (options.salts !== undefined && options.salts !== salts) {
     throw new RequestError(
@@ -127,7 +148,6 @@ async function openWorld(layout: HomeLayout, options: OpenHomeOptions): Promise<
     );
   }
   return {
-    created: false,
     salts,
     credentials: await loadCredentials(layout.credentials),
     platform: await restorePlatform(layout, options),

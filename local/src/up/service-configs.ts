@@ -44,7 +44,7 @@ export interface ServiceConfigOptions {
 /** Trusts the simulated platform of this home, by name, beside the roots of real hardware. */
 export function attestationConfig(options: ServiceConfigOptions): ServiceConfig {
   const { layout, ports, home, attestationTls } = options;
-  const { uvmTrust } = home.platform;
+  const { uvmTrust, kata } = home.platform;
   return {
     ...COMMON,
     port: ports.attestation,
@@ -54,12 +54,12 @@ export function attestationConfig(options: ServiceConfigOptions): ServiceConfig 
     signing_key_file: layout.attestationSigningKey,
     signing_certificate_file: layout.attestationSigningCertificate,
     simulated_root_file: layout.platformRootFile,
-    simulated_uvm_endorser: {
-      issuer: uvmTrust.issuer,
-      feed: uvmTrust.feed,
-      minimum_svn: uvmTrust.minimumSvn,
-      ...(uvmTrust.complianceStatus === undefined ? {} : { status: uvmTrust.complianceStatus }),
-    },
+    simulated_uvm_endorsers: [uvmTrust, kata.uvmTrust].map(({ issuer, feed, minimumSvn, complianceStatus }) => ({
+      issuer,
+      feed,
+      minimum_svn: minimumSvn,
+      ...(complianceStatus === undefined ? {} : { status: complianceStatus }),
+    })),
   };
 }
 

@@ -14,27 +14,24 @@ import type { CertificateAuthority } from '../azure/index.ts';
 import { homeLayout } from '../home/home-layout.ts';
 import type { HomeLayout } from '../home/home-layout.ts';
 import { lockHome } from '../home/home-lock.ts';
-import { openHome, prepareHomeFolder } from '../home/open-home.ts';
+import { openHome, prepareHomeFolder, rememberPolicy } from '../home/open-home.ts';
 import type { OpenedHome } from '../home/open-home.ts';
+import { imageFolders } from '../images/image-folders.ts';
+import type { ImageFolders } from '../images/image-folders.ts';
+import { runPod } from '../pods/run-pod.ts';
+import type { RunningPod, RunPodOptions } from '../pods/run-pod.ts';
 import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
 import type { ManagedProcess } from '../process/managed-process.ts';
 import { buildVirtualNodeApp } from '../virtual-node/api.ts';
 import type { BackOffSettings } from '../virtual-node/back-off.ts';
-import type { GuestSettings } from '../virtual-node/confidential-guest.ts';
-import { operatorPodImages } from '../virtual-node/image-catalogue.ts';
-import type { ImageCatalogue } from '../virtual-node/image-catalogue.ts';
-import {
-  createOperatorManifest,
-  createOperatorPolicy,
-  updateOperatorManifest,
-} from '../virtual-node/operator-manifest.ts';
-import { enclaveIdOf, encodeCcePolicy } from '../virtual-node/policy.ts';
 import { VirtualNode } from '../virtual-node/virtual-node.ts';
 import { OPERATOR_IDENTITY, OPERATOR_KEY_SECRET_NAME, startAzureEndpoints, VAULT_NAME } from './azure-endpoints.ts';
 import type { AzureEndpoints } from './azure-endpoints.ts';
 import { startLocalService } from './local-service.ts';
 import type { LocalService } from './local-service.ts';
 import { describeTermination, startOperator } from './operator-start.ts';
+import { buildOperatorWorkload, writeOperatorManifest } from './operator-workload.ts';
+import type { OperatorWorkload } from './operator-workload.ts';
 import { localPorts, requireFreePorts } from './ports.ts';
 import type { LocalPorts } from './ports.ts';
 import { removeReadyFile, writeReadyFile } from './ready-file.ts';
@@ -68,6 +65,8 @@ export interface LocalCloudOptions {
   readonly only?: readonly string[] | undefined;
   /** Command line of `holdfast serve`, without a service's name. */
   readonly serve: readonly string[];
+  /** Run the manifest's policy as it is, also when the images have changed and it no longer admits them. */
+  readonly keepPolicy?: boolean;
   /** Fail when the operator's pod ends once, instead of starting it again. */
   readonly failFast?: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -92,6 +91,14 @@ export interface LocalCloud {
   readonly salts: number;
   /** Whether this start made the world. */
   readonly created: boolean;
+  /** Port that the sidecar of the operator's pod has, and that another pod may use when there is no operator. */
+  readonly sidecarPort: number;
+  /**
+   * Runs one more pod in this cloud, which ends with it. Needs the part azure for the pod to have an identity.
+   * @throws MalformedError POD_MANIFEST_INVALID
+   * @throws DependencyError PROCESS_NOT_STARTED
+   */
+  runPod(options: RunPodOptions): Promise<RunningPod>;
   /** Proves the operator from the outside; nothing to prove when it was not started. */
   verify(): Promise<readonly ProvedCheck[]>;
   /** Stops everything in reverse order and gives the home folder free. */
@@ -126,11 +133,12 @@ class CloudStart {
   readonly #ports: LocalPorts;
   readonly #addresses: LocalAddresses;
   readonly #layout: HomeLayout;
+  readonly #images: ImageFolders;
   readonly #clock: Clock;
   readonly #randomBytes: RandomBytes;
   readonly #signal: AbortSignal;
-  readonly #catalogue: ImageCatalogue;
   readonly #processes = new Set<ManagedProcess>();
+  readonly #pods = new Set<RunningPod>();
   /** What undoes the start, last thing first. */
   readonly #undo: (() => Promise<void>)[] = [];
   #node: VirtualNode | undefined;
@@ -142,22 +150,26 @@ class CloudStart {
     this.#ports = localPorts(options.portBase);
     this.#addresses = localAddresses(this.#ports);
     this.#layout = homeLayout(resolve(options.home));
+    this.#images = imageFolders(options.environment);
     this.#clock = options.clock ?? Date.now;
     this.#randomBytes = options.randomBytes ?? cryptoRandomBytes;
     this.#signal = options.signal ?? new AbortController().signal;
-    this.#catalogue = operatorPodImages(options.serve);
     options.killSignal?.addEventListener('abort', () => this.#kill(), { once: true });
   }
 
   async run(): Promise<LocalCloud> {
     const layout = this.#layout;
-    const policy = createOperatorPolicy(this.#catalogue);
     await prepareHomeFolder(layout);
     const lock = await lockHome(layout.lock);
     this.#undo.push(() => lock.release());
     await requireFreePorts(this.#ports, this.#neededPorts());
     await removeReadyFile(layout.readyFile);
-    const home = await this.#step('world', () => this.#openHome(policy), worldDetail);
+    const workload = await this.#step(
+      'images',
+      () => buildOperatorWorkload(this.#images),
+      ({ images, policy }) => `${images.length} images, policy ${policy.sha256.slice(0, 16)}…`,
+    );
+    const home = await this.#step('world', () => this.#openHome(workload), worldDetail);
     const { authority, azure } = await this.#step(
       'Azure endpoints',
       () => this.#startAzure(home),
@@ -165,8 +177,8 @@ class CloudStart {
         this.#parts.has('azure') ? `authority ${this.#addresses.authority}, vault ${this.#addresses.vault}` : 'CA',
     );
     const services = await this.#startServices(home, authority);
-    const pod = this.#parts.has('operator') ? await this.#startOperator(home, authority, azure, policy) : undefined;
-    const ready = this.#readyFile(home, services, pod, enclaveIdOf(policy));
+    const pod = this.#parts.has('operator') ? await this.#startOperator(home, authority, azure, workload) : undefined;
+    const ready = this.#readyFile(home, services, pod, workload.policy.sha256);
     await writeReadyFile(layout.readyFile, ready);
     this.#undo.push(() => removeReadyFile(layout.readyFile));
     this.#ready = true;
@@ -175,6 +187,8 @@ class CloudStart {
       ready,
       salts: home.salts,
       created: home.created,
+      sidecarPort: this.#ports.sidecar,
+      runPod: (pod) => this.#runPod(pod, home, authority, azure),
       verify: () => this.#verify(home),
       stop: () => this.stop(),
     };
@@ -192,6 +206,7 @@ class CloudStart {
 
   #kill(): void {
     this.#node?.kill();
+    for (const pod of this.#pods) pod.kill();
     for (const process of this.#processes) process.kill();
   }
 
@@ -205,10 +220,11 @@ class CloudStart {
     return names;
   }
 
-  #openHome(policy: string): Promise<OpenedHome> {
+  #openHome({ policy }: OperatorWorkload): Promise<OpenedHome> {
     return openHome(this.#layout, {
       salts: this.#options.salts,
-      enclaveId: enclaveIdOf(policy),
+      enclaveId: policy.sha256,
+      keepPolicy: this.#options.keepPolicy ?? false,
       randomBytes: this.#randomBytes,
       clock: this.#clock,
       ...(this.#options.platformRsaBits === undefined ? {} : { platformRsaBits: this.#options.platformRsaBits }),
@@ -297,11 +313,11 @@ class CloudStart {
     home: OpenedHome,
     authority: CertificateAuthority,
     azure: AzureEndpoints | undefined,
-    policy: string,
+    workload: OperatorWorkload,
   ): Promise<{ readonly pid: number; readonly hostData: string }> {
     const node = await this.#step(
       'virtual node',
-      () => this.#startVirtualNode(home, authority, azure, policy),
+      () => this.#startVirtualNode(home, authority, azure, workload),
       () => this.#addresses.virtualNode,
     );
     await this.#step(
@@ -327,17 +343,41 @@ class CloudStart {
     return { pid: pod?.container('uid2-operator')?.pid ?? 0, hostData: pod?.hostData ?? '' };
   }
 
+  async #runPod(
+    options: RunPodOptions,
+    home: OpenedHome,
+    authority: CertificateAuthority,
+    azure: AzureEndpoints | undefined,
+  ): Promise<RunningPod> {
+    const surroundings = {
+      platform: home.platform,
+      guest: (await readNodeSettings(this.#layout.virtualNodeSettings)).guest,
+      podsFolder: this.#layout.podsFolder,
+      logsFolder: this.#layout.logsFolder,
+      nodeVariables: this.#childEnvironment(authority),
+      openIdentityEndpoint: () =>
+        azure?.openIdentityEndpoint(OPERATOR_IDENTITY.resourceId) ?? Promise.resolve(undefined),
+    };
+    const pod = await runPod(surroundings, options);
+    this.#pods.add(pod);
+    this.#undo.push(() => pod.stop());
+    return pod;
+  }
+
   async #startVirtualNode(
     home: OpenedHome,
     authority: CertificateAuthority,
     azure: AzureEndpoints | undefined,
-    policy: string,
+    workload: OperatorWorkload,
   ): Promise<VirtualNode> {
+    const settings = await readNodeSettings(this.#layout.virtualNodeSettings);
     const node = new VirtualNode({
-      manifest: await this.#writeManifest(policy),
-      catalogue: this.#catalogue,
+      manifest: await this.#writeManifest(home, workload),
+      images: workload.images,
+      unpackedImagesFolder: this.#images.unpacked,
       platform: home.platform,
-      guest: await readGuestSettings(this.#layout.virtualNodeSettings),
+      guest: settings.guest,
+      platformVariables: settings.platformVariables,
       podsFolder: this.#layout.podsFolder,
       logsFolder: this.#layout.logsFolder,
       nodeVariables: this.#childEnvironment(authority),
@@ -354,30 +394,25 @@ class CloudStart {
     return node;
   }
 
-  /** The manifest of the home folder, made at first start, with the addresses of this start. */
-  async #writeManifest(policy: string): Promise<string> {
-    const { manifest } = this.#layout;
-    const endpoints = {
-      operatorPort: this.#ports.operator,
-      metricsPort: this.#ports.metrics,
-      sidecarPort: this.#ports.sidecar,
-      coreUrl: this.#addresses.core,
-      optoutUrl: this.#addresses.optout,
-      attestationUrl: this.#addresses.attestation,
-      vaultUrl: this.#addresses.vault,
-    };
-    const existing = await readIfPresent(manifest);
-    const text =
-      existing === undefined
-        ? createOperatorManifest({
-            endpoints,
-            vaultName: VAULT_NAME,
-            operatorKeySecretName: OPERATOR_KEY_SECRET_NAME,
-            identity: OPERATOR_IDENTITY.resourceId,
-            policy: encodeCcePolicy(policy),
-          })
-        : updateOperatorManifest(existing, endpoints);
-    if (text !== existing) await writeFileAtomic(manifest, text);
+  async #writeManifest(home: OpenedHome, { policy }: OperatorWorkload): Promise<string> {
+    const text = await writeOperatorManifest(this.#layout.manifest, {
+      endpoints: {
+        operatorPort: this.#ports.operator,
+        metricsPort: this.#ports.metrics,
+        sidecarPort: this.#ports.sidecar,
+        coreUrl: this.#addresses.core,
+        optoutUrl: this.#addresses.optout,
+        attestationUrl: this.#addresses.attestation,
+        vaultUrl: this.#addresses.vault,
+      },
+      vaultName: VAULT_NAME,
+      operatorKeySecretName: OPERATOR_KEY_SECRET_NAME,
+      identity: OPERATOR_IDENTITY.resourceId,
+      policy,
+      previousEnclaveId: home.previousEnclaveId,
+      keepPolicy: this.#options.keepPolicy ?? false,
+    });
+    if (this.#options.keepPolicy !== true) await rememberPolicy(this.#layout, policy.sha256);
     return text;
   }
 
@@ -475,18 +510,21 @@ function chosenParts(only: readonly string[] | undefined): ReadonlySet<LocalClou
   return new Set(only as readonly LocalCloudPart[]);
 }
 
-const settingsSchema = z.object({ guest: z.object({ debug: z.boolean().default(false) }).prefault({}) });
+const settingsSchema = z.object({
+  guest: z.object({ debug: z.boolean().default(false) }).prefault({}),
+  platformVariables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).default({}),
+});
 
-async function readGuestSettings(file: string): Promise<GuestSettings> {
+/** How the virtual node behaves: its guests, and the variables that its platform gives to every container. */
+async function readNodeSettings(file: string): Promise<z.output<typeof settingsSchema>> {
   const text = await readIfPresent(file);
-  if (text === undefined) return { debug: false };
   try {
-    return settingsSchema.parse(JSON.parse(text)).guest;
+    return settingsSchema.parse(text === undefined ? {} : JSON.parse(text));
   } catch (cause) {
     throw new MalformedError('NODE_SETTINGS_INVALID', `the virtual node's settings ${file} cannot be used`, {
       cause,
       details: { file },
-      action: 'Write {"guest":{"debug":false}} into it, or delete it.',
+      action: 'Write {"guest":{"debug":false},"platformVariables":{}} into it, or delete it.',
     });
   }
 }

@@ -3,10 +3,14 @@ import { errorMessage } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
 
 import { describeExit, ManagedProcess } from '../process/managed-process.ts';
-import type { ProcessExit, ProcessSpec } from '../process/managed-process.ts';
+import type { ProcessExit } from '../process/managed-process.ts';
 import { BackOff } from './back-off.ts';
 import type { BackOffSettings } from './back-off.ts';
+import { containerProgram } from './container-program.ts';
 import type { EventLog } from './events.ts';
+import { runCommand } from './exec.ts';
+import type { CommandResult } from './exec.ts';
+import type { AdmittedContainer, GuestAnswer, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
 import type { ContainerSpec } from './manifest.ts';
 import { pause, probeReadiness } from './readiness-probe.ts';
 
@@ -25,7 +29,15 @@ export interface ContainerTermination extends ProcessExit {
 export interface ContainerOptions {
   readonly podName: string;
   readonly spec: ContainerSpec;
-  readonly process: ProcessSpec;
+  readonly guest: GuestEnforcement;
+  /** Asks the guest for another life of the container. */
+  readonly admit: () => Promise<GuestAnswer<AdmittedContainer>>;
+  /** The life the guest has admitted already, when the pod was started. */
+  readonly admitted: AdmittedContainer;
+  /** Variables that the guest adds after its policy was asked. */
+  readonly guestVariables: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly workingDirectory: string;
   readonly events: EventLog;
   readonly clock: Clock;
   readonly probeClient: HttpClient;
@@ -34,12 +46,16 @@ export interface ContainerOptions {
   onReadiness(ready: boolean): void;
 }
 
+const SIGTERM = 15;
+
 /** Keeps one container of a pod running, as restart policy Always asks, and knows whether it is ready. */
 export class Container {
   readonly #options: ContainerOptions;
   readonly #backOff: BackOff;
   readonly #stopping = new AbortController();
   #process: ManagedProcess | undefined;
+  /** The life that runs or is about to. */
+  #life: AdmittedContainer | undefined;
   #state: ContainerState = { state: 'waiting', reason: 'ContainerCreating', message: '' };
   #lastTermination: ProcessExit | undefined;
   #restarts = 0;
@@ -49,6 +65,7 @@ export class Container {
   constructor(options: ContainerOptions) {
     this.#options = options;
     this.#backOff = new BackOff(options.backOff);
+    this.#life = options.admitted;
   }
 
   get name(): string {
@@ -56,7 +73,7 @@ export class Container {
   }
 
   get logFile(): string {
-    return this.#options.process.logFile;
+    return this.#options.logFile;
   }
 
   get ready(): boolean {
@@ -87,13 +104,39 @@ export class Container {
   /** Ends the container and stays ended. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    await this.#process?.stop(graceMs);
+    const refusal = this.#refusedSignal();
+    if (refusal === undefined) await this.#process?.stop(graceMs);
+    // What its policy protects from signals ends with its machine.
+    else this.#process?.kill();
     await this.#loop;
   }
 
   kill(): void {
     this.#stopping.abort();
     this.#process?.kill();
+  }
+
+  /**
+   * Runs a command beside the container's own process, if the policy has it.
+   * @throws what starting a program throws
+   */
+  async exec(command: readonly string[], timeoutMs: number): Promise<GuestAnswer<CommandResult>> {
+    const life = this.#life;
+    if (life === undefined || this.#process?.running !== true) {
+      return { refused: { message: 'container not running', explanation: `container ${this.name} is not running` } };
+    }
+    const answer = this.#options.guest.admitExec(life, command);
+    if ('refused' in answer) {
+      this.#denied(answer.refused);
+      return answer;
+    }
+    const program = containerProgram(life.root, command, answer.admitted['PATH']);
+    if ('refused' in program) {
+      return { refused: { message: program.refused, explanation: program.refused } };
+    }
+    const environment = { ...answer.admitted, ...this.#options.guestVariables };
+    const workingDirectory = this.#options.workingDirectory;
+    return { admitted: await runCommand({ command: program, environment, workingDirectory, timeoutMs }) };
   }
 
   async #run(): Promise<void> {
@@ -128,14 +171,11 @@ export class Container {
 
   /** One life of the container; undefined when it could not even start. */
   async #runOnce(): Promise<ProcessExit | undefined> {
-    const { spec, events } = this.#options;
     const probing = new AbortController();
-    try {
-      this.#process = await ManagedProcess.start(this.#options.process);
-    } catch (error) {
-      events.warning(this.#object, 'Failed', errorMessage(error));
-      return undefined;
-    }
+    const life = await this.#nextLife();
+    if (life === undefined) return undefined;
+    this.#process = await this.#startProcess(life);
+    if (this.#process === undefined) return undefined;
     this.#state = {
       state: 'running',
       pid: this.#process.pid,
@@ -145,11 +185,54 @@ export class Container {
     // stop() may have run while the process was being made.
     if (this.#stopping.signal.aborted) this.#process.kill();
     const probe = this.#probe(probing.signal);
-    if (spec.readinessProbe === undefined) this.#setReady(true);
+    if (this.#options.spec.readinessProbe === undefined) this.#setReady(true);
     const exit = await this.#process.exited;
     probing.abort();
     await probe;
+    this.#options.guest.ended(life);
+    this.#life = undefined;
     return exit;
+  }
+
+  async #nextLife(): Promise<AdmittedContainer | undefined> {
+    if (this.#life !== undefined) return this.#life;
+    try {
+      const answer = await this.#options.admit();
+      if ('refused' in answer) this.#denied(answer.refused);
+      else this.#life = answer.admitted;
+    } catch (error) {
+      this.#event('Warning', 'Failed', errorMessage(error));
+    }
+    return this.#life;
+  }
+
+  async #startProcess(life: AdmittedContainer): Promise<ManagedProcess | undefined> {
+    const { guestVariables, logFile, workingDirectory } = this.#options;
+    const runtime = runtimeOf(life.command);
+    const command = containerProgram(life.root, life.command, life.environment['PATH'], runtime);
+    try {
+      if ('refused' in command) throw new RangeError(command.refused);
+      const environment = { ...life.environment, ...guestVariables };
+      return await ManagedProcess.start({ command, environment, logFile, workingDirectory });
+    } catch (error) {
+      this.#event('Warning', 'Failed', errorMessage(error));
+      this.#options.guest.ended(life);
+      this.#life = undefined;
+      return undefined;
+    }
+  }
+
+  #refusedSignal(): GuestRefusal | undefined {
+    if (this.#life === undefined || this.#process?.running !== true) return undefined;
+    const answer = this.#options.guest.admitSignal(this.#life, SIGTERM);
+    if (!('refused' in answer)) return undefined;
+    this.#denied(answer.refused);
+    return answer.refused;
+  }
+
+  #denied({ message, explanation }: GuestRefusal): void {
+    this.#event('Warning', 'Failed', message);
+    this.#event('Warning', 'PolicyDenied', explanation);
   }
 
   async #probe(signal: AbortSignal): Promise<void> {
@@ -160,7 +243,24 @@ export class Container {
       unready: () => this.#setReady(false),
       failed: (reason: string) => this.#event('Warning', 'Unhealthy', `Readiness probe failed: ${reason}`),
     };
-    await probeReadiness(spec.readinessProbe, probeClient, listener, signal);
+    await probeReadiness(
+      spec.readinessProbe,
+      probeClient,
+      (...command) => this.#probeCommand(...command),
+      listener,
+      signal,
+    );
+  }
+
+  async #probeCommand(command: readonly string[], timeoutMs: number): Promise<string | undefined> {
+    try {
+      const answer = await this.exec(command, timeoutMs);
+      if ('refused' in answer) return answer.refused.message;
+      const { exitCode, signal } = answer.admitted;
+      return exitCode === 0 ? undefined : `command ended with ${signal ?? `exit code ${exitCode}`}`;
+    } catch (error) {
+      return errorMessage(error);
+    }
   }
 
   #setReady(ready: boolean): void {
@@ -177,4 +277,9 @@ export class Container {
   get #object(): string {
     return `${this.#options.podName}/${this.name}`;
   }
+}
+
+/** For trying the operator on another runtime that understands programs for Node: `npm run test:bun`. */
+function runtimeOf(command: readonly string[]): string | undefined {
+  return command.includes('operator') ? process.env['HOLDFAST_OPERATOR_RUNTIME'] : undefined;
 }

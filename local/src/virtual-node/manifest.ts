@@ -1,4 +1,5 @@
 import { MalformedError } from '@holdfast/base';
+import type { ContainerSpec as ContainerDeclaration } from '@holdfast/policy';
 import { parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import { z } from 'zod';
@@ -6,11 +7,19 @@ import { z } from 'zod';
 export const POLICY_ANNOTATION = 'microsoft.containerinstance.virtualnode.ccepolicy';
 export const IDENTITY_ANNOTATION = 'microsoft.containerinstance.virtualnode.identity';
 
-/** A readiness probe of the httpGet kind, with Kubernetes' defaults filled in. Times are seconds. */
-export interface HttpProbe {
-  readonly path: string;
-  readonly port: number;
-  readonly scheme: 'HTTP' | 'HTTPS';
+/** What a readiness probe does each time. */
+export type ProbeAction =
+  | {
+      readonly kind: 'http';
+      readonly path: string;
+      readonly port: number;
+      readonly scheme: 'HTTP' | 'HTTPS';
+    }
+  | { readonly kind: 'exec'; readonly command: readonly string[] };
+
+/** A readiness probe with Kubernetes' defaults filled in. Times are seconds. */
+export interface ReadinessProbe {
+  readonly action: ProbeAction;
   readonly initialDelaySeconds: number;
   readonly periodSeconds: number;
   readonly timeoutSeconds: number;
@@ -21,11 +30,9 @@ export interface HttpProbe {
 export interface ContainerSpec {
   readonly name: string;
   readonly image: string;
-  /** `command` and `args` joined; undefined when the image's own command runs. */
-  readonly command: readonly string[] | undefined;
-  /** In the manifest's order. */
-  readonly environment: readonly { readonly name: string; readonly value: string }[];
-  readonly readinessProbe: HttpProbe | undefined;
+  /** What it asks the guest for. */
+  readonly declaration: ContainerDeclaration;
+  readonly readinessProbe: ReadinessProbe | undefined;
 }
 
 export interface PodTemplate {
@@ -40,16 +47,31 @@ export interface PodTemplate {
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'is not a Kubernetes name');
 
 const probe = z.object({
-  httpGet: z.object({
-    path: z.string().default('/'),
-    port: z.int().min(1).max(65_535),
-    scheme: z.enum(['HTTP', 'HTTPS']).default('HTTP'),
-  }),
+  httpGet: z
+    .object({
+      path: z.string().default('/'),
+      port: z.int().min(1).max(65_535),
+      scheme: z.enum(['HTTP', 'HTTPS']).default('HTTP'),
+    })
+    .optional(),
+  exec: z.object({ command: z.array(z.string()).min(1) }).optional(),
   initialDelaySeconds: z.number().min(0).default(0),
   periodSeconds: z.number().positive().default(10),
   timeoutSeconds: z.number().positive().default(1),
   failureThreshold: z.int().min(1).default(3),
   successThreshold: z.int().min(1).default(1),
+});
+
+const podSecurity = z.object({
+  runAsUser: z.int().min(0).optional(),
+  runAsGroup: z.int().min(0).optional(),
+  supplementalGroups: z.array(z.int().min(0)).optional(),
+});
+
+const containerSecurity = podSecurity.omit({ supplementalGroups: true }).extend({
+  privileged: z.boolean().optional(),
+  allowPrivilegeEscalation: z.boolean().optional(),
+  capabilities: z.object({ add: z.array(z.string()).optional(), drop: z.array(z.string()).optional() }).optional(),
 });
 
 const container = z.object({
@@ -58,6 +80,9 @@ const container = z.object({
   command: z.array(z.string()).optional(),
   args: z.array(z.string()).optional(),
   env: z.array(z.object({ name: z.string().min(1), value: z.string().default('') })).default([]),
+  workingDir: z.string().optional(),
+  volumeMounts: z.array(z.object({ mountPath: z.string().min(1), readOnly: z.boolean().default(false) })).default([]),
+  securityContext: containerSecurity.optional(),
   readinessProbe: probe.optional(),
 });
 
@@ -71,6 +96,7 @@ const deployment = z.object({
       metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }).prefault({}),
       spec: z.object({
         terminationGracePeriodSeconds: z.number().min(0).default(30),
+        securityContext: podSecurity.optional(),
         containers: z.array(container).min(1),
       }),
     }),
@@ -106,17 +132,19 @@ export function parseManifest(text: string): PodTemplate {
     if (isDeployment(value)) deployments.push(value);
   }
   if (deployments.length !== 1) throw manifestInvalid(`it holds ${deployments.length} Deployments instead of one`);
-  const parsed = deployment.safeParse(deployments[0]);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw manifestInvalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it has another shape'}`, parsed.error);
+  const checked = deployment.safeParse(deployments[0]);
+  if (!checked.success) {
+    const issue = checked.error.issues[0];
+    throw manifestInvalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it has another shape'}`, checked.error);
   }
-  const { metadata, spec } = parsed.data;
+  const { metadata, spec } = checked.data;
   return {
     deployment: metadata.name,
     replicas: spec.replicas,
     annotations: spec.template.metadata.annotations,
-    containers: spec.template.spec.containers.map(containerSpec),
+    containers: spec.template.spec.containers.map((parsed) =>
+      containerSpec(parsed, spec.template.spec.securityContext),
+    ),
     terminationGracePeriodSeconds: spec.template.spec.terminationGracePeriodSeconds,
   };
 }
@@ -133,19 +161,44 @@ function isDeployment(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Deployment';
 }
 
-function containerSpec(parsed: z.output<typeof container>): ContainerSpec {
-  const { readinessProbe } = parsed;
-  return {
+function containerSpec(
+  parsed: z.output<typeof container>,
+  podLevel: z.output<typeof podSecurity> | undefined,
+): ContainerSpec {
+  const { capabilities, ...securityContext } = { ...podLevel, ...parsed.securityContext };
+  const readinessProbe = probeOf(parsed);
+  const declaration = {
     name: parsed.name,
-    image: parsed.image,
-    command: parsed.command === undefined ? undefined : [...parsed.command, ...(parsed.args ?? [])],
-    environment: parsed.env,
-    readinessProbe:
-      readinessProbe === undefined ? undefined : { ...readinessProbe.httpGet, ...withoutGet(readinessProbe) },
+    command: parsed.command,
+    args: parsed.args,
+    env: parsed.env,
+    workingDir: parsed.workingDir,
+    // On virtual nodes every volume is a folder of the sandbox.
+    mounts: parsed.volumeMounts.map(({ mountPath, readOnly }) => ({
+      destination: mountPath,
+      options: ['rbind', 'rshared', readOnly ? 'ro' : 'rw'],
+      source: 'sandbox:///tmp/atlas/emptydir/.+',
+      type: 'bind',
+    })),
+    securityContext: defined({
+      ...securityContext,
+      capabilities: capabilities === undefined ? undefined : defined(capabilities),
+    }),
   };
+  return { name: parsed.name, image: parsed.image, declaration: defined(declaration), readinessProbe };
 }
 
-function withoutGet(parsed: z.output<typeof probe>): Omit<HttpProbe, 'path' | 'port' | 'scheme'> {
-  const { httpGet: _httpGet, ...times } = parsed;
-  return times;
+function probeOf({ name: owner, readinessProbe }: z.output<typeof container>): ReadinessProbe | undefined {
+  if (readinessProbe === undefined) return undefined;
+  const { httpGet, exec, ...times } = readinessProbe;
+  if (httpGet !== undefined) return { action: { kind: 'http', ...httpGet }, ...times };
+  if (exec !== undefined) return { action: { kind: 'exec', command: exec.command }, ...times };
+  throw manifestInvalid(`the readiness probe of ${owner} is neither httpGet nor exec`);
+}
+
+/** Without members that are undefined. */
+function defined<T extends object>(members: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

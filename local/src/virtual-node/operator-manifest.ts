@@ -1,11 +1,10 @@
+import { generateCce } from '@holdfast/policy';
+import type { GeneratedCcePolicy, ImageFacts } from '@holdfast/policy';
 import { stringify } from 'yaml';
 import type { Document } from 'yaml';
 
+import { OPERATOR_IMAGE, SKR_IMAGE } from '../images/service-images.ts';
 import { IDENTITY_ANNOTATION, parseManifestDocuments, POLICY_ANNOTATION } from './manifest.ts';
-import { OPERATOR_IMAGE, SKR_IMAGE } from './image-catalogue.ts';
-import type { ImageCatalogue } from './image-catalogue.ts';
-import { createCcePolicy } from './policy.ts';
-import type { EnvironmentRule, PolicyContainer } from './policy.ts';
 
 const ENDORSEMENT_PATH = '/opt/confidential-containers/share/kata-containers/reference-info-base64';
 const SKR = 'skr';
@@ -147,18 +146,35 @@ export function createOperatorManifest(options: OperatorManifestOptions): string
   return `# Made by holdfast up. Addresses are updated at each start; everything else, the policy above all, stays as you leave it.\n${text}`;
 }
 
+/** What of an existing manifest is written anew. */
+export interface OperatorManifestUpdate {
+  readonly endpoints: OperatorEndpoints;
+  /** Base64 of a policy that takes the place of the one there; the policy stays when missing. */
+  readonly policy?: string;
+}
+
 /**
  * Writes the current addresses into an existing manifest and leaves all else, comments and annotations included, as it is.
  * @throws MalformedError MANIFEST_INVALID when the text is no YAML or the operator's container is missing
  */
-export function updateOperatorManifest(text: string, endpoints: OperatorEndpoints): string {
+export function updateOperatorManifest(text: string, { endpoints, policy }: OperatorManifestUpdate): string {
   const documents = parseManifestDocuments(text);
   for (const document of documents) {
     const kind = document.get('kind');
     if (kind === 'Deployment') updateDeployment(document, endpoints);
+    if (kind === 'Deployment' && policy !== undefined) document.setIn([...POLICY_PATH, POLICY_ANNOTATION], policy);
     if (kind === 'Service') setIfPresent(document, ['spec', 'ports', 0, 'targetPort'], endpoints.operatorPort);
   }
   return documents.map((document) => document.toString({ lineWidth: 0 })).join('');
+}
+
+const POLICY_PATH = ['spec', 'template', 'metadata', 'annotations'];
+
+/** The policy that a manifest carries, Base64; undefined when it has none. */
+export function policyOfManifest(text: string): string | undefined {
+  const deployment = parseManifestDocuments(text).find((document) => document.get('kind') === 'Deployment');
+  const policy = deployment?.getIn([...POLICY_PATH, POLICY_ANNOTATION]);
+  return typeof policy === 'string' ? policy : undefined;
 }
 
 function updateDeployment(document: Document, endpoints: OperatorEndpoints): void {
@@ -197,57 +213,70 @@ function variableList(variables: Variables): { readonly name: string; readonly v
 }
 
 /**
- * The policy for the operator's pod. Values that differ between machines and starts (addresses, ports, folders) are
- * patterns, so that the measurement does not depend on them; the names of vault, secret and environment are patterns too,
- * as in the published policy.
- * @param catalogue Tells commands and layers of the two images.
+ * The policy for the operator's pod, made by the product's own generator. Values that differ between machines and starts
+ * (addresses, ports, folders) are patterns, so that the measurement does not depend on them; the names of vault, secret and
+ * environment are patterns too. As in the published policy no variable is dropped: one that no rule admits is a denial.
+ * @param images Facts of the two images.
  */
-export function createOperatorPolicy(catalogue: ImageCatalogue): string {
-  const image = (reference: string): Pick<PolicyContainer, 'command' | 'layers' | 'workingDirectory'> => {
-    const found = catalogue.find(reference);
-    if (found === undefined) throw new RangeError(`the image catalogue lacks ${reference}`);
-    return { command: found.command, layers: found.layers, workingDirectory: found.workingDirectory };
+export async function createOperatorPolicy(images: readonly ImageFacts[]): Promise<GeneratedCcePolicy> {
+  const config = {
+    version: '1.0',
+    scenario: 'vn2',
+    containers: [
+      {
+        name: SKR,
+        properties: {
+          image: SKR_IMAGE,
+          command: ['/skr.sh'],
+          environmentVariables: [pattern('Port', '[0-9]+')],
+          volumeMounts: [{ name: 'endorsement-location', mountPath: ENDORSEMENT_PATH, mountType: 'emptyDir' }],
+        },
+      },
+      {
+        name: OPERATOR,
+        properties: {
+          image: OPERATOR_IMAGE,
+          securityContext: { runAsUser: OPERATOR_USER },
+          environmentVariables: [
+            ...ANYTHING.map((name) => pattern(name, '.+')),
+            exact('SKIP_VALIDATIONS', 'true'),
+            pattern('cloud_refresh_interval', '[0-9]+'),
+            ...URLS.map((name) => pattern(name, 'https?://.+')),
+            exact('http_host', '127.0.0.1'),
+            pattern('http_port', '[0-9]+'),
+            pattern('metrics_port', '[0-9]+'),
+          ],
+        },
+      },
+    ],
   };
-  const pattern = (name: string, value: string): EnvironmentRule => ({
-    pattern: `${name}=${value}`,
-    strategy: 're2',
-    required: false,
-  });
-  const exact = (name: string, value: string): EnvironmentRule => ({
-    pattern: `${name}=${value}`,
-    strategy: 'string',
-    required: false,
-  });
-  const anything = ['VAULT_NAME', 'OPERATOR_KEY_SECRET_NAME', 'DEPLOYMENT_ENVIRONMENT'];
-  const urls = [
-    'CORE_BASE_URL',
-    'OPTOUT_BASE_URL',
-    'maa_server_base_url',
-    'azure_vault_url',
-    'attestation_sidecar_url',
-  ];
-  return createCcePolicy([
-    {
-      name: SKR,
-      ...image(SKR_IMAGE),
-      environment: [pattern('Port', '[0-9]+'), pattern('PATH', '.+')],
-      mounts: [ENDORSEMENT_PATH],
+  const [policy] = await generateCce(
+    { kind: 'config', config: JSON.stringify(config) },
+    (reference) => {
+      const facts = images.find((image) => image.reference === reference);
+      return facts === undefined
+        ? Promise.reject(new RangeError(`the image ${reference} was not built`))
+        : Promise.resolve(facts);
     },
-    {
-      name: OPERATOR,
-      ...image(OPERATOR_IMAGE),
-      environment: [
-        ...anything.map((name) => pattern(name, '.+')),
-        exact('SKIP_VALIDATIONS', 'true'),
-        pattern('cloud_refresh_interval', '[0-9]+'),
-        ...urls.map((name) => pattern(name, 'https?://.+')),
-        exact('http_host', '127.0.0.1'),
-        pattern('http_port', '[0-9]+'),
-        pattern('metrics_port', '[0-9]+'),
-        pattern('PATH', '.+'),
-      ],
-      mounts: [],
-      userId: OPERATOR_USER,
-    },
-  ]);
+    { flags: { allow_environment_variable_dropping: false } },
+  );
+  if (policy === undefined) throw new RangeError('one configuration makes one policy');
+  return policy;
+}
+
+const ANYTHING = ['VAULT_NAME', 'OPERATOR_KEY_SECRET_NAME', 'DEPLOYMENT_ENVIRONMENT'];
+const URLS = ['CORE_BASE_URL', 'OPTOUT_BASE_URL', 'maa_server_base_url', 'azure_vault_url', 'attestation_sidecar_url'];
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+  readonly regex: boolean;
+}
+
+function pattern(name: string, value: string): Variable {
+  return { name, value, regex: true };
+}
+
+function exact(name: string, value: string): Variable {
+  return { name, value, regex: false };
 }

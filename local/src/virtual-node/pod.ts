@@ -2,18 +2,21 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { SimulatedPlatform } from '@holdfast/attestation';
-import { errorMessage } from '@holdfast/base';
+import { errorMessage, fromBase64, fromUtf8 } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
 
+import type { LocalImage } from '../images/build-local-image.ts';
 import type { BackOffSettings } from './back-off.ts';
+import { CceEnforcement } from './cce-enforcement.ts';
 import { startConfidentialGuest } from './confidential-guest.ts';
 import type { ConfidentialGuest, GuestSettings } from './confidential-guest.ts';
 import { Container } from './container.ts';
 import type { ContainerTermination } from './container.ts';
+import { containerProgram } from './container-program.ts';
 import type { EventLog } from './events.ts';
-import type { ImageCatalogue } from './image-catalogue.ts';
-import { IDENTITY_ANNOTATION, POLICY_ANNOTATION } from './manifest.ts';
+import type { AdmittedContainer, ContainerRequest, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
+import { IDENTITY_ANNOTATION, manifestInvalid, POLICY_ANNOTATION } from './manifest.ts';
 import type { ContainerSpec, PodTemplate } from './manifest.ts';
 
 /** The managed identity endpoint of one pod. */
@@ -25,12 +28,17 @@ export interface IdentityEndpoint {
 /** What all pods of a node share. */
 export interface PodEnvironment {
   readonly platform: SimulatedPlatform;
-  readonly catalogue: ImageCatalogue;
+  /** The images that can be pulled. */
+  readonly images: readonly LocalImage[];
+  /** Folder for unpacked images. */
+  readonly unpackedImagesFolder: string;
   readonly guest: GuestSettings;
+  /** Variables that the platform asks the guest to give to every container, beside HOSTNAME. */
+  readonly platformVariables: Readonly<Record<string, string>>;
   /** Folder in which each pod gets one. */
   readonly podsFolder: string;
   readonly logsFolder: string;
-  /** Variables every container gets from the node, beside those of its manifest. */
+  /** Variables without which no program runs on this machine. They stand for what a real guest has in its own system, so no policy is asked about them. */
   readonly nodeVariables: Readonly<Record<string, string>>;
   /** Opens the endpoint for a user-assigned identity; undefined when Azure does not know that resource id. */
   readonly openIdentityEndpoint: (resourceId: string) => Promise<IdentityEndpoint | undefined>;
@@ -40,6 +48,11 @@ export interface PodEnvironment {
   readonly backOff: BackOffSettings;
   readonly onTerminated: (pod: Pod, termination: ContainerTermination) => void;
   readonly onReadiness: (pod: Pod) => void;
+}
+
+interface PulledContainer {
+  readonly spec: ContainerSpec;
+  readonly image: LocalImage;
 }
 
 /** One pod: a confidential guest, an identity endpoint, and containers. */
@@ -97,29 +110,19 @@ export class Pod {
     events.normal(this.name, 'Scheduled', `Successfully assigned ${this.name} to virtual-node`);
     const images = this.#pullImages();
     if (images === undefined) return;
-    const policy = this.#template.annotations[POLICY_ANNOTATION];
-    if (policy === undefined || policy === '') {
-      this.#fail('FailedCreatePodSandBox', `the pod template has no annotation ${POLICY_ANNOTATION}`);
-      return;
-    }
     const folder = join(this.#node.podsFolder, this.name);
-    try {
-      await mkdir(folder, { recursive: true });
-      await mkdir(join(this.#node.logsFolder, this.name), { recursive: true });
-      this.#guest = await startConfidentialGuest({
-        platform: this.#node.platform,
-        policy,
-        settings: this.#node.guest,
-        folder,
-      });
-    } catch (error) {
-      this.#fail('FailedCreatePodSandBox', errorMessage(error));
-      return;
-    }
+    const enforcement = await this.#startGuest(folder);
+    if (enforcement === undefined || this.#guest === undefined) return;
     events.normal(this.name, 'GuestStarted', `measured policy ${this.#guest.hostData}`);
     if (!(await this.#attachIdentity())) return;
-    const variables = this.#platformVariables(this.#guest);
-    this.#containers = images.map(({ spec, command }) => this.#createContainer(spec, command, folder, variables));
+    const admitted = await this.#admitAll(enforcement, images);
+    if (admitted === undefined || !this.#haveProgram(images, admitted)) return;
+    const guestVariables = this.#guestVariables(this.#guest);
+    this.#containers = images.map((image, index) => {
+      const first = admitted[index];
+      if (first === undefined) throw new RangeError('every container was admitted');
+      return this.#createContainer(image, first, enforcement, folder, guestVariables);
+    });
     for (const container of this.#containers) container.start();
   }
 
@@ -135,30 +138,103 @@ export class Pod {
     for (const container of this.#containers) container.kill();
   }
 
-  #pullImages(): { readonly spec: ContainerSpec; readonly command: readonly string[] }[] | undefined {
-    const { catalogue, events } = this.#node;
-    const images = [];
+  #pullImages(): readonly PulledContainer[] | undefined {
+    const { images, events } = this.#node;
+    const pulled: PulledContainer[] = [];
     for (const spec of this.#template.containers) {
       const object = `${this.name}/${spec.name}`;
-      const image = catalogue.find(spec.image);
+      const image = images.find(({ facts }) => facts.reference === spec.image);
       if (image === undefined) {
-        const known = catalogue.references().join(', ');
-        const message = `Failed to pull image "${spec.image}": the local catalogue has only ${known}`;
+        const known = images.map(({ facts }) => facts.reference).join(', ');
+        const message = `Failed to pull image "${spec.image}": the node has only ${known}`;
         events.warning(object, 'ErrImagePull', message);
         this.#failure = { reason: 'ErrImagePull', message };
         return undefined;
       }
-      events.normal(object, 'Pulled', `Container image "${spec.image}" is in the local catalogue`);
-      const command = image.program(spec.command ?? image.command);
-      if (command === undefined) {
-        const message = `exec: ${JSON.stringify(spec.command)}: no such command in image ${spec.image}`;
-        events.warning(object, 'Failed', message);
-        this.#failure = { reason: 'RunContainerError', message };
-        return undefined;
-      }
-      images.push({ spec, command });
+      events.normal(object, 'Pulled', `Container image "${spec.image}" is on the node`);
+      pulled.push({ spec, image });
     }
-    return images;
+    return pulled;
+  }
+
+  /** The machine and what enforces its policy; undefined when it cannot be started. */
+  async #startGuest(folder: string): Promise<GuestEnforcement | undefined> {
+    const policy = this.#template.annotations[POLICY_ANNOTATION];
+    if (policy === undefined || policy === '') {
+      this.#fail('FailedCreatePodSandBox', `the pod template has no annotation ${POLICY_ANNOTATION}`);
+      return undefined;
+    }
+    try {
+      await mkdir(folder, { recursive: true });
+      await mkdir(join(this.#node.logsFolder, this.name), { recursive: true });
+      const enforcement = new CceEnforcement({
+        policy: policyText(policy),
+        imagesFolder: this.#node.unpackedImagesFolder,
+        podName: this.name,
+      });
+      this.#guest = await startConfidentialGuest({
+        platform: this.#node.platform,
+        policy,
+        settings: this.#node.guest,
+        folder,
+      });
+      return enforcement;
+    } catch (error) {
+      this.#fail('FailedCreatePodSandBox', errorMessage(error));
+      return undefined;
+    }
+  }
+
+  /** Asks the policy for the sandbox and all containers before any of them runs; undefined when one is denied. */
+  async #admitAll(
+    enforcement: GuestEnforcement,
+    containers: readonly PulledContainer[],
+  ): Promise<readonly AdmittedContainer[] | undefined> {
+    try {
+      const sandbox = await enforcement.startSandbox();
+      if ('refused' in sandbox) return this.#deny(this.name, sandbox.refused);
+      const admitted: AdmittedContainer[] = [];
+      for (const container of containers) {
+        const object = `${this.name}/${container.spec.name}`;
+        const answer = await enforcement.admit(this.#requestOf(container));
+        if ('refused' in answer) return this.#deny(object, answer.refused);
+        admitted.push(answer.admitted);
+        const { droppedVariables } = answer.admitted;
+        if (droppedVariables.length > 0) {
+          const names = droppedVariables.join(', ');
+          this.#node.events.warning(object, 'VariablesDropped', `the policy does not admit ${names}: taken away`);
+        }
+      }
+      return admitted;
+    } catch (error) {
+      this.#fail('FailedCreatePodSandBox', errorMessage(error));
+      return undefined;
+    }
+  }
+
+  /** Whether this machine can run every container's command. */
+  #haveProgram(containers: readonly PulledContainer[], admitted: readonly AdmittedContainer[]): boolean {
+    for (const [index, { root, command, environment }] of admitted.entries()) {
+      const program = containerProgram(root, command, environment['PATH']);
+      if (!('refused' in program)) continue;
+      const message = program.refused;
+      this.#node.events.warning(`${this.name}/${containers[index]?.spec.name ?? ''}`, 'Failed', message);
+      this.#failure = { reason: 'RunContainerError', message };
+      return false;
+    }
+    return true;
+  }
+
+  #requestOf({ spec, image }: PulledContainer): ContainerRequest {
+    const platformVariables = { HOSTNAME: this.name, ...this.#node.platformVariables };
+    return { declaration: spec.declaration, image, platformVariables };
+  }
+
+  #deny(object: string, { message, explanation }: GuestRefusal): undefined {
+    const { events } = this.#node;
+    events.warning(object, 'Failed', message);
+    events.warning(object, 'PolicyDenied', explanation);
+    this.#failure = { reason: 'PolicyDenied', message: explanation };
   }
 
   async #attachIdentity(): Promise<boolean> {
@@ -177,35 +253,36 @@ export class Pod {
     return true;
   }
 
-  #platformVariables(guest: ConfidentialGuest): Record<string, string> {
+  /** What a guest adds after its policy was asked. Most of it stands for devices and addresses that a real guest has. */
+  #guestVariables(guest: ConfidentialGuest): Record<string, string> {
     return {
       ...this.#node.nodeVariables,
-      HOSTNAME: this.name,
       UVM_SECURITY_CONTEXT_DIR: guest.securityContextFolder,
       snp_report_source: 'simulated',
       snp_simulated_url: guest.firmwareUrl,
+      HOLDFAST_UNTIL_STDIN_CLOSES: '1',
       ...(this.#identity === undefined ? {} : { AZURE_POD_IDENTITY_AUTHORITY_HOST: this.#identity.url }),
     };
   }
 
   #createContainer(
-    spec: ContainerSpec,
-    command: readonly string[],
+    container: PulledContainer,
+    admitted: AdmittedContainer,
+    enforcement: GuestEnforcement,
     folder: string,
-    platformVariables: Readonly<Record<string, string>>,
+    guestVariables: Readonly<Record<string, string>>,
   ): Container {
     const node = this.#node;
-    const declared = Object.fromEntries(spec.environment.map(({ name, value }) => [name, value]));
+    const { spec } = container;
     return new Container({
       podName: this.name,
       spec,
-      process: {
-        command,
-        // As on a real node, what the platform says about itself cannot be overridden by a manifest.
-        environment: { ...declared, ...platformVariables },
-        logFile: join(node.logsFolder, this.name, `${spec.name}.log`),
-        workingDirectory: folder,
-      },
+      guest: enforcement,
+      admit: () => enforcement.admit(this.#requestOf(container)),
+      admitted,
+      guestVariables,
+      logFile: join(node.logsFolder, this.name, `${spec.name}.log`),
+      workingDirectory: folder,
       events: node.events,
       clock: node.clock,
       probeClient: node.probeClient,
@@ -223,5 +300,13 @@ export class Pod {
   #phase(): string {
     if (this.#failure !== undefined) return 'Failed';
     return this.#containers.length === 0 ? 'Pending' : 'Running';
+  }
+}
+
+function policyText(annotation: string): string {
+  try {
+    return fromUtf8(fromBase64(annotation));
+  } catch (cause) {
+    throw manifestInvalid('the policy annotation is not Base64 of a text', cause);
   }
 }

@@ -1,7 +1,7 @@
 import type { HttpClient } from '@holdfast/http';
 import { errorMessage } from '@holdfast/base';
 
-import type { HttpProbe } from './manifest.ts';
+import type { ProbeAction, ReadinessProbe } from './manifest.ts';
 
 export interface ReadinessListener {
   ready(): void;
@@ -10,23 +10,26 @@ export interface ReadinessListener {
   failed(reason: string): void;
 }
 
+/** Runs a command inside the container; answers why it failed, undefined when it succeeded. */
+export type RunInContainer = (command: readonly string[], timeoutMs: number) => Promise<string | undefined>;
+
 /**
- * Probes a container as Kubernetes does: after the initial delay an HTTP GET every period; a status from 200 to 399
- * within the timeout is a success. Stops when `signal` aborts.
+ * Probes a container as Kubernetes does: after the initial delay every period an HTTP GET, where a status from 200 to 399
+ * within the timeout is a success, or a command, where exit code 0 is. Stops when `signal` aborts.
  */
 export async function probeReadiness(
-  probe: HttpProbe,
+  probe: ReadinessProbe,
   client: HttpClient,
+  run: RunInContainer,
   listener: ReadinessListener,
   signal: AbortSignal,
 ): Promise<void> {
-  const url = `${probe.scheme.toLowerCase()}://127.0.0.1:${probe.port}${probe.path}`;
   let ready = false;
   let successes = 0;
   let failures = 0;
   await pause(probe.initialDelaySeconds * 1000, signal);
   while (!signal.aborted) {
-    const reason = await probeOnce(url, probe.timeoutSeconds * 1000, client);
+    const reason = await probeOnce(probe.action, probe.timeoutSeconds * 1000, client, run);
     if (signal.aborted) return;
     if (reason === undefined) {
       successes += 1;
@@ -49,7 +52,14 @@ export async function probeReadiness(
 }
 
 /** Why the probe failed; undefined when it succeeded. */
-async function probeOnce(url: string, timeoutMs: number, client: HttpClient): Promise<string | undefined> {
+async function probeOnce(
+  action: ProbeAction,
+  timeoutMs: number,
+  client: HttpClient,
+  run: RunInContainer,
+): Promise<string | undefined> {
+  if (action.kind === 'exec') return run(action.command, timeoutMs);
+  const url = `${action.scheme.toLowerCase()}://127.0.0.1:${action.port}${action.path}`;
   try {
     const { status } = await client.send({ url, timeoutMs, maxBytes: 64 * 1024 });
     return status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`;

@@ -2,13 +2,13 @@ import type { SimulatedPlatform } from '@holdfast/attestation';
 import type { Clock } from '@holdfast/base';
 import { HttpClient } from '@holdfast/http';
 
+import type { LocalImage } from '../images/build-local-image.ts';
 import { KUBERNETES_BACK_OFF } from './back-off.ts';
 import type { BackOffSettings } from './back-off.ts';
 import type { GuestSettings } from './confidential-guest.ts';
 import type { ContainerTermination } from './container.ts';
 import { EventLog } from './events.ts';
 import type { NodeEvent } from './events.ts';
-import type { ImageCatalogue } from './image-catalogue.ts';
 import { parseManifest } from './manifest.ts';
 import type { PodTemplate } from './manifest.ts';
 import { Pod } from './pod.ts';
@@ -17,12 +17,17 @@ import type { IdentityEndpoint } from './pod.ts';
 export interface VirtualNodeOptions {
   /** Text of the manifest to run. */
   readonly manifest: string;
-  readonly catalogue: ImageCatalogue;
+  /** The images that can be pulled. */
+  readonly images: readonly LocalImage[];
+  /** Folder for unpacked images, shared by all pods. */
+  readonly unpackedImagesFolder: string;
   readonly platform: SimulatedPlatform;
   readonly guest: GuestSettings;
   readonly podsFolder: string;
   readonly logsFolder: string;
-  /** Variables every container gets beside those of its manifest, such as PATH. */
+  /** Variables that the platform asks guests to give to every container; their policies decide about them. */
+  readonly platformVariables: Readonly<Record<string, string>>;
+  /** Variables without which no program runs on this machine. */
   readonly nodeVariables: Readonly<Record<string, string>>;
   /** Opens a pod's endpoint for a user-assigned identity; undefined when there is no such identity. */
   readonly openIdentityEndpoint: (resourceId: string) => Promise<IdentityEndpoint | undefined>;

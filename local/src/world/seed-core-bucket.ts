@@ -23,6 +23,7 @@ import {
 } from '@holdfast/uid2';
 import type { ClientRecord, Keyset, KeysetKey, OperatorRecord } from '@holdfast/uid2';
 
+import { LOCAL_ENCLAVE_NAME } from './accept-enclave.ts';
 import type { ClientCredentials, Credentials } from './credentials.ts';
 import { ADMINISTRATION_SITE_ID, DEMO_CLIENT, OWNER_SITE_ID, PARTICIPANTS, ROLE_CLIENTS } from './participants.ts';
 import type { SeededClient } from './participants.ts';
@@ -202,7 +203,7 @@ class Seed {
 
   enclave(): Parameters<typeof writeEnclaves>[0][number] {
     return {
-      name: 'local private operator',
+      name: LOCAL_ENCLAVE_NAME,
       protocol: 'azure-cc',
       identifier: this.#options.enclaveId,
       created: this.#nowSeconds,

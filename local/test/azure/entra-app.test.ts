@@ -192,9 +192,18 @@ describe('buildEntraApp', () => {
       ['no algorithm', signed(claims, { alg: 'none', kid: 'k1' }), 700027],
       ['another audience', signed({ ...claims, aud: 'other' }), 700212],
       ['no expiry', signed({ ...claims, exp: undefined }), 700024],
+      ['an expiry before any calendar', signed({ ...claims, exp: -1e300 }), 700024],
+      ['an expiry that is a text', signed({ ...claims, exp: '9e999' }), 700024],
+      ['an expiry that is an object', signed({ ...claims, exp: { a: 1 } }), 700024],
     ])('refuses %s', async (_what, assertion, code) => {
       const answer = await exchange(assertion);
       expect([answer.statusCode, answer.json()]).toMatchObject([401, { error: 'invalid_client', error_codes: [code] }]);
+    });
+
+    it('refuses an assertion whose issuer publishes a key that is none', async () => {
+      const broken = { kty: 'RSA', kid: 'k1', n: 'AA', e: '' };
+      const answer = await exchange(signed(claims), { fetchIssuerKeys: async () => Promise.resolve([broken]) });
+      expect([answer.statusCode, answer.json()]).toMatchObject([401, { error_codes: [700027] }]);
     });
 
     it('says when the keys of the issuer cannot be fetched', async () => {

@@ -23,7 +23,12 @@ describe('parseManifest', () => {
       terminationGracePeriodSeconds: 30,
     });
     expect(containers).toEqual([
-      { name: 'app', image: 'example/app:1', command: undefined, environment: [], readinessProbe: undefined },
+      {
+        name: 'app',
+        image: 'example/app:1',
+        declaration: { name: 'app', env: [], mounts: [], securityContext: {} },
+        readinessProbe: undefined,
+      },
     ]);
   });
 
@@ -37,21 +42,48 @@ describe('parseManifest', () => {
             httpGet: { path: /ready, port: 8080 }
             timeoutSeconds: 2
 `).containers;
-    expect(container?.command).toEqual(['/bin/app', '--verbose']);
-    expect(container?.environment).toEqual([
-      { name: 'A', value: '1' },
-      { name: 'EMPTY', value: '' },
-    ]);
+    expect(container?.declaration).toMatchObject({
+      command: ['/bin/app'],
+      args: ['--verbose'],
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'EMPTY', value: '' },
+      ],
+    });
     expect(container?.readinessProbe).toEqual({
-      path: '/ready',
-      port: 8080,
-      scheme: 'HTTP',
+      action: { kind: 'http', path: '/ready', port: 8080, scheme: 'HTTP' },
       initialDelaySeconds: 0,
       periodSeconds: 10,
       timeoutSeconds: 2,
       failureThreshold: 3,
       successThreshold: 1,
     });
+  });
+
+  it('takes user, privileges, working directory and mounts, those of the container before those of the pod', () => {
+    const text = MINIMAL.replace(
+      '    spec:\n      containers',
+      '    spec:\n      securityContext: { runAsUser: 1, runAsGroup: 2 }\n      containers',
+    );
+    const [container] = parseManifest(`${text}          workingDir: /work
+          securityContext: { runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { drop: [CAP_KILL] } }
+          volumeMounts: [{ name: v, mountPath: /data }, { name: c, mountPath: /config, readOnly: true }]
+          readinessProbe: { exec: { command: [/bin/true] } }
+`).containers;
+    expect(container?.declaration).toMatchObject({
+      workingDir: '/work',
+      securityContext: {
+        runAsUser: 1000,
+        runAsGroup: 2,
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['CAP_KILL'] },
+      },
+    });
+    expect(container?.declaration.mounts?.map(({ destination, options }) => [destination, options.at(-1)])).toEqual([
+      ['/data', 'rw'],
+      ['/config', 'ro'],
+    ]);
+    expect(container?.readinessProbe?.action).toEqual({ kind: 'exec', command: ['/bin/true'] });
   });
 
   it('leaves other documents of the stream alone', () => {

@@ -11,18 +11,18 @@ import {
 } from '@holdfast/attestation';
 import type { SimulatedPlatform } from '@holdfast/attestation';
 import { toHex } from '@holdfast/base';
+import { measureCceText, writeAllowAll } from '@holdfast/policy';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { buildVirtualNodeApp } from '../../src/virtual-node/api.ts';
-import { ImageCatalogue } from '../../src/virtual-node/image-catalogue.ts';
 import { IDENTITY_ANNOTATION, POLICY_ANNOTATION } from '../../src/virtual-node/manifest.ts';
-import { measureCcePolicy } from '../../src/virtual-node/policy.ts';
 import { VirtualNode } from '../../src/virtual-node/virtual-node.ts';
 import type { NodeTermination, VirtualNodeOptions } from '../../src/virtual-node/virtual-node.ts';
+import { scriptImage } from '../../testing/script-image.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
 
-const POLICY = 'package policy\n';
+const POLICY = writeAllowAll();
 const IDENTITY = '/subscriptions/s/userAssignedIdentities/known';
 const IDENTITY_URL = 'http://127.0.0.1:1/identity';
 
@@ -65,18 +65,6 @@ function manifest(
   });
 }
 
-/** An image whose command is a piece of JavaScript. */
-const catalogue = new ImageCatalogue([
-  {
-    reference: 'script:1',
-    command: ['run'],
-    environment: {},
-    workingDirectory: '/',
-    layers: [],
-    program: ([kind, script]) => (kind === 'run' ? [process.execPath, '-e', script ?? ''] : undefined),
-  },
-]);
-
 class Node implements AsyncDisposable {
   readonly node: VirtualNode;
   readonly folder: string;
@@ -118,7 +106,9 @@ async function virtualNode(text: string, changes: Partial<VirtualNodeOptions> = 
   const folder = await temporaryFolder();
   const options: VirtualNodeOptions = {
     manifest: text,
-    catalogue,
+    images: [await scriptImage()],
+    unpackedImagesFolder: join(folder.path, 'images'),
+    platformVariables: {},
     platform,
     guest: { debug: false },
     podsFolder: join(folder.path, 'pods'),
@@ -142,7 +132,7 @@ describe('VirtualNode', () => {
       { name: 'UVM_SECURITY_CONTEXT_DIR', value: 'of the manifest' },
     ];
     const script = 'console.log(JSON.stringify(process.env))';
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', script], env }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', script], env }]));
     const ended = running.termination();
     await running.node.start();
     await ended;
@@ -152,6 +142,8 @@ describe('VirtualNode', () => {
     expect(seen).toEqual({
       FIRST: '1',
       FROM_NODE: 'yes',
+      FROM_IMAGE: 'yes',
+      HOLDFAST_UNTIL_STDIN_CLOSES: '1',
       HOSTNAME: 'demo-0',
       UVM_SECURITY_CONTEXT_DIR: securityContext,
       AZURE_POD_IDENTITY_AUTHORITY_HOST: IDENTITY_URL,
@@ -166,12 +158,12 @@ describe('VirtualNode', () => {
   it('lets containers fetch reports whose HOST_DATA is the measured policy, signed by the chip the host names', async () => {
     const script = `fetch(process.env.snp_simulated_url, { method: 'POST', body: new Uint8Array(64).fill(7) })
       .then(async (answer) => console.log(Buffer.from(await answer.arrayBuffer()).toString('base64')))`;
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', script] }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', script] }]));
     const ended = running.termination();
     await running.node.start();
     await ended;
     const report = parseSnpReport(Buffer.from((await running.log('app')).split('\n')[0] ?? '', 'base64'));
-    const measured = toHex(measureCcePolicy(Buffer.from(POLICY)));
+    const measured = measureCceText(POLICY).sha256;
     expect(toHex(report.hostData)).toBe(measured);
     expect(running.node.pods[0]?.hostData).toBe(measured);
     expect(report.reportData).toEqual(new Uint8Array(64).fill(7));
@@ -185,7 +177,7 @@ describe('VirtualNode', () => {
     const script = `fetch(process.env.snp_simulated_url, { method: 'POST', body: new Uint8Array(64) })
       .then(async (answer) => console.log(Buffer.from(await answer.arrayBuffer()).toString('base64')))`;
     for (const debug of [false, true]) {
-      await using running = await virtualNode(manifest([{ name: 'app', command: ['run', script] }]), {
+      await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', script] }]), {
         guest: { debug },
       });
       const ended = running.termination();
@@ -199,7 +191,7 @@ describe('VirtualNode', () => {
   it('refuses report data that has not 64 bytes', async () => {
     const script = `fetch(process.env.snp_simulated_url, { method: 'POST', body: 'short' })
       .then((answer) => console.log(answer.status))`;
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', script] }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', script] }]));
     const ended = running.termination();
     await running.node.start();
     await ended;
@@ -207,7 +199,7 @@ describe('VirtualNode', () => {
   });
 
   it('starts a container again after it ended, and counts', async () => {
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', 'process.exit(3)'] }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', 'process.exit(3)'] }]));
     const first = running.termination();
     await running.node.start();
     expect(await first).toMatchObject({ pod: 'demo-0', container: 'app', code: 3, restartInMs: 1 });
@@ -227,8 +219,8 @@ describe('VirtualNode', () => {
     const env = [{ name: 'PORT', value: String(port) }];
     await using running = await virtualNode(
       manifest([
-        { name: 'side', command: ['run', WAIT] },
-        { name: 'app', command: ['run', server], env, readinessProbe: probe },
+        { name: 'side', command: ['/run', WAIT] },
+        { name: 'app', command: ['/run', server], env, readinessProbe: probe },
       ]),
     );
     const ready = running.ready();
@@ -241,7 +233,9 @@ describe('VirtualNode', () => {
   it('tells why a probe fails', async () => {
     const port = await freePort();
     const probe = { httpGet: { path: '/', port }, periodSeconds: 0.01 };
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', WAIT], readinessProbe: probe }]));
+    await using running = await virtualNode(
+      manifest([{ name: 'app', command: ['/run', WAIT], readinessProbe: probe }]),
+    );
     const unhealthy = new Promise<string>((resolve) => {
       running.node.subscribe((change) => {
         if (change.kind === 'event' && change.event.reason === 'Unhealthy') resolve(change.event.message);
@@ -258,7 +252,7 @@ describe('VirtualNode', () => {
     ['a policy that is no Base64', {}, { [POLICY_ANNOTATION]: '%%' }, 'FailedCreatePodSandBox'],
     ['an identity nobody knows', {}, { [IDENTITY_ANNOTATION]: '/other' }, 'FailedAssignIdentity'],
   ])('does not start a pod with %s, and says so', async (_what, container, annotations, reason) => {
-    const text = manifest([{ name: 'app', command: ['run', WAIT], ...container }], { annotations });
+    const text = manifest([{ name: 'app', command: ['/run', WAIT], ...container }], { annotations });
     await using running = await virtualNode(text);
     await running.node.start();
     expect(running.node.pods[0]?.failure).toMatchObject({ reason });
@@ -272,7 +266,7 @@ describe('VirtualNode', () => {
   });
 
   it('runs one of several replicas, because pods share the ports of this machine', async () => {
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', WAIT] }], { replicas: 3 }));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', WAIT] }], { replicas: 3 }));
     await running.node.start();
     expect(running.node.pods).toHaveLength(1);
     expect(running.node.events()[0]).toMatchObject({ reason: 'ReplicasLimited' });
@@ -280,7 +274,7 @@ describe('VirtualNode', () => {
 
   it('kills a container that ignores SIGTERM once the grace is over, and leaves none running', async () => {
     const stubborn = 'process.on("SIGTERM", () => {}); console.log("up"); setInterval(() => {}, 1000)';
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', stubborn] }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', stubborn] }]));
     await running.node.start();
     while (!(await running.log('app').catch(() => '')).includes('up')) await new Promise((r) => setTimeout(r, 10));
     const pid = running.node.pods[0]?.container('app')?.pid ?? 0;
@@ -292,7 +286,7 @@ describe('VirtualNode', () => {
   });
 
   it('ends every container at once when it is killed', async () => {
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['run', WAIT] }]));
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', WAIT] }]));
     await running.node.start();
     while (running.node.pods[0]?.container('app')?.pid === undefined) await new Promise((r) => setTimeout(r, 5));
     const pid = running.node.pods[0].container('app')?.pid ?? 0;
@@ -305,7 +299,7 @@ describe('VirtualNode', () => {
 describe('buildVirtualNodeApp', () => {
   it('shows pods, events and logs', async () => {
     await using running = await virtualNode(
-      manifest([{ name: 'app', command: ['run', 'console.log("hello"); process.exit(1)'] }]),
+      manifest([{ name: 'app', command: ['/run', 'console.log("hello"); process.exit(1)'] }]),
     );
     const ended = running.termination();
     await running.node.start();

@@ -50,7 +50,13 @@ export {
   verifyLedgerTrustList,
   verifyUvmEndorsement,
 } from './uvm/endorsement.ts';
-export type { CoseAlgorithm } from './cose/sign1.ts';
+export { CborTagged } from './cbor/value.ts';
+export type { CborMap, CborValue } from './cbor/value.ts';
+export { encodeCbor } from './cbor/encode.ts';
+export { coseAlgorithm, coseHeader, decodeCoseSign1, verifyCoseSign1 } from './cose/sign1.ts';
+export type { CoseAlgorithm, CoseSign1 } from './cose/sign1.ts';
+export { readSigningChain } from './uvm/issued-envelope.ts';
+export { resolveDidX509 } from './x509/did-x509.ts';
 export type { UnverifiedUvmEndorsement, UvmEndorsement } from './uvm/endorsement.ts';
 export type { UvmTrustEntry } from './uvm/issued-envelope.ts';
 export { parseLedgerKeys } from './uvm/ledger-keys.ts';

@@ -74,17 +74,17 @@ export function appraiseRelease(options: {
     // Everything about the environment is for the policy to say, its debug state included.
     expect: { attestationType: null, allowDebug: true, allowTestRoot: options.allowTestRoot ?? false },
   });
-  const verdicts = candidates.authorities.map((authority) => ({
-    authority,
-    ...evaluateAuthority(authority, verified.claims),
-  }));
+  // Values are compared as text, and 1.0 is not the text of an integer: such a number must not pass for 1.
+  const [, payload = ''] = options.token.split('.');
+  const claims = parseJsonObject(fromBase64Url(payload), 'ATTESTATION_TOKEN_MALFORMED', { fractions: 'null' });
+  const verdicts = candidates.authorities.map((authority) => ({ authority, ...evaluateAuthority(authority, claims) }));
   const met = verdicts.find(({ satisfied }) => satisfied);
   if (met === undefined) {
-    const claims = verdicts.flatMap(({ unmet }) =>
+    const unmetClaims = verdicts.flatMap(({ unmet }) =>
       unmet.map(({ claim, expected, problem }) => `${claim}: ${problem}, expected ${expected}`),
     );
     throw new PolicyError('RELEASE_POLICY_UNMET', 'the token does not satisfy the release policy', {
-      details: { claims: claims.slice(0, 32) },
+      details: { claims: unmetClaims.slice(0, 32) },
     });
   }
   const encryptionKey = findEncryptionKey(verified.claims);

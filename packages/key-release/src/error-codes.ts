@@ -81,6 +81,21 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The released private key does not belong to the public key that the vault stated.',
     action: 'Check the key in the vault; import it again.',
   },
+  SEALED_SECRET_MALFORMED: {
+    family: 'malformed',
+    meaning: 'A sealed secret is not a compact JWE with RSA-OAEP-256 and A256GCM.',
+    action: 'Seal it again to the public half of the key, as the guide on attested secrets shows.',
+  },
+  SEALED_SECRET_UNDECRYPTABLE: {
+    family: 'verification',
+    meaning: 'A sealed secret cannot be opened with the released key: it was made for another one, or changed.',
+    action: 'Seal the secret to the key that its settings name.',
+  },
+  DISK_KEY_UNUSABLE: {
+    family: 'verification',
+    meaning: 'No volume key can be made of the released key: it is neither RSA nor symmetric with 32 bytes.',
+    action: 'Use the key that the volume was encrypted with.',
+  },
   RELEASED_KEY_UNSUPPORTED: {
     family: 'unsupported',
     meaning: 'The released key is of a type other than RSA, EC and oct.',

@@ -1,6 +1,7 @@
 export { aesKeyUnwrapPad, aesKeyWrapPad } from './aes-key-wrap.ts';
 export { appraiseRelease, findReleaseCandidates } from './appraise-release.ts';
 export type { ReleaseCandidates, ReleaseGrant } from './appraise-release.ts';
+export { deriveDiskKey } from './disk-key.ts';
 export { findEncryptionKey } from './encryption-key.ts';
 export type { EncryptionKey } from './encryption-key.ts';
 export { errorCodes } from './error-codes.ts';
@@ -27,6 +28,7 @@ export { formatReleaseResponse, verifyReleaseResponse } from './release-response
 export type { ReleaseResponse, VerifyReleaseResponseOptions } from './release-response.ts';
 export { releasedJwk } from './released-jwk.ts';
 export type { PublicJwk } from './released-jwk.ts';
+export { openSecret, sealSecret } from './sealed-secret.ts';
 export { verifyServerChain } from './server-chain.ts';
 export { DEFAULT_WRAP_ALGORITHM, isKeyWrapAlgorithm } from './wrap-algorithm.ts';
 export type { KeyWrapAlgorithm } from './wrap-algorithm.ts';

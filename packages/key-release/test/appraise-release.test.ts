@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 
 import { createTokenSigner, issueAttestationToken, jwksFor, parseAttestationJwks } from '@holdfast/attestation';
 import type { AttestationKeySet, JsonObject } from '@holdfast/attestation';
@@ -68,6 +68,25 @@ describe('appraiseRelease', () => {
     }
     throw new Error('nothing was thrown');
   };
+
+  it('matches integers by their text: 1.0 and 1e0 in a signed token are not 1', () => {
+    const policy = parseReleasePolicy(
+      JSON.stringify({
+        version: '1.0.0',
+        anyOf: [{ authority: ISSUER, allOf: [{ claim: 'x-ms-sevsnpvm-vmpl', equals: 1 }] }],
+      }),
+    );
+    const release = (number: string): ReleaseGrant => {
+      const header = { alg: 'RS256', kid, typ: 'JWT' };
+      const payload = JSON.stringify({ ...CLAIMS, 'x-ms-sevsnpvm-vmpl': 'HERE' }).replace('"HERE"', number);
+      const input = [JSON.stringify(header), payload].map((part) => Buffer.from(part).toString('base64url')).join('.');
+      const token = `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
+      return appraise(token, { candidates: findReleaseCandidates(policy, token) });
+    };
+    expect(release('1').issuer).toBe(ISSUER);
+    for (const number of ['1.0', '1e0', '10e-1'])
+      expect(thrown(() => release(number)).code).toBe('RELEASE_POLICY_UNMET');
+  });
 
   it('grants with the authority and the key of the environment', () => {
     expect(appraise(tokenOf())).toMatchObject({ issuer: ISSUER, tokenId: 'id', encryptionKey: { kid: 'ephemeral' } });

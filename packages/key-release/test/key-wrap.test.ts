@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createCipheriv, generateKeyPairSync, randomBytes } from 'node:crypto';
 
 import { fromHex, toHex } from '@holdfast/base';
 import fc from 'fast-check';
@@ -9,6 +9,28 @@ import type { KeyWrapAlgorithm } from '../src/index.ts';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 const FAILED = expect.objectContaining({ code: 'KEY_UNWRAP_FAILED', message: 'the wrapped key cannot be unwrapped' });
+
+/** AES key wrap (RFC 3394) under an initial value of one's own, so that what it protects can be wrong in one thing. */
+function wrapRaw(kek: Uint8Array, initial: string, padded: string): Uint8Array {
+  const blocks: Buffer[] = (padded.match(/.{16}/g) ?? []).map((hex) => Buffer.from(hex, 'hex'));
+  const encrypt = (left: Buffer, right: Buffer): Buffer => {
+    const cipher = createCipheriv(`aes-${kek.length * 8}-ecb`, kek, null).setAutoPadding(false);
+    return Buffer.concat([cipher.update(Buffer.concat([left, right])), cipher.final()]);
+  };
+  let a: Buffer = Buffer.from(initial, 'hex');
+  const [only] = blocks;
+  if (only !== undefined && blocks.length === 1) return new Uint8Array(encrypt(a, only));
+  for (let round = 0; round < 6; round++) {
+    for (const [index, block] of blocks.entries()) {
+      const output = encrypt(a, block);
+      const step = Buffer.alloc(8);
+      step.writeUInt32BE(blocks.length * round + index + 1, 4);
+      a = Buffer.from(output.subarray(0, 8).map((byte, at) => byte ^ (step[at] ?? 0)));
+      blocks[index] = output.subarray(8);
+    }
+  }
+  return new Uint8Array(Buffer.concat([a, ...blocks]));
+}
 
 describe('aesKeyWrapPad and aesKeyUnwrapPad', () => {
   const kek = fromHex('5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8');
@@ -40,6 +62,26 @@ describe('aesKeyWrapPad and aesKeyUnwrapPad', () => {
     for (let length = 0; length < wrapped.length; length++) {
       expect(() => aesKeyUnwrapPad(kek, wrapped.subarray(0, length))).toThrow(FAILED);
     }
+  });
+
+  it.each([
+    ['a key of 20 bytes', 'a65959a600000014', 'ok'],
+    ['another initial value', 'a65959a700000014', 'refused'],
+    ['a length of 0', 'a65959a600000000', 'refused'],
+    ['a length one block too small', 'a65959a600000010', 'refused'],
+    ['a length one block too large', 'a65959a600000019', 'refused'],
+    ['a length that reaches into the padding', 'a65959a600000015', 'ok'],
+    ['a length that counts padding which is not zero', 'a65959a600000013', 'refused'],
+  ])('judge the block after decryption: %s', (_what, initial, outcome) => {
+    const wrapped = wrapRaw(kek, initial, `${'11'.repeat(20)}00000000`);
+    if (outcome === 'ok') expect(aesKeyUnwrapPad(kek, wrapped).length).toBe(Number.parseInt(initial.slice(8), 16));
+    else expect(() => aesKeyUnwrapPad(kek, wrapped)).toThrow(FAILED);
+  });
+
+  it('judge a single block in the same way', () => {
+    expect(toHex(aesKeyUnwrapPad(kek, wrapRaw(kek, 'a65959a600000007', '466f725061736900')))).toBe('466f7250617369');
+    for (const initial of ['a65959a600000000', 'a65959a600000009', '065959a600000007', 'a65959a600000006'])
+      expect(() => aesKeyUnwrapPad(kek, wrapRaw(kek, initial, '466f725061736900'))).toThrow(FAILED);
   });
 
   it('do not wrap nothing, nor under a key of another size', () => {

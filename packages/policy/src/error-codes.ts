@@ -6,6 +6,8 @@ import { imagesErrorCodes } from './images/error-codes.ts';
 import { kataErrorCodes } from './kata/error-codes.ts';
 import { layersErrorCodes } from './layers/error-codes.ts';
 import { manifestsErrorCodes } from './manifests/error-codes.ts';
+import { regexErrorCodes } from './regex/error-codes.ts';
+import { regoLiteralsErrorCodes } from './rego-literals/error-codes.ts';
 
 export const errorCodes: ErrorCodeTable = {
   ...cceErrorCodes,
@@ -14,4 +16,6 @@ export const errorCodes: ErrorCodeTable = {
   ...kataErrorCodes,
   ...layersErrorCodes,
   ...manifestsErrorCodes,
+  ...regexErrorCodes,
+  ...regoLiteralsErrorCodes,
 };

@@ -56,13 +56,48 @@ export const configSchema = z.object({
     .min(1)
     .optional()
     .meta({ description: 'PEM of a simulated root. Evidence under it is accepted and marked as a test' }),
+  intermediate_files: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: 'PEM files with ASK and ASVK certificates, for evidence that brings its leaf alone' }),
+  revocation: z.enum(['off', 'soft', 'hard']).default('off').meta({
+    description:
+      'Whether the issuer of a chip certificate is looked up in revocation lists: soft where there is a current one, hard always',
+  }),
+  revocation_list_files: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: "Files with revocation lists of AMD's roots, DER or PEM" }),
+  revocation_list_reload_seconds: z
+    .int()
+    .min(0)
+    .default(3600)
+    .meta({ description: 'How often those files are read again; 0 never' }),
+  chain_cache_entries: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(256)
+    .meta({ description: 'How many verified certificate bundles are remembered; 0 none' }),
+  allowed_csp_ids: z.array(z.string().min(1)).default([]).meta({
+    description: 'Cloud providers whose loaded keys (VLEK) may sign evidence, as their certificates name them',
+  }),
+  allow_debug: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Whether debug guests get a token, which says so and carries no compliance status' }),
+  policy_bit_claims: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Whether tokens carry the claims about guest policy bits that newer services add' }),
   uvm_endorsers: z
     .array(uvmEndorserSchema)
     .optional()
-    .meta({ description: 'Who may endorse utility VMs; Microsoft for container groups when missing' }),
-  simulated_uvm_endorser: uvmEndorserSchema
+    .meta({ description: 'Who may endorse utility VMs; Microsoft for container groups and Kata guests when missing' }),
+  simulated_uvm_endorsers: z
+    .array(uvmEndorserSchema)
     .optional()
-    .meta({ description: 'The endorser of the simulated platform, trusted in addition' }),
+    .meta({ description: 'Endorsers of the simulated platform (container groups, Kata guests), trusted in addition' }),
 });
 
 export type AttestationConfig = z.output<typeof configSchema>;

@@ -12,8 +12,16 @@ export interface Instance {
   readonly signingKey: SigningKey;
 }
 
+/** What this instance makes of evidence that holds. */
+export interface AppraisalSettings {
+  /** Debug guests get a token that says so; otherwise they are refused. */
+  readonly allowDebug: boolean;
+  readonly policyBitClaims: boolean;
+}
+
 export interface AttestationContext {
   readonly trust: Trust;
+  readonly settings: AppraisalSettings;
   readonly events: Events;
   readonly clock: Clock;
   readonly random: RandomBytes;

@@ -17,6 +17,21 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The file of simulated_root_file does not hold one simulated root certificate.',
     action: 'Point it at the root that the simulated platform wrote.',
   },
+  TRUSTED_INTERMEDIATE_INVALID: {
+    family: 'config',
+    meaning: 'A file of intermediate_files does not hold certificates.',
+    action: 'Store what AMD answers at /vcek/v1/{product}/cert_chain.',
+  },
+  REVOCATION_LIST_INVALID: {
+    family: 'config',
+    meaning: 'A file of revocation_list_files does not hold one revocation list.',
+    action: 'Store what AMD answers at /vcek/v1/{product}/crl, one list in each file.',
+  },
+  REVOCATION_LISTS_MISSING: {
+    family: 'config',
+    meaning: 'Revocation is hard, and no list is named, so that no evidence could be accepted.',
+    action: 'Name the lists in revocation_list_files, or choose another mode.',
+  },
   SIGNING_KEY_INVALID: {
     family: 'config',
     meaning: 'The token signing key is not RSA with 2048 bits or more, or the certificate belongs to another key.',

@@ -5,7 +5,7 @@ import { startAttestation } from './main.ts';
 export { buildApp } from './app.ts';
 export { configSchema } from './config.ts';
 export type { AttestationConfig } from './config.ts';
-export type { AttestationContext, Instance } from './context.ts';
+export type { AppraisalSettings, AttestationContext, Instance } from './context.ts';
 export { errorCodes } from './error-codes.ts';
 export { createEvents } from './events.ts';
 export type { Events } from './events.ts';
@@ -19,7 +19,7 @@ export type { SigningKeyRotation } from './signing-key-rotation.ts';
 export { createSigningKey } from './signing-key.ts';
 export type { SigningKey } from './signing-key.ts';
 export { loadTrust } from './trust.ts';
-export type { Trust } from './trust.ts';
+export type { LoadedTrust, Trust } from './trust.ts';
 export { startAttestation };
 
 export const service: { readonly name: string; readonly start: StartService; readonly exitCodes: ExitCodes } = {

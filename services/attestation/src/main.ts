@@ -26,7 +26,7 @@ import { loadTrust } from './trust.ts';
 /** Starts the attestation service. Everything the configuration names is read and checked before anything listens. */
 export const startAttestation: StartService = async (host): Promise<RunningService> => {
   const config = readConfig(host);
-  const trust = await loadTrust(config, readText);
+  const trust = await loadTrust(config, readBytes);
   const tls = await loadTls(config);
   const clock = Date.now;
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -41,6 +41,7 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
   const registry = createMetricsRegistry('attestation');
   const context: AttestationContext = {
     trust,
+    settings: { allowDebug: config.allow_debug, policyBitClaims: config.policy_bit_claims },
     events: createEvents(host.logger, registry),
     clock,
     random,
@@ -73,10 +74,19 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
       host.logger.warn({ reason: errorMessage(error) }, 'the signing files changed and cannot be used');
     }
   };
-  const reloadMs = config.signing_key_reload_seconds * 1000;
-  const reloading = reloadMs === 0 ? undefined : setInterval(() => void reload(), reloadMs);
+  const reloadLists = async (): Promise<void> => {
+    try {
+      await trust.revocationLists.reload();
+    } catch (error) {
+      host.logger.warn({ reason: errorMessage(error) }, 'the revocation lists cannot be read again');
+    }
+  };
+  const timers = [
+    repeat(reload, config.signing_key_reload_seconds),
+    repeat(reloadLists, config.revocation === 'off' ? 0 : config.revocation_list_reload_seconds),
+  ];
   const stop = async (): Promise<void> => {
-    clearInterval(reloading);
+    for (const timer of timers) clearInterval(timer);
     await app.close();
     await client.close();
   };
@@ -96,6 +106,11 @@ export const startAttestation: StartService = async (host): Promise<RunningServi
     throw error;
   }
 };
+
+/** Runs `work`, which never rejects, at an interval; 0 seconds is never. */
+function repeat(work: () => Promise<void>, seconds: number): NodeJS.Timeout | undefined {
+  return seconds === 0 ? undefined : setInterval(() => void work(), seconds * 1000);
+}
 
 interface SigningFiles {
   readonly keyPem: string;
@@ -162,8 +177,12 @@ async function loadTls(config: AttestationConfig): Promise<AttestationContext['t
 }
 
 async function readText(file: string): Promise<string> {
+  return Buffer.from(await readBytes(file)).toString('utf8');
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file, 'utf8');
+    return new Uint8Array(await readFile(file));
   } catch (cause) {
     throw new ConfigError('ATTESTATION_FILE_UNREADABLE', [`cannot read ${file}: ${errorMessage(cause)}`], {
       cause,

@@ -5,6 +5,7 @@ import {
   createSimulatedPlatform,
   formatAttestSevSnpVmRequest,
   generateSimulatedPlatformKeys,
+  SnpChainCache,
   thimCertificateBundle,
 } from '@holdfast/attestation';
 import type { SimulatedPlatform } from '@holdfast/attestation';
@@ -45,7 +46,15 @@ export function testContext(platform: SimulatedPlatform): { context: Attestation
   const logger = createLogger({ name: 'attestation', destination: log });
   return {
     context: {
-      trust: { roots: [platform.trustedRoot], complianceTable: [platform.uvmTrust] },
+      trust: {
+        roots: [platform.trustedRoot],
+        complianceTable: [platform.uvmTrust, platform.kata.uvmTrust],
+        intermediates: [],
+        allowedCspIds: [],
+        revocation: () => ({ mode: 'off', lists: [] }),
+        chainCache: new SnpChainCache(),
+      },
+      settings: { allowDebug: true, policyBitClaims: false },
       events: createEvents(logger, createMetricsRegistry('attestation')),
       clock: () => NOW,
       random,

@@ -105,9 +105,9 @@ describe('startAttestation', () => {
     expect(JSON.parse(body)).toMatchObject({ keys: [{ x5c: [der] }] });
   });
 
-  it.each(['simulated_root_file', 'simulated_uvm_endorser'])('refuses %s in environment prod', async (key) => {
+  it.each(['simulated_root_file', 'simulated_uvm_endorsers'])('refuses %s in environment prod', async (key) => {
     const value =
-      key === 'simulated_root_file' ? join(folder, 'root.pem') : { issuer: 'did:x509:0:sha256:x', feed: 'f' };
+      key === 'simulated_root_file' ? join(folder, 'root.pem') : [{ issuer: 'did:x509:0:sha256:x', feed: 'f' }];
     await expect(start({ environment: 'prod', [key]: value })).rejects.toMatchObject({ code: 'TEST_ROOT_IN_PROD' });
     await expect(start({ environment: undefined, [key]: value })).rejects.toMatchObject({ code: 'TEST_ROOT_IN_PROD' });
   });

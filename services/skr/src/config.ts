@@ -4,6 +4,8 @@ import type { ServiceHost } from '@holdfast/process';
 import type { KeyWrapAlgorithm } from '@holdfast/key-release';
 import { z } from 'zod';
 
+import { attestedSecretsSchema } from './attested-secrets/settings.ts';
+import type { AttestedSecretsSettings } from './attested-secrets/settings.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { PodIdentity } from './key-release/vault-token.ts';
 
@@ -35,6 +37,9 @@ export const configSchema = z.object({
   UVM_SECURITY_POLICY: z.string().optional().meta({ description: 'Base64 policy, where no folder has reference info' }),
   UVM_HOST_AMD_CERTIFICATE: z.string().optional().meta({ description: 'Base64 host certificates, likewise' }),
   UVM_REFERENCE_INFO: z.string().optional().meta({ description: 'Base64 UVM endorsement, likewise' }),
+  AttestedSecrets: z.string().optional().meta({
+    description: 'Base64 of JSON: secrets to provide as files to the pod, and the keys that open them',
+  }),
   ServerType: z
     .enum(['http', 'grpc'])
     .default('http')
@@ -110,6 +115,8 @@ export interface SkrConfig {
   readonly keyWrapAlgorithm: KeyWrapAlgorithm;
   readonly serverType: 'http' | 'grpc';
   readonly keyInfoFolder: string;
+  /** Secrets to provide as files; none when missing. */
+  readonly attestedSecrets: AttestedSecretsSettings | undefined;
 }
 
 const METADATA_HOST = '169.254.169.254';
@@ -126,7 +133,7 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrCo
     env: host.env,
     ...(host.configFile === undefined ? {} : { file: host.configFile }),
   });
-  const sidecar = readSidecarArguments(config.SkrSideCarArgs);
+  const sidecar = readVariable('SkrSideCarArgs', config.SkrSideCarArgs, sidecarArgumentsSchema) ?? {};
   const cache = sidecar.certcache;
   return {
     host: config.host,
@@ -151,6 +158,7 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): SkrCo
     keyWrapAlgorithm: config.key_wrap_algorithm,
     serverType: config.ServerType,
     keyInfoFolder: config.key_info_folder,
+    attestedSecrets: readVariable('AttestedSecrets', config.AttestedSecrets, attestedSecretsSchema),
   };
 }
 
@@ -189,17 +197,18 @@ function readIdentity(config: z.output<typeof configSchema>, sidecarClientId: st
   };
 }
 
-function readSidecarArguments(text: string | undefined): z.output<typeof sidecarArgumentsSchema> {
-  if (text === undefined || text === '') return {};
+/** A variable that holds Base64 of JSON; undefined when it is missing or empty. */
+function readVariable<S extends z.ZodType>(name: string, text: string | undefined, schema: S): z.output<S> | undefined {
+  if (text === undefined || text === '') return undefined;
   let value: unknown;
   try {
     value = JSON.parse(fromUtf8(fromBase64(text.trim())));
   } catch (cause) {
-    throw invalid(`SkrSideCarArgs: not Base64 of JSON: ${errorMessage(cause)}`);
+    throw invalid(`${name}: not Base64 of JSON: ${errorMessage(cause)}`);
   }
-  const parsed = sidecarArgumentsSchema.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw invalid(...parsed.error.issues.map((issue) => `SkrSideCarArgs: ${issue.path.join('.')}: ${issue.message}`));
+  throw invalid(...parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`));
 }
 
 /** The simulated firmware signs whatever it is asked to; it must not be reachable, or reached, over a network. */

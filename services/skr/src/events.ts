@@ -7,6 +7,10 @@ import type { Registry } from 'prom-client';
 export interface Events {
   answered(path: string): void;
   refused(path: string, status: number, error: unknown): void;
+  /** All files of AttestedSecrets are written. */
+  secretsProvided(names: readonly string[]): void;
+  /** They could not be, and the sidecar tries again after a pause. */
+  secretsDelayed(error: unknown, pauseMs: number): void;
 }
 
 export function createEvents(logger: Logger, registry: Registry): Events {
@@ -16,7 +20,22 @@ export function createEvents(logger: Logger, registry: Registry): Events {
     labelNames: ['path', 'outcome'],
     registers: [registry],
   });
+  const provisions = new Counter({
+    name: 'skr_secret_provisions_total',
+    help: 'Attempts to provide the files of AttestedSecrets by outcome',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
   return {
+    secretsProvided(names) {
+      provisions.inc({ outcome: 'provided' });
+      logger.info({ names }, 'secrets provided');
+    },
+    secretsDelayed(error, pauseMs) {
+      provisions.inc({ outcome: 'delayed' });
+      const { code, details } = error instanceof PlatformError ? error : { code: 'INTERNAL', details: {} };
+      logger.warn({ code, details, pauseMs, reason: errorMessage(error) }, 'secrets cannot be provided yet');
+    },
     answered(path) {
       requests.inc({ path, outcome: 'answered' });
       logger.info({ path }, path === '/key/release' ? 'key released' : 'evidence given');

@@ -3,6 +3,11 @@ import type { ExitCodes, StartService } from '@holdfast/process';
 import { startSkr } from './main.ts';
 
 export { buildApp } from './app.ts';
+export { createAttestedSecrets } from './attested-secrets/attested-secrets.ts';
+export type { AttestedSecrets, AttestedSecretsOptions, Pause } from './attested-secrets/attested-secrets.ts';
+export { createSecretFolder } from './attested-secrets/secret-folder.ts';
+export type { SecretFolder } from './attested-secrets/secret-folder.ts';
+export type { AttestedSecretFile, AttestedSecretsSettings } from './attested-secrets/settings.ts';
 export { createAttester } from './attester.ts';
 export type { Attester, AttesterOptions, Evidence } from './attester.ts';
 export { configSchema, readConfig } from './config.ts';

@@ -1,17 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { buildMetricsApp, createMetricsRegistry, HttpClient, listen } from '@holdfast/http';
-import type { RunningService, StartService } from '@holdfast/process';
+import type { Logger, RunningService, StartService } from '@holdfast/process';
 
+import { createAttestedSecrets } from './attested-secrets/attested-secrets.ts';
+import type { AttestedSecrets } from './attested-secrets/attested-secrets.ts';
+import { createSecretFolder } from './attested-secrets/secret-folder.ts';
 import { buildApp } from './app.ts';
 import { createAttester } from './attester.ts';
 import { readConfig } from './config.ts';
 import type { SkrConfig } from './config.ts';
 import type { SkrContext } from './context.ts';
+import { endpointOrigin } from './endpoint.ts';
 import { createEvents } from './events.ts';
 import { createHostCertificates } from './host-certificates.ts';
 import { createKeyReleaser } from './key-release/key-releaser.ts';
 import { systemTrustedRoots } from './key-release/trusted-roots.ts';
+import { maaOrigin } from './maa-endpoint.ts';
 import type { SnpReportSource } from './report-source/report-source.ts';
 import { createSimulatedReportSource } from './report-source/simulated.ts';
 import { createTsmReportSource } from './report-source/tsm.ts';
@@ -47,6 +53,7 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     random,
     wait: waitFor,
   });
+  let secrets: AttestedSecrets | undefined;
   const context: SkrContext = {
     attester,
     releaseKey: createKeyReleaser({
@@ -62,12 +69,15 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     maaEndpointRules: { allowedHosts: config.allowedMaaHosts, allowAddresses: reportSource.simulated },
     vaultEndpointRules: { allowedHosts: config.allowedAkvHosts, allowAddresses: reportSource.simulated },
     events: createEvents(host.logger, registry),
-    ready: () => hostCertificates.current !== undefined,
+    ready: () => hostCertificates.current !== undefined && secrets?.ready !== false,
   };
+  secrets = await prepareSecrets(context, config, host.logger);
 
   const served = await serve(context, config);
-  if (hostCertificates.current === undefined) hostCertificates.refresh().catch((error: unknown) => host.fail(error));
+  const certificates = hostCertificates.current === undefined ? hostCertificates.refresh() : Promise.resolve();
+  certificates.then(async () => secrets?.provide()).catch((error: unknown) => host.fail(error));
   const stop = async (): Promise<void> => {
+    await secrets?.stop();
     await served.stop();
     await client.close();
   };
@@ -87,6 +97,28 @@ export const startSkr: StartService = async (host): Promise<RunningService> => {
     throw error;
   }
 };
+
+/** The secrets that AttestedSecrets names. Its endpoints pass the same rules as those of a request. */
+async function prepareSecrets(
+  context: SkrContext,
+  { attestedSecrets: settings }: SkrConfig,
+  logger: Logger,
+): Promise<AttestedSecrets | undefined> {
+  if (settings === undefined) return undefined;
+  const folder = createSecretFolder(settings.folder, settings.mode);
+  if (!(await folder.inMemory())) {
+    logger.warn({ folder: settings.folder }, 'secrets are written to a folder that is not in memory');
+  }
+  return createAttestedSecrets({
+    files: settings.files,
+    maaOrigin: maaOrigin(settings.maa_endpoint, context.maaEndpointRules),
+    vaultOrigin: endpointOrigin(settings.akv_endpoint, context.vaultEndpointRules, 'akv_endpoint', 'allowed_akv_hosts'),
+    releaseKey: context.releaseKey,
+    folder,
+    events: context.events,
+    pause: async (ms, signal) => sleep(ms, undefined, { signal }),
+  });
+}
 
 /** Opens the one interface that ServerType names. */
 async function serve(context: SkrContext, config: SkrConfig): Promise<Pick<RunningService, 'addresses' | 'stop'>> {

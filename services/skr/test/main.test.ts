@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -140,6 +140,30 @@ describe('startSkr', () => {
     const endpoint = `${thim.replace('http://', '')}/thim`;
     await start({ SkrSideCarArgs: Buffer.from(JSON.stringify({ certcache: { endpoint } })).toString('base64') });
     expect(await failed.promise).toMatchObject({ code: 'HOST_CERTIFICATES_UNAVAILABLE' });
+  });
+
+  it('is not ready while AttestedSecrets cannot be provided, and still stops at once', async () => {
+    const certificates = Buffer.from(formatThimCertificates(platform.thimCertificates())).toString('base64');
+    await writeFile(join(folder, 'host-amd-cert-base64'), certificates);
+    const refusing = await serve((app) => app.post('/*', async (_request, reply) => reply.code(403).send()));
+    const settings = (maa: string): string =>
+      Buffer.from(
+        JSON.stringify({
+          folder: join(folder, 'secrets'),
+          maa_endpoint: maa,
+          akv_endpoint: 'vault.test',
+          files: [{ form: 'jwk', name: 'key.jwk', kid: 'key' }],
+        }),
+      ).toString('base64');
+    const simulated = { snp_report_source: 'simulated', snp_simulated_url: `${await firmware()}/report` };
+    const url = await start({ ...simulated, AttestedSecrets: settings(refusing.replace('http://', '')) });
+    expect(await (await fetch(`${url}/status`)).json()).toEqual({ message: 'Status NOT OK' });
+    await running?.stop();
+    expect(await readdir(join(folder, 'secrets'))).toEqual([]);
+    running = undefined;
+    await expect(start({ ...simulated, AttestedSecrets: settings('host/path') })).rejects.toMatchObject({
+      code: 'SKR_ENDPOINT_REFUSED',
+    });
   });
 
   it('says outside a confidential guest that there is nothing to attest', async () => {

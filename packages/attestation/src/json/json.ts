@@ -20,21 +20,26 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t',
 };
 
+export interface ParseJsonOptions {
+  /** `null` reads every number with a fraction or an exponent, also `1.0` and `1e0`, as null: for readers that know integers only. */
+  readonly fractions?: 'null';
+}
+
 /**
  * Parses JSON text (RFC 8259) losslessly and strictly: duplicate members are refused, because parsers disagree about
  * which one wins; integers beyond 2^53 become bigint. At most 64 levels deep; the caller bounds the size.
  * @param code The error code to throw, so that a parser names its own format.
  * @throws MalformedError with `code`
  */
-export function parseJson(input: string | Uint8Array, code: string): JsonValue {
+export function parseJson(input: string | Uint8Array, code: string, options: ParseJsonOptions = {}): JsonValue {
   const text = typeof input === 'string' ? input : decode(input, code);
-  const parser = new JsonParser(text, code);
+  const parser = new JsonParser(text, code, options.fractions === 'null');
   return parser.document();
 }
 
 /** Parses JSON text that must be an object. */
-export function parseJsonObject(input: string | Uint8Array, code: string): JsonObject {
-  const value = parseJson(input, code);
+export function parseJsonObject(input: string | Uint8Array, code: string, options: ParseJsonOptions = {}): JsonObject {
+  const value = parseJson(input, code, options);
   if (!isJsonObject(value)) throw new MalformedError(code, 'not a JSON object');
   return value;
 }
@@ -70,9 +75,11 @@ function decode(bytes: Uint8Array, code: string): string {
 class JsonParser {
   readonly #text: string;
   readonly #code: string;
+  readonly #fractionsAsNull: boolean;
   #offset = 0;
 
-  constructor(text: string, code: string) {
+  constructor(text: string, code: string, fractionsAsNull: boolean) {
+    this.#fractionsAsNull = fractionsAsNull;
     this.#text = text;
     this.#code = code;
   }
@@ -169,7 +176,7 @@ class JsonParser {
     return value;
   }
 
-  #number(): number | bigint {
+  #number(): number | bigint | null {
     NUMBER.lastIndex = this.#offset;
     const match = NUMBER.exec(this.#text);
     if (match === null) throw this.#malformed('a value is due');
@@ -178,7 +185,9 @@ class JsonParser {
     const value = Number(token);
     if (!Number.isFinite(value)) throw this.#malformed('a number out of range');
     // A bound on digits keeps the conversion of a hostile integer cheap.
-    if (fraction !== undefined || exponent !== undefined || Number.isSafeInteger(value)) return value;
+    const isFraction = fraction !== undefined || exponent !== undefined;
+    if (isFraction && this.#fractionsAsNull) return null;
+    if (isFraction || Number.isSafeInteger(value)) return value;
     if (token.length > 40) throw this.#malformed('a number out of range');
     return BigInt(token);
   }

@@ -17,7 +17,7 @@ export function signSnpReport(unsigned: Uint8Array, vcekPrivateKey: KeyObject): 
 
 /** Whether the report's signature (ECDSA P-384 with SHA-384 over bytes 0…671) holds under `publicKey`. */
 export function verifySnpReportSignature(report: SnpReport, publicKey: KeyObject): boolean {
-  if (publicKey.asymmetricKeyType !== 'ec' || publicKey.asymmetricKeyDetails?.namedCurve !== 'secp384r1') return false;
+  if (!isP384(publicKey)) return false;
   try {
     return verify(
       'sha384',
@@ -29,4 +29,14 @@ export function verifySnpReportSignature(report: SnpReport, publicKey: KeyObject
     // OpenSSL throws for r or s outside 1…n-1 in some versions: such a signature does not verify.
     return false;
   }
+}
+
+/** Keys that were found to be on the curve: a cached chain keeps its key object, and asking costs as much as a SHA-256. */
+const p384Keys = new WeakSet<KeyObject>();
+
+function isP384(key: KeyObject): boolean {
+  if (p384Keys.has(key)) return true;
+  if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'secp384r1') return false;
+  p384Keys.add(key);
+  return true;
 }

@@ -1,5 +1,3 @@
-import { ByteReader, ByteWriter } from '@holdfast/base';
-
 import type { SnpProduct } from './product.ts';
 
 /** The security versions in a TCB_VERSION, one byte each. `fmc` exists on Turin only. */
@@ -13,24 +11,17 @@ export interface SnpTcb {
 
 /** The eight bytes of a TCB_VERSION in report order. Which byte means what depends on the product line. */
 export function tcbBytes(value: bigint): Uint8Array {
-  return new ByteWriter(8).uint64le(value).done();
+  const low = Number(value & 0xffff_ffffn);
+  const high = Number(value >> 32n);
+  return Uint8Array.of(low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8, high >>> 16, high >>> 24);
 }
 
 /** The components of a TCB_VERSION (the 64-bit value as read little-endian from a report). Reserved bytes are ignored. */
 export function decodeTcb(value: bigint, product: SnpProduct): SnpTcb {
-  const reader = new ByteReader(tcbBytes(value), 'SNP_LENGTH_INVALID', 'TCB version');
-  if (product === 'Turin') {
-    const fmc = reader.uint8();
-    const bootloader = reader.uint8();
-    const tee = reader.uint8();
-    const snp = reader.uint8();
-    reader.bytes(3);
-    return { fmc, bootloader, tee, snp, microcode: reader.uint8() };
-  }
-  const bootloader = reader.uint8();
-  const tee = reader.uint8();
-  reader.bytes(4);
-  return { bootloader, tee, snp: reader.uint8(), microcode: reader.uint8() };
+  const [first = 0, second = 0, third = 0, fourth = 0, , , seventh = 0, microcode = 0] = tcbBytes(value);
+  return product === 'Turin'
+    ? { fmc: first, bootloader: second, tee: third, snp: fourth, microcode }
+    : { bootloader: first, tee: second, snp: seventh, microcode };
 }
 
 /** The 64-bit TCB_VERSION of components for one product line. */

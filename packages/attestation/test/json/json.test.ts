@@ -60,4 +60,15 @@ describe('parseJson', () => {
       }),
     );
   });
+
+  it('reads fractions as null for readers that know integers only', () => {
+    expect(parseJson('[1, 1.0, 1e0, -2, 0.5, 18446744073709551615]', 'X', { fractions: 'null' })).toEqual([
+      1,
+      null,
+      null,
+      -2,
+      null,
+      18_446_744_073_709_551_615n,
+    ]);
+  });
 });

@@ -33,6 +33,18 @@ describe('attestation policy 1.0', () => {
     expect(codeOf(() => apply(rule('value==0', 'value!="1.0"')))).toBe('MAA_POLICY_DENIED');
   });
 
+  it('knows no numbers but integers: 1.0 is none, and a text or boolean never equals one', () => {
+    for (const literal of ['0.0', '0e0', '0.5'])
+      expect(codeOf(() => apply(`[type=="x-ms-sevsnpvm-vmpl", value==${literal}] => permit();`))).toBe(
+        'MAA_POLICY_INVALID',
+      );
+    for (const literal of ['"0"', 'false'])
+      expect(codeOf(() => apply(`[type=="x-ms-sevsnpvm-vmpl", value==${literal}] => permit();`))).toBe(
+        'MAA_POLICY_DENIED',
+      );
+    expect(codeOf(() => apply('[type=="x-ms-ver", value==1] => permit();'))).toBe('MAA_POLICY_DENIED');
+  });
+
   it('issues claims from literals and from matched and added claims', () => {
     const add = '=> permit(); => add(type="tier", value="gold");';
     expect(

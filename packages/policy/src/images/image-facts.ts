@@ -25,6 +25,11 @@ export interface ImageLayer {
   readonly rootHashExt4?: string;
   /** dm-verity root hash of the tar with its tarfs index, for Kata policies in the AKS profile. */
   readonly rootHashTarfs?: string;
+  /**
+   * The layer's name in Kata policies of the AKS profile, 64 lowercase hex characters. Only in facts that were recorded without
+   * diff ids; everywhere else it follows from the diff ids of this layer and those below it.
+   */
+  readonly layerName?: string;
 }
 
 export interface ImagePlatform {

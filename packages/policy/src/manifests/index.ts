@@ -1,1 +1,18 @@
+export { annotatePods, podAnnotation } from './annotate-pod.ts';
+export type { PodAnnotation } from './annotate-pod.ts';
+export { configSources } from './config-sources.ts';
+export type { ConfigSource, ConfigSources } from './config-sources.ts';
 export { manifestsErrorCodes } from './error-codes.ts';
+export { readJson } from './json-syntax.ts';
+export type { JsonMember, JsonNode, JsonSource } from './json-syntax.ts';
+export type { JsonObject } from './json-value.ts';
+export { defaultManifestLimits } from './limits.ts';
+export type { ManifestLimits } from './limits.ts';
+export { manifestResources, podKinds, podTemplateOf, podTemplates } from './pod-template.ts';
+export type { ManifestPath, ManifestResource, PodTemplate } from './pod-template.ts';
+export { setJsonText } from './set-json-text.ts';
+export type { JsonChange } from './set-json-text.ts';
+export { setYamlText } from './set-yaml-text.ts';
+export type { YamlChange } from './set-yaml-text.ts';
+export { readManifests } from './yaml-stream.ts';
+export type { ManifestDocument, ManifestStream } from './yaml-stream.ts';

@@ -36,11 +36,17 @@ export function registerAttestRoute(app: FastifyInstance, context: AttestationCo
       return sendRefusal(reply, 415, 'InvalidParameter', 'The content type must be application/json.');
     }
     const { issuer, signingKey } = context.instance();
+    const { roots, complianceTable, intermediates, allowedCspIds, revocation, chainCache } = context.trust;
     try {
       const evidence = parseAttestSevSnpVmRequest(Buffer.isBuffer(request.body) ? request.body : new Uint8Array());
       const appraisal = appraiseSevSnpVm(evidence, {
-        roots: context.trust.roots,
-        complianceTable: context.trust.complianceTable,
+        roots,
+        complianceTable,
+        intermediates,
+        allowedCspIds,
+        revocation: revocation(),
+        ...(chainCache === undefined ? {} : { chainCache }),
+        ...context.settings,
         now: context.clock,
         random: context.random,
         issuer,

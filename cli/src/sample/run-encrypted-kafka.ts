@@ -1,0 +1,257 @@
+import { createPublicKey } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import type { VaultKey } from '@holdfast/azure';
+import { prepareTopic } from '@holdfast/encrypted-kafka';
+import { HttpClient } from '@holdfast/http';
+import { homeLayout, startLocalCloud } from '@holdfast/local';
+import type { LocalCloud, ProgressEvent, RunningPod } from '@holdfast/local';
+
+import type { EncryptedKafkaFlags } from '../commands/sample.ts';
+import { writeJson } from '../context.ts';
+import type { CliContext, CliIo } from '../context.ts';
+import { EXIT_INTERRUPTED } from '../failure.ts';
+import { connectVault } from '../key/connection.ts';
+import { hostOf, readPolicyFlags } from '../key/release-policy-input.ts';
+import { progressPrinter, seconds } from '../up/progress.ts';
+import { stopRequests } from '../up/run-up.ts';
+import type { StopRequests } from '../up/run-up.ts';
+import { ConsumerWatch } from './consumer-watch.ts';
+import { asOrdinaryPod, consumerPod, policyDigest, producerPod, programFor, withPolicy } from './pods.ts';
+
+const KEY_NAME = 'kafka-encryption-demo';
+const PARTITIONS = 3;
+const RSA_BITS = 3072;
+const OPERATIONS = ['wrapKey', 'unwrapKey', 'encrypt', 'decrypt'];
+/** The sample needs nothing of the UID2 world that a home folder holds; a small one is made fast. */
+const SALTS = 16;
+/** With --check messages come in quick succession instead of as the guide has them. */
+const QUICK_BURSTS = {
+  RATE: '12',
+  RATEDEVIATION: '0',
+  SENDDURATION: '2',
+  SENDDURATIONDEVIATION: '0',
+  RESTDURATION: '1',
+  RESTDURATIONDEVIATION: '0',
+};
+
+/** `holdfast sample encrypted-kafka`: the whole story on this machine, against a real Kafka. */
+export async function runEncryptedKafka(context: CliContext, flags: EncryptedKafkaFlags): Promise<void> {
+  const { io } = context;
+  const stop = stopRequests(io);
+  const story = new Story(io, flags, stop);
+  try {
+    await story.tell();
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    if (flags.check) context.setExitCode(EXIT_INTERRUPTED);
+  } finally {
+    await story.end();
+    stop.release();
+  }
+}
+
+class Story {
+  readonly #io: CliIo;
+  readonly #flags: EncryptedKafkaFlags;
+  readonly #stop: StopRequests;
+  readonly #print: (event: ProgressEvent) => void;
+  readonly #client = new HttpClient();
+  readonly #watch: ConsumerWatch;
+  #cloud: LocalCloud | undefined;
+
+  constructor(io: CliIo, flags: EncryptedKafkaFlags, stop: StopRequests) {
+    this.#io = io;
+    this.#flags = flags;
+    this.#stop = stop;
+    this.#print = flags.json ? () => undefined : progressPrinter(io);
+    this.#watch = new ConsumerWatch({ client: this.#client, pageUrl: this.#pageUrl, signal: stop.signal });
+  }
+
+  async tell(): Promise<void> {
+    const { kafka, topic, tamper, outsideTee, check } = this.#flags;
+    const partitions = await this.#step(
+      'Kafka topic',
+      () => prepareTopic(kafka, topic, PARTITIONS),
+      (count) => `${topic} at ${kafka}, ${count} partitions`,
+    );
+    const cloud = await this.#startCloud();
+    const { manifest, policy } = await this.#consumerPod(cloud);
+    const key = await this.#step(
+      'key',
+      () => this.#createKey(cloud, policyDigest(policy)),
+      () => `${KEY_NAME}, for policy digest ${policyDigest(policy).slice(0, 16)}…`,
+    );
+    const measured = tamper ? `${policy}# This line was added after the key was made.\n` : policy;
+    const pod = outsideTee ? asOrdinaryPod(manifest) : withPolicy(manifest, measured);
+    const consumer = await this.#step(
+      'consumer pod',
+      async () => {
+        const running = await this.#runPod(cloud, pod);
+        await this.#watch.reading();
+        return running;
+      },
+      ({ hostData }) =>
+        hostData === undefined ? 'an ordinary pod' : `in a guest that measured ${hostData.slice(0, 16)}…`,
+    );
+    await this.#step(
+      'key release',
+      () => this.#watch.keyDecided(),
+      (state) => (state === 'released' ? 'the key is in the pod' : 'refused'),
+    );
+    await this.#step(
+      'producer pod',
+      async () => this.#runPod(cloud, await this.#producerPod(key)),
+      () => 'it has the public key only',
+    );
+    if (check) await this.#prove(partitions, consumer);
+    else await this.#show();
+  }
+
+  async end(): Promise<void> {
+    const begun = performance.now();
+    if (this.#cloud !== undefined) {
+      if (!this.#flags.json) this.#io.stderr.write('\nstopping …\n');
+      await this.#cloud.stop();
+      if (!this.#flags.json) {
+        this.#io.stderr.write(`everything is stopped (${seconds(performance.now() - begun)})\n`);
+      }
+    }
+    await this.#client.close();
+  }
+
+  get #pageUrl(): string {
+    return `http://127.0.0.1:${this.#flags.port}`;
+  }
+
+  async #startCloud(): Promise<LocalCloud> {
+    const { home, portBase } = this.#flags;
+    const folder = resolve(this.#io.cwd, home);
+    this.#cloud = await startLocalCloud({
+      home: folder,
+      portBase,
+      salts: existsSync(homeLayout(folder).marker) ? undefined : SALTS,
+      only: ['azure', 'attestation'],
+      serve: this.#io.serveCommand,
+      environment: this.#io.env,
+      signal: this.#stop.signal,
+      killSignal: this.#stop.killSignal,
+      onProgress: this.#print,
+    });
+    return this.#cloud;
+  }
+
+  #consumerPod(cloud: LocalCloud): ReturnType<typeof consumerPod> {
+    const { kafka, topic, port } = this.#flags;
+    return consumerPod({
+      brokers: kafka,
+      topic,
+      keyName: KEY_NAME,
+      attestationHost: hostOf(cloud.addresses.attestation),
+      vaultHost: hostOf(cloud.addresses.vault),
+      sidecarPort: cloud.sidecarPort,
+      pagePort: port,
+    });
+  }
+
+  #producerPod(key: VaultKey): ReturnType<typeof producerPod> {
+    const { kafka, topic, message, check } = this.#flags;
+    const publicKey = createPublicKey({ key: { kty: 'RSA', ...key.publicKey }, format: 'jwk' });
+    return producerPod({
+      brokers: kafka,
+      topic,
+      message,
+      publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      more: check ? QUICK_BURSTS : {},
+    });
+  }
+
+  /** A key that is released to Kata guests with this policy and to nothing else. */
+  async #createKey(cloud: LocalCloud, hostData: string): Promise<VaultKey> {
+    const policy = await readPolicyFlags(
+      {
+        attestation: cloud.addresses.attestation,
+        hostData,
+        status: 'azure-signed-katacc-uvm',
+        immutable: false,
+      },
+      this.#io,
+    );
+    const { keys } = await connectVault({ home: this.#flags.home, json: this.#flags.json }, this.#io);
+    return keys.create(KEY_NAME, {
+      kind: 'RSA-HSM',
+      sizeBits: RSA_BITS,
+      operations: OPERATIONS,
+      ...(policy === undefined ? {} : { releasePolicy: { policy, immutable: false } }),
+    });
+  }
+
+  #runPod(cloud: LocalCloud, manifest: Parameters<LocalCloud['runPod']>[0]['manifest']): Promise<RunningPod> {
+    return cloud.runPod({
+      manifest,
+      program: programFor(this.#io.serveCommand),
+      onExit: (sentence) => {
+        this.#print({ kind: 'notice', text: sentence });
+        this.#watch.fail(sentence);
+      },
+    });
+  }
+
+  /** Prints messages as they arrive, until Ctrl-C. */
+  async #show(): Promise<void> {
+    const { json } = this.#flags;
+    if (!json) {
+      this.#io.stderr.write(
+        `\nThe page is at ${this.#pageUrl}. What the consumer reads follows; Ctrl-C stops everything.\n\n`,
+      );
+    }
+    for await (const message of this.#watch.messages()) {
+      if (json) writeJson(this.#io, { version: 1, page: this.#pageUrl, message });
+      else {
+        const text = message.decrypted ? message.text : `(ciphertext) ${message.text.slice(0, 48)}…`;
+        this.#io.stdout.write(`partition ${message.partition}, offset ${message.offset}: ${printable(text)}\n`);
+      }
+    }
+  }
+
+  /** Reads until every partition has had its say, and judges. */
+  async #prove(partitions: number, consumer: RunningPod): Promise<void> {
+    const readable = !this.#flags.tamper && !this.#flags.outsideTee;
+    const proof = await this.#step(
+      'proof',
+      () => this.#watch.prove({ partitions, readable }),
+      ({ messages }) =>
+        `${messages} messages from ${partitions} partitions, ${readable ? 'all decrypted' : 'all of them ciphertext'}`,
+    );
+    if (this.#flags.json) {
+      writeJson(this.#io, {
+        version: 1,
+        page: this.#pageUrl,
+        hostData: consumer.hostData ?? null,
+        partitions,
+        ...proof,
+      });
+    } else
+      this.#io.stdout.write(`${readable ? 'decrypted' : 'ciphertext'}: ${printable(proof.example)}\n${proof.key}\n`);
+  }
+
+  async #step<T>(step: string, work: () => Promise<T>, detail: (result: T) => string): Promise<T> {
+    this.#stop.signal.throwIfAborted();
+    const begun = performance.now();
+    this.#print({ kind: 'begin', step });
+    try {
+      const result = await work();
+      this.#print({ kind: 'done', step, detail: detail(result), ms: performance.now() - begun });
+      return result;
+    } catch (error) {
+      this.#print({ kind: 'failed', step, ms: performance.now() - begun });
+      throw error;
+    }
+  }
+}
+
+/** Anybody may write to a topic; control characters would be commands to the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '�');
+}

@@ -1,0 +1,65 @@
+import type { LayerEntry } from '@holdfast/oci';
+import { toUtf8 } from '@holdfast/base';
+
+import type { LocalImageDefinition } from './build-local-image.ts';
+
+/** The name under which Microsoft publishes the sidecar; on a local virtual node our own answers to it. */
+export const SKR_IMAGE = 'mcr.microsoft.com/aci/skr:2.14';
+const OPERATOR_VERSION = '0.1.0';
+export const OPERATOR_IMAGE: string = `holdfast.local/uid2-operator:${OPERATOR_VERSION}`;
+
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const EXECUTABLE = 0o755;
+/** The command of every image of ours. */
+export const HOLDFAST_PROGRAM = '/app/holdfast';
+
+/** The images of a private operator's pod. */
+export const operatorPodImages: readonly LocalImageDefinition[] = [
+  serviceImage({ reference: SKR_IMAGE, workspace: 'services/skr', command: ['/skr.sh'], files: skrFiles() }),
+  serviceImage({
+    reference: OPERATOR_IMAGE,
+    workspace: 'services/operator',
+    command: [HOLDFAST_PROGRAM, 'serve', 'operator'],
+    env: [`IMAGE_VERSION=${OPERATOR_VERSION}`],
+  }),
+];
+
+interface ServiceImage {
+  readonly reference: string;
+  readonly workspace: string;
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly env?: readonly string[];
+  readonly files?: readonly LayerEntry[];
+}
+
+/** An image that runs one service by `holdfast serve`. */
+export function serviceImage({
+  reference,
+  workspace,
+  command,
+  env = [],
+  files = [],
+}: ServiceImage): LocalImageDefinition {
+  const [program, ...args] = command;
+  return {
+    reference,
+    selection: {
+      workspaces: [workspace],
+      commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
+    },
+    formats: ['ext4'],
+    config: { Env: [PATH, ...env], Entrypoint: [program], Cmd: args, WorkingDir: '/' },
+    files: [{ kind: 'symlink', path: HOLDFAST_PROGRAM, target: 'cli/bin/holdfast.mjs' }, ...files],
+  };
+}
+
+/** The published manifest starts the sidecar by this name. */
+function skrFiles(): LayerEntry[] {
+  const source = toUtf8(
+    "#!/usr/bin/env node\nprocess.argv.splice(2, 0, 'serve', 'skr');\nawait import('./cli/bin/holdfast.mjs');\n",
+  );
+  return [
+    { kind: 'file', path: '/app/skr.mjs', source, mode: EXECUTABLE },
+    { kind: 'symlink', path: '/skr.sh', target: 'app/skr.mjs' },
+  ];
+}

@@ -1,0 +1,43 @@
+import { createReadStream } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { toUtf8 } from '@holdfast/base';
+import { blobPath, writeOciLayout } from '@holdfast/oci';
+import { hashLayer } from '@holdfast/policy/layers';
+
+import type { LocalImage } from '../src/images/build-local-image.ts';
+
+let built: Promise<LocalImage> | undefined;
+
+/** The image `script:1`, whose command `/run SCRIPT` runs a piece of JavaScript. Made once per process. */
+export function scriptImage(): Promise<LocalImage> {
+  return (built ??= buildScriptImage());
+}
+
+/** The same image anew in a folder of its own, for tests that change it. */
+export async function buildScriptImage(reference = 'script:1'): Promise<LocalImage> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-script-image-'));
+  const config = { Entrypoint: ['/run'], Cmd: ['0'], Env: ['FROM_IMAGE=yes'], WorkingDir: '/' };
+  const run = toUtf8('#!/usr/bin/env node\neval(process.argv[2]);\n');
+  const written = await writeOciLayout({
+    folder,
+    reference,
+    image: {
+      config,
+      layers: [
+        [{ kind: 'file', path: '/etc/release', source: toUtf8('script\n') }],
+        [{ kind: 'file', path: '/run', source: run, mode: 0o755 }],
+      ],
+    },
+  });
+  const layerFiles = written.layers.map(({ digest }) => join(folder, blobPath(digest)));
+  const hashes = await Promise.all(layerFiles.map((file) => hashLayer(createReadStream(file), 'ext4')));
+  const layers = written.layers.map(({ mediaType, digest, size, diffId }, index) => {
+    const rootHashExt4 = hashes[index]?.rootHash ?? '';
+    return { mediaType, digest, size, diffId, rootHashExt4 };
+  });
+  const platform = { os: 'linux', architecture: 'amd64' };
+  return { facts: { reference, manifestDigest: written.manifestDigest, platform, config, layers }, layerFiles };
+}

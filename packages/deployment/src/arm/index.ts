@@ -1,0 +1,2 @@
+export { stageDeployments, templateText } from './template.ts';
+export type { ArmTemplate, DeploymentNames, JsonValue, StageDeployment } from './template.ts';

@@ -1,0 +1,3 @@
+import type { ErrorCodeTable } from '@holdfast/base';
+
+export const errorCodes: ErrorCodeTable = {};
