@@ -9,7 +9,14 @@ import type { Credentials, LoadPlan, LoadSettings, Target } from './load-plan.ts
 import { SCENARIOS } from './scenarios/scenario.ts';
 import type { ScenarioName } from './scenarios/scenario.ts';
 
-export const MICRO_BENCHMARKS = ['identity-map', 'token-pair', 'envelope', 'salt-file', 'evidence'] as const;
+export const MICRO_BENCHMARKS = [
+  'identity-map',
+  'token-pair',
+  'envelope',
+  'salt-file',
+  'evidence',
+  'layer-hash',
+] as const;
 export type MicroBenchmark = (typeof MICRO_BENCHMARKS)[number];
 
 export type Invocation =
@@ -35,6 +42,8 @@ Scenarios: ${SCENARIOS.join(', ')}.
   --binary                  application/octet-stream instead of Base64 text
   --rate N                  requests per second over all connections; without it each reply is followed by the next
                             request (health: 100)
+  --server-pid P            process of the server on this Linux machine: adds its processor time per request and its
+                            memory to the report; compare takes it twice, in the order of --url
   --timeout 30              seconds to wait for a reply
   --beside NAME             another scenario that runs at the same time, for instance health --beside identity-map
   --beside-connections 4
@@ -45,6 +54,7 @@ const OPTIONS = {
   url: { type: 'string', multiple: true },
   'api-key': { type: 'string', multiple: true },
   secret: { type: 'string', multiple: true },
+  'server-pid': { type: 'string', multiple: true },
   scenario: { type: 'string' },
   duration: { type: 'string' },
   warmup: { type: 'string' },
@@ -61,10 +71,12 @@ const OPTIONS = {
 } as const satisfies ParseArgsOptionsConfig;
 
 type OptionName = keyof typeof OPTIONS;
+/** Options that can be given more than once. */
+type ListOption = 'url' | 'api-key' | 'secret' | 'server-pid';
 type Values = Readonly<
   Partial<
-    Record<Exclude<OptionName, 'help' | 'binary' | 'url' | 'api-key' | 'secret'>, string> &
-      Record<'url' | 'api-key' | 'secret', string[]> &
+    Record<Exclude<OptionName, 'help' | 'binary' | ListOption>, string> &
+      Record<ListOption, string[]> &
       Record<'help' | 'binary', boolean>
   >
 >;
@@ -75,6 +87,7 @@ const LOAD_OPTIONS: readonly OptionName[] = [
   'url',
   'api-key',
   'secret',
+  'server-pid',
   'scenario',
   'duration',
   'warmup',
@@ -220,7 +233,15 @@ function targetAt(index: 0 | 1, values: Values, env: Environment, withCredential
   return {
     url: url.href.replace(/\/+$/, ''),
     credentials: withCredentials ? credentialsAt(index, values, env) : undefined,
+    ...serverPidAt(index, values),
   };
+}
+
+function serverPidAt(index: 0 | 1, values: Values): { readonly serverPid?: number } {
+  const text = values['server-pid']?.[index];
+  if (text === undefined) return {};
+  if (!/^[1-9][0-9]{0,9}$/.test(text)) throw usage(`--server-pid wants a process id, but got ${quoted(text)}`);
+  return { serverPid: Number(text) };
 }
 
 function credentialsAt(index: 0 | 1, values: Values, env: Environment): Credentials {

@@ -18,6 +18,9 @@ export interface ComparedOperator {
   readonly entriesPerSecond: Spread | null;
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
+  /** Processor time of the server per request; null without `--server-pid`. */
+  readonly serverCpuMicrosPerRequest: Spread | null;
+  readonly serverPeakResidentMb: number | null;
   readonly generatorCpuPercent: number;
   readonly errors: number;
 }
@@ -28,7 +31,13 @@ export interface Comparison {
   readonly rounds: number;
   readonly operators: readonly [ComparedOperator, ComparedOperator];
   /** Second operator divided by first, the median over rounds: above 1 the second has more requests, or longer latencies. */
-  readonly secondToFirst: { readonly requestsPerSecond: number; readonly p50Ms: number; readonly p99Ms: number };
+  readonly secondToFirst: {
+    readonly requestsPerSecond: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+    /** Null unless both servers' processes are known. */
+    readonly serverCpuMicrosPerRequest: number | null;
+  };
   readonly machine: Machine;
   readonly runs: readonly (readonly [LoadReport, LoadReport])[];
 }
@@ -71,6 +80,9 @@ export function summariseRounds(runs: readonly (readonly [LoadReport, LoadReport
       requestsPerSecond: ratio(runs, (report) => report.requestsPerSecond),
       p50Ms: ratio(runs, (report) => report.p50Ms),
       p99Ms: ratio(runs, (report) => report.p99Ms),
+      serverCpuMicrosPerRequest: runs.some((pair) => pair.some((report) => report.serverCpuMicrosPerRequest === null))
+        ? null
+        : ratio(runs, (report) => report.serverCpuMicrosPerRequest ?? Number.NaN),
     },
     machine: sample.machine,
     runs,
@@ -85,9 +97,16 @@ function comparedOperator(reports: readonly LoadReport[]): ComparedOperator {
     entriesPerSecond: entries.length === 0 ? null : spread(entries),
     p50Ms: spread(reports.map((report) => report.p50Ms)),
     p99Ms: spread(reports.map((report) => report.p99Ms)),
+    serverCpuMicrosPerRequest: spreadOfKnown(reports.map((report) => report.serverCpuMicrosPerRequest)),
+    serverPeakResidentMb: reports.at(-1)?.serverPeakResidentMb ?? null,
     generatorCpuPercent: Math.max(...reports.map((report) => report.generatorCpuPercent)),
     errors: reports.flatMap((report) => Object.values(report.errors)).reduce((total, count) => total + count, 0),
   };
+}
+
+function spreadOfKnown(values: readonly (number | null)[]): Spread | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : spread(known);
 }
 
 function spread(values: readonly number[]): Spread {

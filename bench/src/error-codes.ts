@@ -21,6 +21,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A reply could not be decrypted, answers another request, or does not hold what the endpoint promises.',
     action: 'Check that the client secret belongs to the API key and that the address is that of a UID2 operator.',
   },
+  BENCH_SERVER_PID_INVALID: {
+    family: 'request',
+    meaning: 'The process of --server-pid does not exist, or this system is no Linux.',
+    action: 'Give --server-pid the id of the running server, on the same Linux machine.',
+  },
   BENCH_PROCESS_FAILED: {
     family: 'dependency',
     meaning: 'A process of the load generator ended before it delivered its result.',

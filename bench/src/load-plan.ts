@@ -21,6 +21,8 @@ export interface Target {
   readonly url: string;
   /** Not needed for the health check. */
   readonly credentials: Credentials | undefined;
+  /** The server's process on this machine, when its processor time and memory are to be measured. */
+  readonly serverPid?: number;
 }
 
 /** What a load is made of, apart from whom it goes to. */

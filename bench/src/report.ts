@@ -1,6 +1,7 @@
 import { Histogram } from './histogram.ts';
 import type { LoadPlan, LoadResult } from './load-plan.ts';
 import type { Machine } from './machine.ts';
+import type { ServerUsage } from './server-usage.ts';
 
 /** What a run says on stdout. Latencies in milliseconds, over good replies only. */
 export interface LoadReport {
@@ -29,6 +30,13 @@ export interface LoadReport {
   readonly warmup: number;
   /** Processor time of the busiest process of the load generator, in percent of one core. */
   readonly generatorCpuPercent: number;
+  /** Processor time of the server's process, user and system, per good reply; null without `--server-pid`. */
+  readonly serverCpuMicrosPerRequest: number | null;
+  /** Share of one core that the server's process used, in percent. */
+  readonly serverCpuPercent: number | null;
+  /** Resident memory of the server's process at the end, and at its highest since it started. */
+  readonly serverResidentMb: number | null;
+  readonly serverPeakResidentMb: number | null;
   readonly machine: Machine;
   /** The load that ran at the same time. */
   readonly beside?: LoadReport;
@@ -38,7 +46,12 @@ export interface LoadReport {
 export const BUSY_GENERATOR_PERCENT = 85;
 
 /** The report of a load from the results of all its processes. */
-export function buildReport(plan: LoadPlan, results: readonly LoadResult[], machine: Machine): LoadReport {
+export function buildReport(
+  plan: LoadPlan,
+  results: readonly LoadResult[],
+  machine: Machine,
+  usage?: ServerUsage,
+): LoadReport {
   const latencies = new Histogram();
   const errors: Record<string, number> = {};
   let requests = 0;
@@ -72,7 +85,33 @@ export function buildReport(plan: LoadPlan, results: readonly LoadResult[], mach
     rate: plan.ratePerSecond ?? null,
     warmup: plan.warmupMs / 1000,
     generatorCpuPercent: rounded(Math.max(0, ...results.map(({ cpuPercent }) => cpuPercent)), 1),
+    ...serverFigures(usage, requests, seconds),
     machine,
+  };
+}
+
+const BYTES_PER_MB = 1_000_000;
+
+type ServerFigure = 'serverCpuMicrosPerRequest' | 'serverCpuPercent' | 'serverResidentMb' | 'serverPeakResidentMb';
+
+function serverFigures(
+  usage: ServerUsage | undefined,
+  requests: number,
+  seconds: number,
+): Pick<LoadReport, ServerFigure> {
+  if (usage === undefined) {
+    return {
+      serverCpuMicrosPerRequest: null,
+      serverCpuPercent: null,
+      serverResidentMb: null,
+      serverPeakResidentMb: null,
+    };
+  }
+  return {
+    serverCpuMicrosPerRequest: requests === 0 ? null : rounded(usage.cpuMicros / requests, 1),
+    serverCpuPercent: rounded(usage.cpuMicros / seconds / 10_000, 1),
+    serverResidentMb: rounded(usage.residentBytes / BYTES_PER_MB, 1),
+    serverPeakResidentMb: rounded(usage.peakResidentBytes / BYTES_PER_MB, 1),
   };
 }
 
@@ -80,8 +119,10 @@ export function buildReport(plan: LoadPlan, results: readonly LoadResult[], mach
 export function summarise(report: LoadReport): string {
   const entries = report.batch === null ? '' : `, ${Math.round(report.entriesPerSecond ?? 0)} entries/s`;
   const errors = Object.entries(report.errors).map(([outcome, count]) => `${count} × ${outcome}`);
+  const cpu =
+    report.serverCpuMicrosPerRequest === null ? '' : `server ${report.serverCpuMicrosPerRequest} µs/request, `;
   return (
-    `${report.scenario} ${report.url}: ${report.requestsPerSecond} requests/s${entries}, ` +
+    `${report.scenario} ${report.url}: ${report.requestsPerSecond} requests/s${entries}, ${cpu}` +
     `p50 ${report.p50Ms} ms, p99 ${report.p99Ms} ms, ${errors.length === 0 ? 'no errors' : `errors: ${errors.join(', ')}`}`
   );
 }

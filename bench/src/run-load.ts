@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { ForkedLoad } from './forked-load.ts';
 import type { Load, LoadPlan, LoadResult } from './load-plan.ts';
 import { LocalLoad } from './local-load.ts';
 import { describeMachine } from './machine.ts';
 import { buildReport, BUSY_GENERATOR_PERCENT, summarise } from './report.ts';
 import type { LoadReport } from './report.ts';
+import { sampleProcess, usageBetween } from './server-usage.ts';
+import type { ServerUsage } from './server-usage.ts';
 
 /** Says something to the person at the terminal, as one line. */
 export type Say = (line: string) => void;
@@ -11,7 +15,7 @@ export type Say = (line: string) => void;
 /**
  * Runs a load and, when there is a second plan, that one beside it over the same time, in processes of its own so that it does
  * not disturb the first one's clock.
- * @throws RequestError BENCH_OPERATOR_REFUSED
+ * @throws RequestError BENCH_OPERATOR_REFUSED, BENCH_SERVER_PID_INVALID
  * @throws DependencyError BENCH_OPERATOR_UNREACHABLE, BENCH_PROCESS_FAILED
  * @throws VerificationError BENCH_REPLY_INVALID
  */
@@ -21,14 +25,19 @@ export async function runLoad(plan: LoadPlan, beside: LoadPlan | undefined, say:
   try {
     const verified = await Promise.all([...loads, ...others].map((load) => load.prepare()));
     say(`${plan.scenario} ${plan.target.url}: ${sum(verified)} connections, first reply of each verified`);
-    const [results, otherResults] = await Promise.all([measureAll(loads), measureAll(others)]);
+    const [results, otherResults, usage] = await Promise.all([
+      measureAll(loads),
+      measureAll(others),
+      watchServer(plan),
+    ]);
     const machine = describeMachine();
-    const report = buildReport(plan, results, machine);
+    const report = buildReport(plan, results, machine, usage);
     tell(report, say);
     if (beside === undefined) return report;
     const otherReport = buildReport(beside, otherResults, machine);
     tell(otherReport, say);
-    return { ...report, beside: otherReport };
+    // The server worked for both.
+    return { ...report, serverCpuMicrosPerRequest: null, beside: otherReport };
   } finally {
     await Promise.all([...loads, ...others].map((load) => load.stop()));
   }
@@ -50,6 +59,15 @@ function forkLoads(plan: LoadPlan): readonly Load[] {
 
 async function measureAll(loads: readonly Load[]): Promise<LoadResult[]> {
   return Promise.all(loads.map((load) => load.measure()));
+}
+
+/** What the server's process used in the measured window; undefined when nobody said which process it is. */
+async function watchServer({ target, warmupMs, durationMs }: LoadPlan): Promise<ServerUsage | undefined> {
+  if (target.serverPid === undefined) return undefined;
+  await delay(warmupMs);
+  const before = await sampleProcess(target.serverPid);
+  await delay(durationMs);
+  return usageBetween(before, await sampleProcess(target.serverPid));
 }
 
 function tell(report: LoadReport, say: Say): void {

@@ -35,6 +35,16 @@ function result(latenciesMs: readonly number[], errors: Record<string, number> =
 }
 
 describe('buildReport', () => {
+  it('divides the processor time of the server by the good replies', () => {
+    const usage = { cpuMicros: 900, residentBytes: 5_000_000, peakResidentBytes: 7_500_000 };
+    expect(buildReport(PLAN, [result([1, 1, 1], { '503': 4 })], MACHINE, usage)).toMatchObject({
+      serverCpuMicrosPerRequest: 300,
+      serverResidentMb: 5,
+      serverPeakResidentMb: 7.5,
+    });
+    expect(buildReport(PLAN, [result([])], MACHINE, usage).serverCpuMicrosPerRequest).toBeNull();
+  });
+
   it('adds up the processes of a load and divides by the length of the window', () => {
     const report = buildReport(
       PLAN,
@@ -59,6 +69,10 @@ describe('buildReport', () => {
       kind: 'email',
       binary: true,
       rate: 70,
+      serverCpuMicrosPerRequest: null,
+      serverCpuPercent: null,
+      serverResidentMb: null,
+      serverPeakResidentMb: null,
       warmup: 1,
       generatorCpuPercent: 30,
       machine: MACHINE,

@@ -146,6 +146,21 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The sidecar of the pod did not release the key.',
     action: 'Read its answer: it names the step that failed. The log of the vault names the claim.',
   },
+  POLICY_INPUT_UNREADABLE: {
+    family: 'request',
+    meaning: 'A file of a policy command is missing, no text, too large, or of a kind that the command does not take.',
+    action: 'Name a file of a kind that the command takes; its help lists them.',
+  },
+  POLICY_OPTIONS_CONFLICT: {
+    family: 'request',
+    meaning: 'Options of a policy command, or the files they name, do not go together.',
+    action: 'See the help of the command.',
+  },
+  POLICY_OUTPUT_UNWRITABLE: {
+    family: 'request',
+    meaning: 'A policy command cannot write the file it should.',
+    action: 'Name a file in a folder you may write to.',
+  },
   POLICY_LAYER_UNREADABLE: {
     family: 'request',
     meaning: 'The file that should hold an image layer cannot be read.',

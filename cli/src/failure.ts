@@ -7,6 +7,10 @@ import type { CliIo } from './context.ts';
 /** Exit codes of the command line; `holdfast serve` adds those of its services. */
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
+/** What `holdfast policy` was given to read cannot be read, or is not what it takes. */
+export const EXIT_UNREADABLE = 3;
+/** A policy with rules of its own, which only a full evaluator of Rego can judge. */
+export const EXIT_NOT_EVALUABLE = 4;
 export const EXIT_USAGE = 64;
 export const EXIT_CONFIG = 78;
 /** 128 + SIGINT, as shells report it. */
@@ -34,13 +38,28 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'INPUT_UNREADABLE',
   'KEY_OPTIONS_CONFLICT',
   'LOCAL_CLOUD_PART_UNKNOWN',
+  'POLICY_OPTIONS_CONFLICT',
   'PORT_BASE_INVALID',
+  'CCE_NAMESPACE_INVALID',
+  'CCE_OPTION_INVALID',
+  'CCE_WILDCARD_NEEDED',
+  'TARBALL_MAP_INVALID',
   'RELEASE_POLICY_INVALID',
   'UID2_ADDRESS_INVALID',
   'UID2_CONNECTION_INCOMPLETE',
   'VAULT_NOT_NAMED',
   'WORLD_SIZE_INVALID',
 ]);
+
+const NOT_EVALUABLE_CODES: ReadonlySet<string> = new Set([
+  'CCE_GUEST_UNSUPPORTED',
+  'KATA_RULES_UNKNOWN',
+  'REGEX_BUDGET_EXCEEDED',
+  'REGO_CUSTOM_RULE',
+]);
+
+/** Codes of documents, policies and recordings that `holdfast policy` cannot use as they are. */
+const UNREADABLE_CODES = /^(?:CCE|KATA|REGO|REGEX|MANIFEST)_|^IMAGE_(?:FACTS|REFERENCE)_|^POLICY_(?:INPUT|LAYER)_UNREADABLE$/u;
 
 /** The failure of a thrown value. */
 export function failureOf(thrown: unknown): Failure {
@@ -58,7 +77,10 @@ export function failureOf(thrown: unknown): Failure {
 
 function exitCodeOf(error: PlatformError): number {
   if (error instanceof ConfigError) return EXIT_CONFIG;
-  return USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
+  const { code } = error;
+  if (USAGE_CODES.has(code)) return EXIT_USAGE;
+  if (NOT_EVALUABLE_CODES.has(code)) return EXIT_NOT_EVALUABLE;
+  return UNREADABLE_CODES.test(code) ? EXIT_UNREADABLE : EXIT_FAILED;
 }
 
 /** The failure of a command line that cannot be understood. */

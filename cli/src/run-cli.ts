@@ -12,6 +12,7 @@ import type { Application, ApplicationText } from '@stricli/core';
 
 import { evidenceRoutes } from './commands/evidence.ts';
 import { keyRoutes } from './commands/key.ts';
+import { policyRoutes } from './commands/policy.ts';
 import { sampleRoutes } from './commands/sample.ts';
 import { serveCommand } from './commands/serve.ts';
 import { uid2Routes } from './commands/uid2.ts';
@@ -56,6 +57,7 @@ function buildApp(report: Report): Application<CliContext> {
       uid2: uid2Routes,
       evidence: evidenceRoutes,
       key: keyRoutes,
+      policy: policyRoutes,
       sample: sampleRoutes,
     },
     docs: {

@@ -5,7 +5,7 @@ export { HttpClient } from './client.ts';
 export type { HttpAnswer, HttpRequest } from './client.ts';
 export { errorCodes } from './error-codes.ts';
 export { refuseFormsOnGet } from './form-refusal.ts';
-export { listen } from './listen.ts';
+export { claimPort, listen } from './listen.ts';
 export type { ListenAddress } from './listen.ts';
 export { buildMetricsApp, createMetricsRegistry } from './metrics.ts';
 export { useReferenceCors } from './reference-cors.ts';

@@ -11,11 +11,15 @@ export function createMetricsRegistry(application: string): Registry {
   return registry;
 }
 
-/** The metrics listener: `GET /metrics` in Prometheus text, on a port of its own. */
-export function buildMetricsApp(registry: Registry): FastifyInstance {
+/**
+ * The metrics listener: `GET /metrics` in Prometheus text, on a port of its own.
+ * @param others Prometheus text of other threads, with metrics that `registry` does not have
+ */
+export function buildMetricsApp(registry: Registry, others?: () => Promise<string>): FastifyInstance {
   const app = createApp({ bodyLimitBytes: 1024 });
   app.get('/metrics', async (_request, reply) => {
-    return reply.header('Content-Type', registry.contentType).send(await registry.metrics());
+    const [own, rest] = await Promise.all([registry.metrics(), others?.()]);
+    return reply.header('Content-Type', registry.contentType).send(own + (rest ?? ''));
   });
   return app;
 }

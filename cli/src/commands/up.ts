@@ -12,6 +12,7 @@ export interface UpFlags {
   readonly portBase?: number;
   readonly salts?: number;
   readonly only?: readonly string[];
+  readonly keepPolicy: boolean;
   readonly json: boolean;
 }
 
@@ -54,6 +55,12 @@ export const upCommand: Command<CliContext> = buildCommand<UpFlags, [], CliConte
         brief: 'Start only these parts: azure, attestation, core, optout, operator',
         placeholder: 'PARTS',
         optional: true,
+      },
+      keepPolicy: {
+        kind: 'boolean',
+        brief: "Run the manifest's policy as it is, also when images have changed and it no longer admits them",
+        default: false,
+        withNegated: false,
       },
       json: jsonFlag,
     },

@@ -29,6 +29,7 @@ export async function runUp(context: CliContext, flags: UpFlags): Promise<void> 
       portBase: flags.portBase,
       salts: flags.salts,
       only: flags.only,
+      keepPolicy: flags.keepPolicy,
       serve: io.serveCommand,
       failFast: flags.check,
       environment: io.env,

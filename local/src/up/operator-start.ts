@@ -44,8 +44,10 @@ export async function startOperator(options: OperatorStartOptions): Promise<void
     await node.start();
     const failure = node.pods.find((pod) => pod.failure !== undefined)?.failure;
     if (failure !== undefined) {
+      if (failure.explanation !== undefined) options.onNotice(failure.explanation);
       throw new DependencyError('OPERATOR_NOT_STARTED', `${failure.reason}: ${failure.message}`, {
         retryable: false,
+        ...(failure.explanation === undefined ? {} : { details: { explanation: failure.explanation } }),
         action: 'Correct the operator manifest in the home folder.',
       });
     }

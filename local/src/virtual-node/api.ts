@@ -1,14 +1,27 @@
 import { createApp } from '@holdfast/http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
 
 import { readLogTail } from '../process/log-file.ts';
 import type { VirtualNode } from './virtual-node.ts';
 
 const MAX_LOG_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 256 * 1024;
 
-/** Looks into a virtual node: `GET /pods`, `GET /pods/:name`, `GET /pods/:name/containers/:container/logs`, `GET /events`. */
+const execSchema = z.object({
+  command: z
+    .array(z.string().max(64 * 1024))
+    .min(1)
+    .max(1024),
+  timeoutSeconds: z.number().positive().max(600).default(30),
+});
+
+/**
+ * Looks into a virtual node: `GET /pods`, `GET /pods/:name`, `GET /pods/:name/containers/:container/logs`, `GET /events`.
+ * `POST /pods/:name/containers/:container/exec` with `{"command":[…]}` runs a command in a container, if its policy has it.
+ */
 export function buildVirtualNodeApp(node: VirtualNode): FastifyInstance {
-  const app = createApp({ bodyLimitBytes: 1024 });
+  const app = createApp({ bodyLimitBytes: MAX_BODY_BYTES });
   app.get('/pods', (_request, reply) => reply.send({ pods: node.pods.map((pod) => pod.status()) }));
   app.get('/events', (_request, reply) => reply.send({ events: node.events() }));
   app.get<{ Params: { name: string } }>('/pods/:name', (request, reply) => {
@@ -24,9 +37,36 @@ export function buildVirtualNodeApp(node: VirtualNode): FastifyInstance {
       return reply.type('text/plain; charset=utf-8').send(await readLogTail(found.logFile, MAX_LOG_BYTES));
     },
   );
+  app.post<{ Params: { name: string; container: string }; Body: Buffer }>(
+    '/pods/:name/containers/:container/exec',
+    async (request, reply) => {
+      const { name, container } = request.params;
+      const found = node.pod(name)?.container(container);
+      if (found === undefined) return notFound(reply, `container ${container} in pod ${name}`);
+      const asked = execSchema.safeParse(parseJson(request.body));
+      if (!asked.success) {
+        return refuse(reply, 400, 'EXEC_REQUEST_INVALID', 'expected {"command":["program","argument"]}');
+      }
+      const answer = await found.exec(asked.data.command, asked.data.timeoutSeconds * 1000);
+      if ('refused' in answer) return refuse(reply, 403, 'EXEC_DENIED', answer.refused.explanation);
+      return reply.send(answer.admitted);
+    },
+  );
   return app;
 }
 
-function notFound<T extends { code(status: number): T; send(body: unknown): T }>(reply: T, what: string): T {
-  return reply.code(404).send({ error: { code: 'NOT_FOUND', message: `there is no ${what}` } });
+function notFound(reply: FastifyReply, what: string): FastifyReply {
+  return refuse(reply, 404, 'NOT_FOUND', `there is no ${what}`);
+}
+
+function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  return reply.code(status).send({ error: { code, message } });
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return undefined; // the schema says what was expected
+  }
 }

@@ -55,6 +55,15 @@ interface PulledContainer {
   readonly image: LocalImage;
 }
 
+/** Why a pod could not be started at all. */
+export interface PodFailure {
+  /** As events have it, for example ErrImagePull or PolicyDenied. */
+  readonly reason: string;
+  readonly message: string;
+  /** For a denial: which rule failed for which container, and what to change. Several lines. */
+  readonly explanation?: string;
+}
+
 /** One pod: a confidential guest, an identity endpoint, and containers. */
 export class Pod {
   readonly name: string;
@@ -63,8 +72,7 @@ export class Pod {
   #containers: readonly Container[] = [];
   #guest: ConfidentialGuest | undefined;
   #identity: IdentityEndpoint | undefined;
-  /** Why the pod could not be started at all. */
-  #failure: { readonly reason: string; readonly message: string } | undefined;
+  #failure: PodFailure | undefined;
 
   constructor(name: string, template: PodTemplate, node: PodEnvironment) {
     this.name = name;
@@ -76,7 +84,7 @@ export class Pod {
     return this.#containers.length > 0 && this.#containers.every((container) => container.ready);
   }
 
-  get failure(): { readonly reason: string; readonly message: string } | undefined {
+  get failure(): PodFailure | undefined {
     return this.#failure;
   }
 
@@ -234,7 +242,8 @@ export class Pod {
     const { events } = this.#node;
     events.warning(object, 'Failed', message);
     events.warning(object, 'PolicyDenied', explanation);
-    this.#failure = { reason: 'PolicyDenied', message: explanation };
+    const [headline = explanation] = explanation.split('\n', 1);
+    this.#failure = { reason: 'PolicyDenied', message: headline, explanation };
   }
 
   async #attachIdentity(): Promise<boolean> {

@@ -203,6 +203,10 @@ export const configSchema = z.object({
     .boolean()
     .default(true)
     .meta({ description: 'Accept phone numbers in token generate and identity map.' }),
+  service_instances: z.number().int().min(1).max(64).optional().meta({
+    description:
+      'Threads that serve the API on the one port; the number of processors when missing. Linux only, else 1.',
+  }),
   map_workers: z
     .number()
     .int()
@@ -292,6 +296,8 @@ export interface OperatorConfig {
   readonly launch: LaunchSettings | undefined;
   readonly version: string;
   readonly http: { readonly host: string; readonly port: number };
+  /** Threads that serve the API; 1 serves on the thread of the lifecycle. */
+  readonly serviceInstances: number;
   /** −1 opens no metrics listener. */
   readonly metricsPort: number;
   readonly operatorKey: OperatorKeySource;
@@ -371,6 +377,7 @@ function derive(settings: Settings, launch: LaunchSettings | undefined, problems
     launch,
     version: settings.IMAGE_VERSION,
     http: { host: settings.http_host, port: shifted(settings.http_port, settings.port_offset) },
+    serviceInstances: settings.service_instances ?? availableParallelism(),
     metricsPort: shifted(settings.metrics_port, settings.port_offset),
     operatorKey: operatorKeySource(settings, launch, problems),
     platform: platform(settings, launch, problems),

@@ -1,5 +1,4 @@
 import type { Clock, RandomBytes } from '@holdfast/base';
-import type { Logger } from '@holdfast/process';
 import type {
   AuthorizableStore,
   ClientRecord,
@@ -14,6 +13,8 @@ import type {
   SiteRecord,
 } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
+
+import type { Usage } from './usage-statistics.ts';
 
 /** What the configuration decides about the API. Plain values, fixed for the life of the process. */
 export interface OperatorSettings {
@@ -110,6 +111,16 @@ export interface ServiceGate {
   readonly reason: string;
 }
 
+/** Where the API writes its log lines: a line of text, or fields and a text. */
+export interface OperatorLogger {
+  info(message: string): void;
+  info(fields: object, message: string): void;
+  warn(message: string): void;
+  warn(fields: object, message: string): void;
+  error(message: string): void;
+  error(fields: object, message: string): void;
+}
+
 /**
  * Everything the HTTP half of the operator needs, and the whole interface between it and the lifecycle half. `main.ts`
  * builds it; tests build it from a small world in memory.
@@ -123,11 +134,13 @@ export interface OperatorContext {
   /** Set while the API must not serve (stores not loaded yet, opt-out list older than its limit): requests get 503. */
   gate(): ServiceGate | undefined;
   /** The components that are unhealthy now, empty when all is well: `GET /ops/healthcheck`. */
-  health(): readonly UnhealthyComponent[];
-  status(): OperatorStatus;
+  health(): readonly UnhealthyComponent[] | Promise<readonly UnhealthyComponent[]>;
+  status(): OperatorStatus | Promise<OperatorStatus>;
   /** Called after each salt selection: whether the chosen snapshot has expired. */
   onSaltSelection(expired: boolean): void;
+  /** Takes what the usage statistics want to know of each request; when missing, the API keeps them itself. */
+  readonly onUsage?: (usage: Usage) => void;
   /** Version text of the `app_status` gauge is set by the lifecycle; the API adds its own metrics here. */
   readonly metrics: Registry;
-  readonly logger: Logger;
+  readonly logger: OperatorLogger;
 }

@@ -133,6 +133,22 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A caller sent null among the identities to map.',
     action: 'Leave out identities that do not exist.',
   },
+  SERVING_THREAD_LOST: {
+    family: 'internal',
+    meaning:
+      'A thread that served the API ended by itself, for instance for lack of memory; the operator ends with it.',
+    action: 'Look for the reason in the log; give the operator more memory, or set service_instances to fewer.',
+  },
+  SERVING_WORLD_MISSING: {
+    family: 'internal',
+    meaning: 'A serving thread was to answer a request before it was given the stores.',
+    action: 'Report this as a defect.',
+  },
+  THREAD_SILENT: {
+    family: 'dependency',
+    meaning: 'A thread of the operator did not answer another one in time; health is bad while this lasts.',
+    action: 'Look at the processors: they may be starved. If it stays, restart the operator and report a defect.',
+  },
   MAP_WORKER_LOST: {
     family: 'internal',
     meaning:

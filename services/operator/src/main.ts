@@ -5,11 +5,13 @@ import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from './app.ts';
 import { loadOperatorConfig } from './config.ts';
+import type { OperatorConfig } from './config.ts';
 import { growHeapGenerously } from './heap-growth.ts';
 import { OperatorLifecycle } from './lifecycle/operator-lifecycle.ts';
 import type { LifecycleParts } from './lifecycle/operator-lifecycle.ts';
 import { opsRoutes } from './routes/ops.ts';
 import { pooledRandomBytes } from './pooled-random.ts';
+import { ServingThreads } from './serving-threads/serving-threads.ts';
 
 /** A started operator. `addresses.http` appears when the service port opens, which is when it is ready. */
 export interface RunningOperator extends RunningService {
@@ -37,36 +39,56 @@ export async function startOperatorWith(host: ServiceHost, parts: LifecycleParts
   const metrics = createMetricsRegistry('uid2-operator');
   growHeapGenerously();
   const addresses: { http?: string; metrics?: string } = {};
+  let threads: ServingThreads | undefined;
   let app: FastifyInstance | undefined;
-  const lifecycle = new OperatorLifecycle({
+  const lifecycle: OperatorLifecycle = new OperatorLifecycle({
     ...parts,
     config,
     metrics,
     logger: host.logger,
     fail: (error) => host.fail(error),
-    async listen(context) {
-      app = buildApp(context);
-      const url = await listen(app, config.http);
-      addresses.http = url;
-      return url;
+    async listen(context, world) {
+      if (threads === undefined) {
+        app = buildApp(context);
+        addresses.http = await listen(app, config.http);
+      } else {
+        addresses.http = await threads.open(config.http, { context, world, gateState: () => lifecycle.gateState() });
+      }
+      return addresses.http;
     },
+    onChange: () => threads?.changed(),
   });
-  const metricsApp = config.metricsPort < 0 ? undefined : buildMetricsApp(metrics);
+  const metricsApp =
+    config.metricsPort < 0 ? undefined : buildMetricsApp(metrics, async () => (await threads?.metrics()) ?? '');
   if (metricsApp !== undefined) {
     opsRoutes(metricsApp, lifecycle); // they answer while the service port is still closed
     addresses.metrics = await listen(metricsApp, { host: config.http.host, port: config.metricsPort });
   }
+  threads = startServingThreads(config, host); // only now: whoever fails before must leave nothing running
   const started = lifecycle.run();
   return {
     addresses,
     started,
     async stop() {
       lifecycle.beginStop();
-      await app?.close(); // finishes the requests under way
+      await Promise.all([app?.close(), threads?.stop()]); // finishes the requests under way
       await lifecycle.stop();
       await started;
       await app?.close(); // it may have opened while stopping
       await metricsApp?.close();
     },
   };
+}
+
+/** Threads for the API, when there is to be more than one and the system lets listeners share a port. */
+function startServingThreads(config: OperatorConfig, host: ServiceHost): ServingThreads | undefined {
+  const { serviceInstances: count, settings } = config;
+  // Bun cannot share a port among the listeners of one process.
+  if (count === 1 || process.platform !== 'linux' || process.versions['bun'] !== undefined) return undefined;
+  return new ServingThreads({
+    count,
+    // Each serving thread has map workers of its own.
+    settings: { ...settings, mapWorkers: Math.ceil(settings.mapWorkers / count) },
+    onLost: (error) => host.fail(error),
+  });
 }

@@ -63,9 +63,10 @@ export class UsageStatistics {
     this.#writtenMs = options.startMs;
   }
 
-  record(usage: Usage, nowMs: number): void {
-    this.#countDomain(usage);
-    this.#countVersion(usage);
+  /** Takes `count` requests that look the same. */
+  record(usage: Usage, nowMs: number, count = 1): void {
+    this.#countDomain(usage, count);
+    this.#countVersion(usage, count);
     if (nowMs - this.#writtenMs < INTERVAL_MS) return;
     this.#writtenMs = nowMs;
     for (const [path, pathUsage] of this.#paths) this.#write(pathLine(path, pathUsage));
@@ -76,7 +77,7 @@ export class UsageStatistics {
     this.#unknownPaths = 0;
   }
 
-  #countDomain({ path, isServed, referer, contact, siteId }: Usage): void {
+  #countDomain({ path, isServed, referer, contact, siteId }: Usage, count: number): void {
     let known = this.#paths.get(path);
     if (known === undefined) {
       if (!isServed && !this.#admitsUnknownPath(contact)) return;
@@ -86,8 +87,8 @@ export class UsageStatistics {
     const domain = domainOf(referer);
     const key = `${domain} ${contact ?? ''}`;
     const entry = known.domains.get(key);
-    if (entry !== undefined) entry.count += 1;
-    else if (known.domains.size < MAX_DOMAINS) known.domains.set(key, { domain, count: 1, apiContact: contact });
+    if (entry !== undefined) entry.count += count;
+    else if (known.domains.size < MAX_DOMAINS) known.domains.set(key, { domain, count, apiContact: contact });
     else this.#onDomainMissed();
   }
 
@@ -98,32 +99,43 @@ export class UsageStatistics {
     return true;
   }
 
-  #countVersion({ siteId, clientVersion }: Usage): void {
+  #countVersion({ siteId, clientVersion }: Usage, count: number): void {
     if (siteId === null || clientVersion === undefined) return;
     const version = clientVersion.slice(0, MAX_VERSION_LENGTH);
     const versions = this.#versions.get(siteId) ?? new Map<string, number>();
     this.#versions.set(siteId, versions);
     if (!versions.has(version) && versions.size >= this.#limits.versionsPerSite) foldRarest(versions);
-    versions.set(version, (versions.get(version) ?? 0) + 1);
+    versions.set(version, (versions.get(version) ?? 0) + count);
   }
 }
 
-/** Feeds the statistics with every request of `app` that is no preflight, once its reply is out. */
-export function useUsageStatistics(app: FastifyInstance, context: OperatorContext): void {
+/** Statistics that write to the log of `context`. */
+export function createUsageStatistics(
+  context: Pick<OperatorContext, 'settings' | 'clock' | 'logger' | 'metrics'>,
+): UsageStatistics {
   const missed = new Counter({
     name: 'uid2_api_usage_domain_missed_total',
     help: 'Referring domains that the usage statistics had no room for',
     registers: [context.metrics],
   });
-  const statistics = new UsageStatistics({
+  return new UsageStatistics({
     limits: context.settings.usageLimits,
     startMs: context.clock(),
     write: (line) => context.logger.info(line),
     onDomainMissed: () => missed.inc(),
   });
+}
+
+/** Feeds the statistics with every request of `app` that is no preflight, once its reply is out. */
+export function useUsageStatistics(app: FastifyInstance, context: OperatorContext): void {
+  let { onUsage } = context;
+  if (onUsage === undefined) {
+    const statistics = createUsageStatistics(context);
+    onUsage = (usage) => statistics.record(usage, context.clock());
+  }
+  const record = onUsage;
   app.addHook('onResponse', (request, reply, done) => {
-    if (!(request.method === 'OPTIONS' && reply.statusCode === 204))
-      statistics.record(usageOf(request), context.clock());
+    if (!(request.method === 'OPTIONS' && reply.statusCode === 204)) record(usageOf(request));
     done();
   });
 }

@@ -53,6 +53,7 @@ export class OperatorProcess {
           http_host: '127.0.0.1',
           http_port: '0',
           metrics_port: '0',
+          service_instances: '1', // other threads do not live in virtual time
           core_attest_url: `${this.core.url}/attest`,
           core_api_token: 'UID2-O-L-42-canary-key',
           ...env,

@@ -333,11 +333,18 @@ export function keysetSnapshot(
   extraKeys: readonly KeysetKey[] = [],
   keep: (keyId: number) => boolean = () => true,
 ): KeysetSnapshot {
-  const keysets = [keyset(-1, -1), keyset(-2, -2), keyset(2, 2), keyset(SITE, SITE), ...extraKeysets];
-  const keys = KEYS.filter(([id]) => keep(id)).map(([id, keysetId, secret]) =>
-    keysetKey(id, keysetId, { secret: prepareSecret(new Uint8Array(Buffer.from(secret, 'base64'))) }),
-  );
-  return new KeysetSnapshot(keysets, [...keys, ...extraKeys]);
+  const { keysets, keys } = keysetParts();
+  return new KeysetSnapshot([...keysets, ...extraKeysets], [...keys.filter(({ id }) => keep(id)), ...extraKeys]);
+}
+
+/** The keysets and keys of every small world. */
+export function keysetParts(): { readonly keysets: readonly Keyset[]; readonly keys: readonly KeysetKey[] } {
+  return {
+    keysets: [keyset(-1, -1), keyset(-2, -2), keyset(2, 2), keyset(SITE, SITE)],
+    keys: KEYS.map(([id, keysetId, secret]) =>
+      keysetKey(id, keysetId, { secret: prepareSecret(new Uint8Array(Buffer.from(secret, 'base64'))) }),
+    ),
+  };
 }
 
 /** The body of a successful reply. */

@@ -10,6 +10,8 @@ import type { Registry } from 'prom-client';
 
 import type { OperatorConfig } from '../config.ts';
 import type { OperatorContext, ServiceGate, UnhealthyComponent } from '../context.ts';
+import { worldSource } from '../serving-threads/world-parts.ts';
+import type { WorldSource } from '../serving-threads/world-parts.ts';
 import { operatorStatus } from '../status.ts';
 import type { OperatorState, Phase } from '../status.ts';
 import { OptOutSync } from '../stores/opt-out-sync.ts';
@@ -23,6 +25,8 @@ import type { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { obtainOperatorKey } from './operator-key.ts';
 import type { FetchSecret } from './operator-key.ts';
 import { podTerminationMonitor } from './pod-termination.ts';
+import { NOT_READY, serviceGate, staleReason } from './service-gate.ts';
+import type { GateState } from './service-gate.ts';
 import { ShutdownRules } from './shutdown-rules.ts';
 import { waitForSidecar } from './wait-for-sidecar.ts';
 
@@ -39,8 +43,10 @@ export interface LifecycleOptions extends LifecycleParts {
   readonly metrics: Registry;
   /** Ends the process with this error. */
   readonly fail: (error: unknown) => void;
-  /** Opens the service port; answers its URL. */
-  readonly listen: (context: OperatorContext) => Promise<string>;
+  /** Opens the service port; answers its URL. `world` is for listeners on other threads. */
+  readonly listen: (context: OperatorContext, world: WorldSource) => Promise<string>;
+  /** Called when a store, the opt-out list or the gate may have changed. */
+  readonly onChange?: () => void;
 }
 
 /** The parts that exist once the operator key is known. */
@@ -50,8 +56,6 @@ interface Machinery {
   readonly optOut: OptOutSync;
   readonly writer: HttpOptOutWriter;
 }
-
-const NOT_READY = 'the operator is starting';
 
 /**
  * An operator's life: key, launch checks, sidecar, attestation, stores and opt-outs, service port; then the rules that end
@@ -144,9 +148,16 @@ export class OperatorLifecycle {
 
   /** Set while the API must not serve. */
   gate(): ServiceGate | undefined {
-    if (this.#phase !== 'serving' && this.#phase !== 'stopping') return { reason: NOT_READY };
-    if (this.#machinery?.optOut.stale === true) return { reason: this.#staleReason() };
-    return undefined;
+    return serviceGate(this.gateState(), this.#options.timers.now());
+  }
+
+  /** What the gate goes by, for threads that decide themselves. */
+  gateState(): GateState {
+    return {
+      open: this.#phase === 'serving' || this.#phase === 'stopping',
+      optOutSyncedAtMs: this.#machinery?.optOut.state.syncedAtMs,
+      optOutStaleLimitMs: this.#options.config.optOut.staleLimitMs,
+    };
   }
 
   status(): ReturnType<typeof operatorStatus> {
@@ -199,10 +210,12 @@ export class OperatorLifecycle {
     await this.#untilStopped(Promise.all([stores.load(), optOut.synced()]));
     this.#rules.start();
     this.#httpReason = 'still starting';
-    const url = await this.#options.listen(this.#context({ stores, optOut, session, writer }));
+    const context = this.#context({ stores, optOut, session, writer });
+    const url = await this.#options.listen(context, worldSource(stores, optOut));
     signal.throwIfAborted();
     this.#httpReason = undefined;
     this.#phase = 'serving';
+    this.#options.onChange?.();
     const startupMs = timers.now() - this.#startedAtMs;
     this.#metrics.onReady(startupMs);
     logger.info({ url }, `Startup in ${startupMs} ms`);
@@ -312,6 +325,7 @@ export class OperatorLifecycle {
   #onRefresh(event: RefreshEvent): void {
     const { logger, config } = this.#options;
     this.#metrics.onRefresh(event);
+    if (event.result === 'refreshed' && event.changed) this.#options.onChange?.();
     const { store, durationMs } = event;
     if (event.result === 'refreshed') {
       if (event.changed && store !== 'cloud_encryption_keys') logger.info({ store, durationMs }, 'store loaded');
@@ -324,6 +338,7 @@ export class OperatorLifecycle {
   #onOptOutSync(event: OptOutSyncEvent): void {
     const { logger } = this.#options;
     this.#metrics.onOptOutSync(event);
+    if (event.result === 'synced') this.#options.onChange?.();
     if (event.result === 'failed') {
       const effect = event.first ? 'the operator stays not ready' : 'the last complete list stays in use';
       logger.error(problem(event.error), `opt-out sync failed; ${effect}`);
@@ -348,8 +363,7 @@ export class OperatorLifecycle {
   #staleReason(): string {
     const { config, timers } = this.#options;
     const syncedAtMs = this.#machinery?.optOut.state.syncedAtMs ?? this.#startedAtMs;
-    const ageSeconds = Math.floor((timers.now() - syncedAtMs) / 1000);
-    return `the opt-out list is ${ageSeconds} seconds old, its limit is ${config.optOut.staleLimitMs / 1000}`;
+    return staleReason(syncedAtMs, config.optOut.staleLimitMs, timers.now());
   }
 
   #fail(error: unknown): void {

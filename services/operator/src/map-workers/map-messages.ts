@@ -10,6 +10,7 @@ export type MapVersion = 'v2' | 'v3';
 /** What a worker is started with. */
 export interface MapWorkerData {
   readonly settings: MapSettings;
+  readonly compiledSources: string | undefined;
 }
 
 /** To a worker: the world that all later requests are mapped against. The tables are in shared memory and not copied. */

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { errorMessage, InternalError } from '@holdfast/base';
 import type { Logger } from '@holdfast/process';
 
+import { compiledSourcesFolder } from '../compile-cache.ts';
 import type { MapAnswer } from '../identity-map/map-answer.ts';
 import type { MapSettings, MapWorld } from '../identity-mapper.ts';
 import type { MapVersion, MapWorkerData, MessageFromWorker, MessageToWorker } from './map-messages.ts';
@@ -150,7 +151,7 @@ export class MapWorkerPool {
 
   #start(): Member {
     const { settings, program = PROGRAM } = this.#options;
-    const workerData: MapWorkerData = { settings };
+    const workerData: MapWorkerData = { settings, compiledSources: compiledSourcesFolder() };
     const worker = new Worker(program, { workerData, name: 'map-worker' });
     const member: Member = { worker, ready: false, job: undefined, world: undefined, timer: undefined };
     this.#members.add(member);

@@ -9,11 +9,11 @@ import { sendJson } from '../responses.ts';
  * without a content type), and beside it `GET /ops/status`, which tells everything as JSON.
  */
 export function opsRoutes(app: FastifyInstance, context: Pick<OperatorContext, 'health' | 'status'>): void {
-  app.get('/ops/healthcheck', (_request, reply) => {
-    const unhealthy = context.health();
+  app.get('/ops/healthcheck', async (_request, reply) => {
+    const unhealthy = await context.health();
     if (unhealthy.length === 0) return sendUntyped(reply, 'OK');
     const lines = unhealthy.map(({ component, reason }) => `${component}: ${reason}`);
     return sendUntyped(reply.code(503), lines.join('\n'));
   });
-  app.get('/ops/status', (_request, reply) => sendJson(reply, 200, JSON.stringify(context.status())));
+  app.get('/ops/status', async (_request, reply) => sendJson(reply, 200, JSON.stringify(await context.status())));
 }

@@ -1,0 +1,195 @@
+import type { Secret } from '@holdfast/base';
+
+import type { Bundle } from '../bundle/read-bundle.ts';
+import type { RegionFacts } from '../rules/regions.ts';
+
+/** Programs on the machine that runs the deployment. */
+export interface ToolFacts {
+  /** `22.19.0` */
+  readonly node: string;
+  readonly azureCli?: { readonly version: string; readonly python?: string; readonly extensions: Readonly<Record<string, string>> };
+  /** Whether the credential comes from the Azure CLI. */
+  readonly usesAzureCli?: boolean;
+  readonly docker?: boolean;
+  readonly kubectl?: string;
+  readonly helm?: string;
+  /** Seconds that this machine's clock is ahead of Azure's. */
+  readonly clockSkewSeconds?: number;
+}
+
+export interface CredentialFacts {
+  readonly tried: readonly { readonly name: string; readonly problem: string }[];
+  readonly token?: { readonly tenantId: string; readonly minutesLeft: number; readonly refreshable: boolean };
+  readonly subscriptions: readonly { readonly id: string; readonly name: string }[];
+}
+
+export interface SubscriptionFacts {
+  readonly tenantId: string;
+  readonly state: string;
+  readonly spendingLimit: boolean;
+  /** Kind of offer. */
+  readonly quotaId: string;
+}
+
+/** What the caller may do; undefined where it could not be found out. */
+export interface PermissionFacts {
+  readonly createGroup: boolean | undefined;
+  /** Actions on the group that are missing. */
+  readonly missingActions: readonly string[];
+  /** Scopes where role assignments cannot be written. */
+  readonly noAssignmentsAt: readonly string[];
+  readonly noAssignmentRemovalAt: readonly string[];
+  /** Assignments of the caller that may grant only some roles. */
+  readonly conditional: readonly { readonly scope: string; readonly refused: readonly string[] }[];
+  readonly writeSecret: boolean;
+  readonly registerProviders: boolean;
+  /** Policies that are likely to deny something. */
+  readonly denyingPolicies: readonly string[];
+}
+
+export interface GroupFacts {
+  readonly exists: boolean;
+  readonly location?: string;
+  readonly foreignResources: readonly string[];
+  readonly locks: readonly { readonly name: string; readonly level: 'ReadOnly' | 'CanNotDelete' }[];
+  readonly nodeGroup: { readonly exists: boolean; readonly managedBy?: string };
+  /** Other clusters whose container groups go to the same group. */
+  readonly otherVirtualNodes: readonly string[];
+  /** Names that exist already. */
+  readonly existingNames: readonly string[];
+}
+
+export interface ProviderFacts {
+  readonly namespace: string;
+  readonly state: string;
+  readonly types: Readonly<Record<string, { readonly apiVersions: readonly string[]; readonly locations: readonly string[] }>>;
+}
+
+export interface CapacityFacts {
+  readonly sku?: { readonly offered: boolean; readonly restriction?: string; readonly vcpus: number; readonly memoryGb: number };
+  readonly familyCoresFree: number;
+  readonly regionalCoresFree: number;
+  readonly containerGroupsFree: number;
+  readonly containerCoresFree: number;
+  readonly publicIpsFree: number;
+}
+
+export interface KubernetesOffer {
+  /** `1.34` */
+  readonly minor: string;
+  readonly preview: boolean;
+  readonly supportPlans: readonly string[];
+  /** Days until standard support ends. */
+  readonly daysLeft?: number;
+}
+
+export interface VaultFacts {
+  readonly nameAvailable?: { readonly available: boolean; readonly reason?: string; readonly ours: boolean };
+  readonly deleted?: { readonly purgeProtected: boolean; readonly purgeDate: string } | 'none';
+  readonly deletedSecret?: boolean;
+  readonly live?: {
+    readonly rbac: boolean;
+    readonly purgeProtection: boolean;
+    readonly blocked: readonly string[];
+    readonly tenantId: string;
+    readonly location: string;
+    /** Whether the fingerprint of the secret is that of the supplied key. */
+    readonly sameKey: boolean | undefined;
+    /** Keys and secrets that were not created here. */
+    readonly foreignContents: readonly string[];
+  };
+  readonly denied?: { readonly code: string; readonly assignedMinutesAgo: number };
+}
+
+export interface SubnetFacts {
+  readonly name: string;
+  readonly delegations: readonly string[];
+  readonly nat: boolean;
+  readonly members: number;
+  readonly otherEgress: boolean;
+  readonly foreignResources: readonly string[];
+  readonly defaultOutboundAccess: boolean | undefined;
+}
+
+export interface NetworkFacts {
+  readonly subnets: readonly SubnetFacts[];
+  readonly connected: readonly { readonly name: string; readonly cidr: string }[];
+  /** Ports between workers and pod VMs that some direction does not let through. */
+  readonly closedPorts?: readonly { readonly port: number; readonly direction: string; readonly rule: string }[];
+  /** Hosts that cannot be reached or are not allowed. */
+  readonly blockedHosts: readonly string[];
+  /** What private names resolve to. */
+  readonly privateNames?: readonly { readonly name: string; readonly address: string; readonly linked: boolean }[];
+}
+
+export interface ClusterFacts {
+  readonly minor: number;
+  readonly authorizedIpRanges: readonly string[];
+  readonly networkPlugin: string;
+  readonly networkPluginMode?: string;
+  readonly networkPolicy?: string;
+  readonly dataplane?: string;
+  readonly podIdentity: boolean;
+  readonly workloadIdentity: boolean;
+  /** Undefined when the API server cannot be reached. */
+  readonly inside?: {
+    readonly namespaceUsable: boolean;
+    readonly denyingPolicies: readonly string[];
+    readonly quotaProblems: readonly string[];
+    /** Objects of ours that others own. */
+    readonly foreignObjects: readonly string[];
+    readonly otherInstallations: readonly string[];
+    readonly orphanNodes: readonly string[];
+    readonly admissionControllers: number;
+    /** Events that say AuthorizationFailed. */
+    readonly authorizationFailures: readonly string[];
+  };
+}
+
+export interface AssignmentFacts {
+  readonly kubeletMissingAt: readonly string[];
+  /** Assignments whose principal is a client id. */
+  readonly clientIdAssignments: readonly string[];
+}
+
+export interface AzureFacts {
+  readonly credential?: CredentialFacts;
+  readonly subscription?: SubscriptionFacts;
+  readonly permissions?: PermissionFacts;
+  readonly group?: GroupFacts;
+  readonly providers?: readonly ProviderFacts[];
+  readonly features?: Readonly<Record<string, string>>;
+  readonly regions?: readonly RegionFacts[];
+  readonly armEndpoint?: string;
+  readonly kubernetes?: readonly KubernetesOffer[];
+  readonly capacity?: CapacityFacts;
+  readonly vault?: VaultFacts;
+  readonly network?: NetworkFacts;
+  readonly cluster?: ClusterFacts;
+  readonly assignments?: AssignmentFacts;
+  readonly attestationProvider?: { readonly exists: boolean; readonly status?: string };
+  /** Whether the directory held an instance before the service closed for new ones. */
+  readonly hadRedis?: boolean;
+}
+
+/** The release, and what the files around it say. */
+export interface FileFacts {
+  readonly bundle?: Bundle;
+  /** Why the bundle cannot be read. */
+  readonly bundleProblem?: string;
+  readonly operatorKey?: Secret<string>;
+  /** Days since the release. */
+  readonly bundleAgeDays?: number;
+  /** Whether a record says that this release ran well in integ. */
+  readonly integRecord?: boolean;
+  readonly journal?: { readonly otherConfig: boolean; readonly unfinished?: string };
+  /** Fields that a client would drop from the manifest. */
+  readonly droppedFields?: readonly string[];
+}
+
+/** Everything the doctor was given; what is missing leaves checks open. */
+export interface Facts {
+  readonly tools?: ToolFacts;
+  readonly files?: FileFacts;
+  readonly azure?: AzureFacts;
+}

@@ -1,0 +1,42 @@
+/** The program of a serving thread: the operator's API behind a listener that shares its port with other threads. */
+import { parentPort, workerData } from 'node:worker_threads';
+
+import { listen } from '@holdfast/http';
+import type { FastifyInstance } from 'fastify';
+
+import { buildApp } from '../app.ts';
+import { pooledRandomBytes } from '../pooled-random.ts';
+import { plainError } from './serving-messages.ts';
+import type { MessageFromThread, MessageToThread, ServingThreadData } from './serving-messages.ts';
+import { ThreadContext } from './thread-context.ts';
+
+const port = parentPort;
+const { name, settings } = workerData as ServingThreadData;
+const thread = new ThreadContext({ name, settings, clock: Date.now, random: pooledRandomBytes(), post });
+let app: FastifyInstance | undefined;
+
+port?.on('message', (message: MessageToThread) => {
+  if (thread.onMessage(message)) return;
+  if (message.kind === 'listen') void open(message.host, message.port);
+  else if (message.kind === 'stop') void stop();
+});
+
+async function open(host: string, servicePort: number): Promise<void> {
+  try {
+    app = buildApp(thread.context);
+    post({ kind: 'listening', url: await listen(app, { host, port: servicePort, shared: true }) });
+  } catch (error) {
+    post({ kind: 'not-listening', error: plainError(error) });
+  }
+}
+
+async function stop(): Promise<void> {
+  await app?.close(); // finishes the requests under way
+  thread.flush();
+  post({ kind: 'stopped' });
+  port?.close();
+}
+
+function post(message: MessageFromThread): void {
+  port?.postMessage(message);
+}

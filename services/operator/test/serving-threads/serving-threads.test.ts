@@ -1,0 +1,75 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+import type { InternalError } from '@holdfast/base';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+
+import { ServingThreads } from '../../src/serving-threads/serving-threads.ts';
+import type { ServedOperator } from '../../src/serving-threads/serving-threads.ts';
+import { World } from '../world.ts';
+import { worldSource } from './world-source.ts';
+
+const DYING = new URL('dying-thread.ts', import.meta.url);
+const ADDRESS = { host: '127.0.0.1', port: 0 };
+
+function served(world: World): ServedOperator {
+  const gateState = { open: true, optOutSyncedAtMs: Date.now(), optOutStaleLimitMs: 60_000 };
+  return {
+    context: { ...world.context, metrics: new Registry() },
+    world: worldSource(world),
+    gateState: () => gateState,
+  };
+}
+
+describe.skipIf(process.platform !== 'linux')('ServingThreads', () => {
+  it('serve on one port, sum their metrics and end when told to', async () => {
+    const world = new World({ mapWorkers: 0 });
+    const lost: InternalError[] = [];
+    const threads = new ServingThreads({
+      count: 2,
+      settings: world.context.settings,
+      onLost: (error) => lost.push(error),
+    });
+    const url = await threads.open(ADDRESS, served(world));
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const reply = await fetch(`${url}/v2/key/latest`, { method: 'POST', headers: { connection: 'close' } });
+        return reply.status;
+      }),
+    );
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    const metrics = await threads.metrics();
+    expect(metrics).toMatch(/uid2_http_requests_total\{[^}]*status="401"[^}]*path="\/v2\/key\/latest"[^}]*\} 20/);
+    await threads.stop();
+    expect(lost).toEqual([]);
+    await expect(fetch(`${url}/ops/healthcheck`)).rejects.toThrow('fetch failed');
+  });
+
+  it('report a thread that ends by itself, and a port that never opened', async () => {
+    const world = new World();
+    const lost = Promise.withResolvers<InternalError>();
+    const threads = new ServingThreads({
+      count: 1,
+      settings: world.context.settings,
+      onLost: lost.resolve,
+      program: DYING,
+    });
+    await expect(threads.open(ADDRESS, served(world))).rejects.toMatchObject({ code: 'SERVING_THREAD_LOST' });
+    expect((await lost.promise).message).toContain('exit code 3');
+    await threads.stop();
+  });
+
+  it('refuse a port on which somebody listens already', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', reusePort: true }, resolve));
+    const { port } = server.address() as AddressInfo;
+    const world = new World();
+    const threads = new ServingThreads({ count: 1, settings: world.context.settings, onLost: () => undefined });
+    await expect(threads.open({ host: '127.0.0.1', port }, served(world))).rejects.toMatchObject({
+      code: 'LISTEN_FAILED',
+    });
+    await threads.stop();
+    server.close();
+  });
+});
