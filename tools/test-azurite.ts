@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { repositoryRoot } from './workspaces.ts';
 
 /**
- * Runs the object store suite against Azurite, Microsoft's emulator of Azure Storage. The emulator is 400 MB with its
+ * Runs the suites of the object store, its lock and the administrator's tools against Azurite, Microsoft's emulator of Azure Storage. The emulator is 400 MB with its
  * dependencies, so it is no dependency of this repository: npm puts it into a folder of its own below the system's temporary
- * folder, where the next run finds it. Where that is impossible the suite reports its tests as skipped.
+ * folder, where the next run finds it. Where that is impossible the suites report their tests as skipped.
  */
 const VERSION = '3.37.0';
+const SUITES = ['adapters/storage/test', 'cli/test/admin/blob-world.test.ts'];
 const folder = process.env['HOLDFAST_AZURITE_FOLDER'] ?? join(tmpdir(), `holdfast-azurite-${VERSION}`);
 const entry = join(folder, 'node_modules/azurite/dist/src/blob/main.js');
 const windows = process.platform === 'win32';
@@ -19,7 +20,9 @@ const windows = process.platform === 'win32';
 function install(): boolean {
   if (existsSync(entry)) return true;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
+  // Its telemetry's newest version needs a package that not every registry has yet.
+  const manifest = { private: true, overrides: { applicationinsights: '3.16.0' } };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
   process.stderr.write(`installing azurite ${VERSION} into ${folder}\n`);
   const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact', `azurite@${VERSION}`];
   spawnSync('npm', args, { cwd: folder, stdio: 'inherit', shell: windows });
@@ -44,7 +47,7 @@ function start(): Promise<{ readonly url: string; readonly process: ChildProcess
 
 function runSuite(url: string | undefined): Promise<number> {
   const env = { ...process.env, ...(url === undefined ? {} : { HOLDFAST_AZURITE_URL: url }) };
-  const args = ['run', 'adapters/storage/test/object-store.test.ts'];
+  const args = ['run', '--project', 'unit', ...SUITES];
   const child = spawn('vitest', args, { cwd: repositoryRoot, stdio: 'inherit', env, shell: windows });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

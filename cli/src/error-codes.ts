@@ -46,6 +46,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The key service or the issuer of a token answered with an error.',
     action: 'Try again, or give the missing part as another file.',
   },
+  INITDATA_OPTIONS_CONFLICT: {
+    family: 'request',
+    meaning: 'Options of an initdata command do not go together, or ask for what the input does not have.',
+    action: 'See the help of the command.',
+  },
+  INITDATA_UNSOUND: {
+    family: 'malformed',
+    meaning: 'A guest would not start, or not work, with the initdata that was to be built.',
+    action: 'Correct what is listed; nothing was written.',
+  },
   USAGE: {
     family: 'request',
     meaning: 'The command line names a command, option or argument that does not exist, or lacks one.',
@@ -83,8 +93,14 @@ export const errorCodes: ErrorCodeTable = {
   },
   WORLD_MISSING: {
     family: 'request',
-    meaning: 'The folder given as a UID2 world holds none.',
+    meaning: 'The folder or container given as a UID2 world holds none.',
     action: 'Run holdfast up once, name the folder with --home or --world, or import an exported world.',
+  },
+  WORLD_ADDRESS_INVALID: {
+    family: 'request',
+    meaning: 'The URL given with --world is not that of a blob container.',
+    action:
+      'Give https://<account>.blob.core.windows.net/<container> without a signature, or a folder; an account key belongs into the environment.',
   },
   WORLD_INCOMPLETE: {
     family: 'malformed',
@@ -133,7 +149,8 @@ export const errorCodes: ErrorCodeTable = {
   },
   SAMPLE_NOT_AS_EXPECTED: {
     family: 'dependency',
-    meaning: 'The messages of a sample did not arrive, or were readable where they must not be, or the other way round.',
+    meaning:
+      'The messages of a sample did not arrive, or were readable where they must not be, or the other way round.',
     action: 'Read the message, and the logs in the home folder of the sample.',
   },
   VAULT_NOT_NAMED: {
@@ -170,5 +187,20 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: 'The command was stopped while it hashed a layer.',
     action: 'Repeat the command.',
+  },
+  DEPLOYMENT_CONFIG_INVALID: {
+    family: 'config',
+    meaning: 'The configuration of a deployment has problems, which are listed with their lines.',
+    action: 'Correct them; docs/guides/deployment.md explains every setting.',
+  },
+  CHECK_UNKNOWN: {
+    family: 'request',
+    meaning: 'holdfast doctor --only names a check that does not exist.',
+    action: 'Take the ids from docs/reference/doctor.md.',
+  },
+  EXPORT_FOLDER_MISSING: {
+    family: 'request',
+    meaning: 'holdfast export all was not told where to write.',
+    action: 'Name a folder with --out.',
   },
 };

@@ -28,11 +28,14 @@ export interface Failure {
 
 /** Codes that say the command line, or what it reads as input, is wrong, although its grammar was right. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
+  'CHECK_UNKNOWN',
   'EVIDENCE_AMBIGUOUS',
   'EVIDENCE_NOTHING_TO_JUDGE',
   'EVIDENCE_ROOT_INVALID',
   'EVIDENCE_EXPECTATION_INVALID',
   'EVIDENCE_UNREADABLE',
+  'INITDATA_OPTIONS_CONFLICT',
+  'EXPORT_FOLDER_MISSING',
   'INPUT_MISSING',
   'INPUT_TOO_LARGE',
   'INPUT_UNREADABLE',
@@ -51,16 +54,6 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'WORLD_SIZE_INVALID',
 ]);
 
-const NOT_EVALUABLE_CODES: ReadonlySet<string> = new Set([
-  'CCE_GUEST_UNSUPPORTED',
-  'KATA_RULES_UNKNOWN',
-  'REGEX_BUDGET_EXCEEDED',
-  'REGO_CUSTOM_RULE',
-]);
-
-/** Codes of documents, policies and recordings that `holdfast policy` cannot use as they are. */
-const UNREADABLE_CODES = /^(?:CCE|KATA|REGO|REGEX|MANIFEST)_|^IMAGE_(?:FACTS|REFERENCE)_|^POLICY_(?:INPUT|LAYER)_UNREADABLE$/u;
-
 /** The failure of a thrown value. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof PlatformError) {
@@ -77,10 +70,25 @@ export function failureOf(thrown: unknown): Failure {
 
 function exitCodeOf(error: PlatformError): number {
   if (error instanceof ConfigError) return EXIT_CONFIG;
-  const { code } = error;
-  if (USAGE_CODES.has(code)) return EXIT_USAGE;
-  if (NOT_EVALUABLE_CODES.has(code)) return EXIT_NOT_EVALUABLE;
-  return UNREADABLE_CODES.test(code) ? EXIT_UNREADABLE : EXIT_FAILED;
+  return USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
+}
+
+const NOT_EVALUABLE_CODES: ReadonlySet<string> = new Set([
+  'CCE_GUEST_UNSUPPORTED',
+  'KATA_RULES_UNKNOWN',
+  'REGEX_BUDGET_EXCEEDED',
+  'REGO_CUSTOM_RULE',
+]);
+
+/** Codes of documents, policies and recordings that `holdfast policy` cannot use as they are. */
+const UNREADABLE_CODES =
+  /^(?:CCE|KATA|REGO|REGEX|MANIFEST)_|^IMAGE_(?:FACTS|REFERENCE)_|^LAYOUT_|^POLICY_(?:INPUT|LAYER)_UNREADABLE$/u;
+
+/** A failure of `holdfast policy`, whose exit codes tell input that cannot be used from a negative verdict. */
+export function policyFailure(failure: Failure): Failure {
+  if (failure.exitCode !== EXIT_FAILED) return failure;
+  if (NOT_EVALUABLE_CODES.has(failure.code)) return { ...failure, exitCode: EXIT_NOT_EVALUABLE };
+  return UNREADABLE_CODES.test(failure.code) ? { ...failure, exitCode: EXIT_UNREADABLE } : failure;
 }
 
 /** The failure of a command line that cannot be understood. */

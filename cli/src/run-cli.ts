@@ -11,6 +11,7 @@ import {
 import type { Application, ApplicationText } from '@stricli/core';
 
 import { evidenceRoutes } from './commands/evidence.ts';
+import { initdataRoutes } from './commands/initdata.ts';
 import { keyRoutes } from './commands/key.ts';
 import { policyRoutes } from './commands/policy.ts';
 import { sampleRoutes } from './commands/sample.ts';
@@ -18,7 +19,7 @@ import { serveCommand } from './commands/serve.ts';
 import { uid2Routes } from './commands/uid2.ts';
 import { upCommand } from './commands/up.ts';
 import type { CliContext, CliIo } from './context.ts';
-import { EXIT_FAILED, EXIT_OK, failureOf, renderFailure, usageFailure } from './failure.ts';
+import { EXIT_FAILED, EXIT_OK, failureOf, policyFailure, renderFailure, usageFailure } from './failure.ts';
 import type { Failure } from './failure.ts';
 
 /**
@@ -29,7 +30,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   let failure: Failure | undefined;
   let exitCode = EXIT_OK;
   const report = (reported: Failure, thrown?: unknown): string => {
-    failure ??= reported;
+    failure ??= args[0] === 'policy' ? policyFailure(reported) : reported;
     if (thrown instanceof Error && (io.env['HOLDFAST_DEBUG'] ?? '') !== '') io.stderr.write(`${thrown.stack}\n`);
     return '';
   };
@@ -58,6 +59,7 @@ function buildApp(report: Report): Application<CliContext> {
       evidence: evidenceRoutes,
       key: keyRoutes,
       policy: policyRoutes,
+      initdata: initdataRoutes,
       sample: sampleRoutes,
     },
     docs: {

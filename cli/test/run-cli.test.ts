@@ -30,6 +30,7 @@ describe('holdfast --help', () => {
         uid2      Talk to an operator as a UID2 client, and administer its world
         evidence  Look at attestation evidence and judge it
         key       Keys that a vault releases to attested environments
+        policy    Generate, measure, explain and compare confidential policies
         sample    Complete examples that run on this machine
       "
     `);

@@ -46,13 +46,13 @@ export const errorCodes: ErrorCodeTable = {
   },
   MANIFEST_INVALID: {
     family: 'malformed',
-    meaning: 'The operator manifest is not one that a virtual node can run.',
-    action: 'Correct the manifest, or delete the home folder to have a new one made.',
+    meaning: 'A manifest is not one that a virtual node can run.',
+    action: 'Correct the manifest. If it is the one of a home folder: deleting that makes a new one.',
   },
-  POD_MANIFEST_INVALID: {
-    family: 'malformed',
-    meaning: 'A manifest holds no single Pod that can be run on this machine.',
-    action: 'Correct the manifest.',
+  POD_NOT_STARTED: {
+    family: 'dependency',
+    meaning: 'A pod could not be started in the local cloud: its guest, its policy or its images stand against it.',
+    action: 'Read the reason, and correct the manifest, or generate its policy anew.',
   },
   NODE_SETTINGS_INVALID: {
     family: 'malformed',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { toUtf8 } from '@holdfast/base';
 import { blobPath, writeOciLayout } from '@holdfast/oci';
-import { hashLayer } from '@holdfast/policy/layers';
+import { hashLayerFormats } from '@holdfast/policy/layers';
 
 import type { LocalImage } from '../src/images/build-local-image.ts';
 
@@ -33,10 +33,13 @@ export async function buildScriptImage(reference = 'script:1'): Promise<LocalIma
     },
   });
   const layerFiles = written.layers.map(({ digest }) => join(folder, blobPath(digest)));
-  const hashes = await Promise.all(layerFiles.map((file) => hashLayer(createReadStream(file), 'ext4')));
+  const hashes = await Promise.all(
+    layerFiles.map((file) => hashLayerFormats(createReadStream(file), ['ext4', 'tarfs'])),
+  );
   const layers = written.layers.map(({ mediaType, digest, size, diffId }, index) => {
-    const rootHashExt4 = hashes[index]?.rootHash ?? '';
-    return { mediaType, digest, size, diffId, rootHashExt4 };
+    const { ext4, tarfs } = hashes[index] ?? {};
+    const rootHashes = { rootHashExt4: ext4?.rootHash ?? '', rootHashTarfs: tarfs?.rootHash ?? '' };
+    return { mediaType, digest, size, diffId, ...rootHashes };
   });
   const platform = { os: 'linux', architecture: 'amd64' };
   return { facts: { reference, manifestDigest: written.manifestDigest, platform, config, layers }, layerFiles };

@@ -14,7 +14,7 @@ export interface CommandHelp {
 /** The help of every command, parents first, as the command line itself prints it. */
 export async function allCommandHelp(path: readonly string[] = []): Promise<CommandHelp[]> {
   const text = await helpOf(path);
-  const flags = [...text.matchAll(/^ +(?:-\w +)?\[?(--[a-z][a-z-]*)/gm)].map(([, flag = '']) => flag);
+  const flags = [...text.matchAll(/^ +(?:-\w +)?\[?(--[a-z][a-z0-9-]*)/gm)].map(([, flag = '']) => flag);
   const commands = /\nCOMMANDS\n((?: {2}.*\n?)+)/.exec(text)?.[1] ?? '';
   const subcommands = [...commands.matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name = '']) => name);
   const own = { path, text, flags: [...new Set([...flags, '--help'])], subcommands };

@@ -10,6 +10,12 @@ const COMMON: readonly (readonly [number, string, string])[] = [
   [130, '`holdfast up` was stopped before it was up, or stopped twice.', ''],
 ];
 
+const POLICY: readonly (readonly [number, string, string])[] = [
+  [1, 'Findings from the threshold on, something denied, or policies that differ.', 'Read the findings.'],
+  [3, 'An input cannot be read, or is not of a kind that the command takes.', 'Name another file.'],
+  [4, 'The policy needs a full evaluator of Rego, so nothing speaks for or against it.', 'Evaluate it elsewhere.'],
+];
+
 /** Exit codes of every command, and those of `holdfast serve operator`, from its own table. */
 export async function exitCodesPage(): Promise<string> {
   const lines = [
@@ -22,6 +28,11 @@ export async function exitCodesPage(): Promise<string> {
     '',
     ...tableHead('Exit code', 'Meaning', 'What to do'),
     ...COMMON.map(([code, meaning, action]) => row(String(code), meaning, action)),
+    '',
+    '## `holdfast policy`',
+    '',
+    ...tableHead('Exit code', 'Meaning', 'What to do'),
+    ...POLICY.map(([code, meaning, action]) => row(String(code), meaning, action)),
     '',
     '## `holdfast serve operator`',
     '',

@@ -32,6 +32,11 @@ export const errorCodes: ErrorCodeTable = {
     action:
       'Check that the folder belongs to the user of the service and its disk is not full, or that the account answers and grants access.',
   },
+  STORAGE_LOCK_LOST: {
+    family: 'dependency',
+    meaning: 'The lease that keeps others from writing ended while this process still needed it.',
+    action: 'Check that this machine reaches the storage account all the time, and do it again.',
+  },
   STORAGE_SETTINGS_INVALID: {
     family: 'config',
     meaning: 'The settings name no bucket, two of them, or half of one.',

@@ -3,7 +3,7 @@ import type { Clock } from '@holdfast/base';
 import { z } from 'zod';
 
 import { createBlobStore } from './blob-store.ts';
-import type { BlobCredential } from './blob-store.ts';
+import type { BlobCredential } from './blob-container.ts';
 import { createDirectoryStore } from './directory-store.ts';
 import { readLinkKeyFile } from './link-key-file.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -49,6 +49,13 @@ export const storageSettings = {
     .optional()
     .meta({ description: 'File with 32 or more bytes in hexadecimal that sign links; needed with storage_folder.' }),
 } as const;
+
+/** The part of them that says how to get at a storage account whose address is known. */
+export const blobAccessSchema = z.object({
+  storage_account_key: storageSettings.storage_account_key,
+  storage_client_id: storageSettings.storage_client_id,
+  storage_timeout_ms: storageSettings.storage_timeout_ms,
+});
 
 /** What `storageSettings` reads. */
 export interface StorageSettings {
@@ -134,8 +141,11 @@ function blobCredential(accountUrl: string, settings: StorageSettings): BlobCred
   return { kind: 'shared-key', accountName: accountNameOf(accountUrl), accountKey };
 }
 
-/** The first label of the host; of an emulator, whose host is an address or `localhost`, the first segment of the path. */
-function accountNameOf(accountUrl: string): string {
+/**
+ * The name of the account at this URL, which a shared key needs: the first label of the host; of an emulator, whose
+ * host is an address or `localhost`, the first segment of the path.
+ */
+export function accountNameOf(accountUrl: string): string {
   const { hostname, pathname } = new URL(accountUrl);
   const emulated = hostname === 'localhost' || hostname.startsWith('[') || /^[\d.]+$/.test(hostname);
   return (emulated ? pathname.split('/')[1] : hostname.split('.')[0]) ?? '';

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createBlobStore } from '../src/index.ts';
 import type { BlobStoreOptions, ObjectStore } from '../src/index.ts';
-import { startFakeBlobService } from './fake-blob-service.ts';
-import type { FakeBlobService } from './fake-blob-service.ts';
+import { startFakeBlobService } from '../testing/index.ts';
+import type { FakeBlobService } from '../testing/index.ts';
 
 const ACCOUNT_KEY = randomBytes(32).toString('base64');
 

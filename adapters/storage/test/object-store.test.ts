@@ -7,7 +7,7 @@ import { Secret } from '@holdfast/base';
 import { createApp, HttpClient, listen, useReferenceFallbacks } from '@holdfast/http';
 
 import { createBlobStore, createDirectoryStore, useSignedLinks } from '../src/index.ts';
-import { startFakeBlobService } from './fake-blob-service.ts';
+import { AZURITE_ACCOUNT, AZURITE_KEY, azuriteContainer, azuriteUrl, startFakeBlobService } from '../testing/index.ts';
 import { describeObjectStore } from './object-store-suite.ts';
 import type { StoreUnderTest } from './object-store-suite.ts';
 
@@ -54,34 +54,17 @@ describeObjectStore('a blob container, the service played by a fake', async (): 
   return { store, get, close: () => service.close() };
 });
 
-/** The well-known credential of the Azurite emulator, published by Microsoft. */
-const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const azuriteUrl = process.env['HOLDFAST_AZURITE_URL'];
-
 describeObjectStore(
   'a blob container of the Azurite emulator (npm run test:azurite)',
   async (): Promise<StoreUnderTest> => {
-    const { ContainerClient, StorageSharedKeyCredential } = await import('@azure/storage-blob');
-    const container = `suite-${randomBytes(6).toString('hex')}`;
-    const accountName = 'devstoreaccount1';
-    const administrator = new ContainerClient(
-      `${azuriteUrl}/${container}`,
-      new StorageSharedKeyCredential(accountName, AZURITE_KEY),
-    );
-    await administrator.create();
+    const azurite = await azuriteContainer();
     const store = createBlobStore({
       accountUrl: azuriteUrl ?? '',
-      container,
-      credential: { kind: 'shared-key', accountName, accountKey: new Secret(AZURITE_KEY) },
+      container: azurite.container,
+      credential: { kind: 'shared-key', accountName: AZURITE_ACCOUNT, accountKey: new Secret(AZURITE_KEY) },
       clock: Date.now,
     });
-    return {
-      store,
-      get,
-      async close() {
-        await administrator.deleteIfExists();
-      },
-    };
+    return { store, get, close: () => azurite.remove() };
   },
   azuriteUrl !== undefined,
 );

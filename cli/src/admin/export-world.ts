@@ -14,7 +14,7 @@ import type { CliContext } from '../context.ts';
 import { malformed, writeWorldDocument } from './export-document.ts';
 import type { ExportedSalts, ExportedStore } from './export-document.ts';
 import { openBucket } from './open-bucket.ts';
-import type { Bucket } from './open-bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { loadSalts } from './salt-repository.ts';
 import { readStore, readText } from './store-files.ts';
 import { tell } from './run-change.ts';

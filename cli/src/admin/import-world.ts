@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -18,7 +18,7 @@ import { refreshViews } from './derived-views.ts';
 import { malformed, parseWorldDocument } from './export-document.ts';
 import type { ExportedSalts, WorldDocument } from './export-document.ts';
 import { openBucket } from './open-bucket.ts';
-import type { Bucket } from './open-bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { needsConsent, tell, tellProblem, tellVersions } from './run-change.ts';
 import { loadSalts } from './salt-repository.ts';
 import type { LoadedSalts } from './salt-repository.ts';
@@ -31,7 +31,6 @@ import type { Published } from './world-repository.ts';
 const decompress = promisify(gunzip);
 /** Sixteen times the salts that are in use, with room to spare. */
 const MAX_SALT_FILE_BYTES = 4 * 1024 ** 3 - 1;
-const FOLDER_MODE = 0o700;
 
 /** Everything an exported file holds, checked. */
 interface CheckedImport {
@@ -52,7 +51,7 @@ export async function runImport(context: CliContext, flags: ChangeFlags, file: s
   const { io } = context;
   const bucket = openBucket(flags, io);
   const checked = await readImport(resolve(io.cwd, file), Date.now());
-  await mkdir(bucket.folder, { recursive: true, mode: FOLDER_MODE });
+  await bucket.prepare();
   let accepted: readonly string[] | undefined;
   for (;;) {
     const outcome = await whileLocked(bucket, async () => {
@@ -73,7 +72,7 @@ export async function runImport(context: CliContext, flags: ChangeFlags, file: s
     const { published, consequences } = outcome;
     const { versions, problem } = published;
     if (flags.json) writeJson(io, { version: 1, versions, consequences });
-    else io.stdout.write(`imported ${Object.keys(versions).length} stores into ${bucket.folder}\n`);
+    else io.stdout.write(`imported ${Object.keys(versions).length} stores into ${bucket.name}\n`);
     if (flags.yes) tell(io, 'warning', consequences);
     tellVersions(io, versions);
     tellProblem(context, problem);

@@ -3,7 +3,7 @@ import { isJsonObject, parseJsonObject, parseSaltMetadata, SaltFileParser } from
 import type { JsonObject, JsonValue, SaltFileMetadata, SaltMetadata, SaltTable } from '@holdfast/uid2';
 import { publishedSnapshots } from '@holdfast/uid2/administration';
 
-import type { Bucket } from './open-bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { metadataPath, missingContent, nextVersion, readText } from './store-files.ts';
 
 const DIRECTORY = 'salts';
@@ -30,7 +30,7 @@ export async function loadSalts(bucket: Bucket, now: number): Promise<LoadedSalt
   if (text === undefined) {
     throw new MalformedError(
       'WORLD_INCOMPLETE',
-      `${bucket.folder} holds no salts: there is no ${metadataPath(DIRECTORY)}`,
+      `${bucket.name} holds no salts: there is no ${metadataPath(DIRECTORY)}`,
       {
         details: { file: metadataPath(DIRECTORY) },
         action: 'Import an exported world with its salts.',

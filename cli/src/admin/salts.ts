@@ -21,7 +21,7 @@ import { EXIT_FAILED } from '../failure.ts';
 import { confirm } from './confirm.ts';
 import { refreshViews } from './derived-views.ts';
 import { openBucket } from './open-bucket.ts';
-import type { Bucket } from './open-bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { needsConsent, tell, tellProblem } from './run-change.ts';
 import { loadSalts, loadSaltTable, newestSnapshot, publishSnapshot, unlistedSaltFiles } from './salt-repository.ts';
 import { renderFacts, renderTable } from './table.ts';

@@ -1,11 +1,11 @@
+import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { DependencyError, errorMessage } from '@holdfast/base';
 import { takeLockFile } from '@holdfast/process';
-import type { LockAttempt } from '@holdfast/process';
 
-import { missingWorld } from './open-bucket.ts';
-import type { Bucket } from './open-bucket.ts';
+import { LOCK_NAME, missingWorld } from './bucket.ts';
+import type { Bucket, WorldLock, WorldLockAttempt } from './bucket.ts';
 
 /** Five seconds: another command is done by then. */
 const PATIENCE = { attempts: 20, pauseMs: 250 };
@@ -27,31 +27,44 @@ export async function whileLocked<T>(bucket: Bucket, work: () => Promise<T>, pat
 async function takeLock(
   bucket: Bucket,
   { attempts, pauseMs }: typeof PATIENCE,
-): Promise<Extract<LockAttempt, { taken: true }>> {
-  let holder: number | undefined;
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
-    if (attempt > 0) await pause(pauseMs);
-    const outcome = await tryLock(bucket);
+): Promise<Extract<WorldLockAttempt, { taken: true }>> {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await bucket.lock.take();
     if (outcome.taken) return outcome;
-    holder = outcome.holder;
+    const { holder, action } = outcome;
+    if (attempt >= attempts) {
+      const who = holder === undefined ? 'another administrator' : `another administrator (${holder})`;
+      throw new DependencyError('WORLD_LOCKED', `${who} is changing ${bucket.name}`, {
+        retryable: true,
+        details: { world: bucket.name, ...(holder === undefined ? {} : { holder }) },
+        action,
+      });
+    }
+    await pause(pauseMs);
   }
-  const who = holder === undefined ? 'another administrator' : `another administrator (process ${holder})`;
-  throw new DependencyError('WORLD_LOCKED', `${who} is changing ${bucket.folder}`, {
-    retryable: true,
-    details: { folder: bucket.folder, ...(holder === undefined ? {} : { pid: holder }) },
-    action: 'Try again when that command is done.',
-  });
 }
 
-async function tryLock(bucket: Bucket): Promise<LockAttempt> {
-  try {
-    return await takeLockFile(bucket.lockFile);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw missingWorld(bucket, 'there is no such folder');
-    throw new DependencyError('WORLD_UNWRITABLE', `cannot write to ${bucket.folder}: ${errorMessage(cause)}`, {
-      retryable: false,
-      cause,
-      action: 'Check that the folder exists and belongs to you, or name another one with --world.',
-    });
-  }
+/** A lock file in the folder; processes of other machines that share the folder are not seen. */
+export function folderLock(folder: string): WorldLock {
+  const file = resolve(folder, LOCK_NAME);
+  return {
+    async take() {
+      try {
+        const attempt = await takeLockFile(file);
+        if (attempt.taken) return attempt;
+        return {
+          taken: false,
+          holder: attempt.holder === undefined ? undefined : `process ${attempt.holder}`,
+          action: 'Try again when that command is done.',
+        };
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw missingWorld(folder, 'there is no such folder');
+        throw new DependencyError('WORLD_UNWRITABLE', `cannot write to ${folder}: ${errorMessage(cause)}`, {
+          retryable: false,
+          cause,
+          action: 'Check that the folder exists and belongs to you, or name another one with --world.',
+        });
+      }
+    },
+  };
 }

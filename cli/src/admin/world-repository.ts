@@ -3,8 +3,8 @@ import type { World } from '@holdfast/uid2/administration';
 import type { JsonObject } from '@holdfast/uid2';
 
 import { refreshViews } from './derived-views.ts';
-import { missingWorld } from './open-bucket.ts';
-import type { Bucket } from './open-bucket.ts';
+import { missingWorld } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { metadataPath, publishStores, readStore } from './store-files.ts';
 import type { StoreFile, StoreUpdate } from './store-files.ts';
 
@@ -32,7 +32,7 @@ export async function loadWorld(bucket: Bucket): Promise<LoadedWorld> {
   ]) {
     const file = await readStore(bucket.objects, directory, member);
     if (file !== undefined) files.set(directory, file);
-    else if (required) throw missingWorld(bucket, `there is no ${metadataPath(directory)}`);
+    else if (required) throw missingWorld(bucket.name, `there is no ${metadataPath(directory)}`);
   }
   const contents = new Map([...files].map(([directory, { text }]) => [directory, text]));
   return { world: readWorld(contents, rememberedKeyId(files)), files };

@@ -34,8 +34,8 @@ export function kindOf(text: string): DocumentKind {
   const line = firstLine(start);
   if (/^package\s+[A-Za-z_]/u.test(line)) return 'policy';
   if (/^(?:version|algorithm)\s*=\s*["']/u.test(line)) return 'initdata';
-  if (start.length >= 16 && /^[A-Za-z0-9+/]+={0,2}$/u.test(start.trimEnd())) return 'base64';
-  return /^\s*(?:apiVersion|kind|metadata|spec|items)\s*:/mu.test(start) ? 'manifests' : 'unknown';
+  if (start.length >= 16 && /^(?:[A-Za-z0-9+/]+\r?\n)*[A-Za-z0-9+/]+={0,2}$/u.test(start.trimEnd())) return 'base64';
+  return /^[ \t]*(?:apiVersion|kind|metadata|spec|items)[ \t]*:/mu.test(start) ? 'manifests' : 'unknown';
 }
 
 /** The first line that is neither blank nor a comment. */

@@ -3,6 +3,7 @@ import {
   generateCce,
   generateKata,
   predictedContainerOf,
+  readArmTemplate,
   readCcePolicy,
   readManifests,
 } from '@holdfast/policy';
@@ -103,6 +104,8 @@ export async function expectedCcePods(
 async function cceInput(io: CliIo, flags: PredictionFlags, document: DeploymentDocument): Promise<CceInput> {
   if (document.kind === 'arm') {
     const parameters = flags.parameters === undefined ? undefined : (await readInputText(io, flags.parameters)).text;
+    // Refuses what is no template, or nested beyond reason, before anything walks through it.
+    readArmTemplate(document.text, parameters);
     return { kind: 'arm', template: document.text, parameters };
   }
   return { kind: 'virtual-node', manifests: document.text, sources: await extraManifests(io, flags) };

@@ -12,7 +12,7 @@ import { deploymentDocument } from './expected-pods.ts';
 import { judgeDeployment, profileFor } from './judge-deployment.ts';
 import type { Judged } from './judge-policy.ts';
 import { saySources } from './platform-sources.ts';
-import { collapsed, painted, say } from './terminal.ts';
+import { collapsed, painted, say, sayWrapped } from './terminal.ts';
 
 const DENIALS: ReadonlySet<string> = new Set([
   'CCE-DENIED',
@@ -45,7 +45,12 @@ export async function explainDeployment(
   else if (judged.some(({ evaluated }) => !evaluated)) context.setExitCode(EXIT_NOT_EVALUABLE);
   const profile = profileFor(flags.platform, deploymentDocument(file, false));
   if (flags.json) {
-    writeJson(io, { version: 1, denied: isDenied, platform: profile.name, policies: judged.map((one) => jsonOf(one)) });
+    writeJson(io, {
+      version: 1,
+      denied: isDenied,
+      platform: profile.name,
+      policies: judged.map((one) => jsonOf(one, profile)),
+    });
     return;
   }
   for (const [index, one] of judged.entries()) {
@@ -54,12 +59,12 @@ export async function explainDeployment(
   }
 }
 
-function jsonOf({ policy, findings, assumptions, evaluated, steps }: Judged): object {
+function jsonOf({ policy, findings, assumptions, evaluated, steps }: Judged, profile: PlatformProfile): object {
   const shown = findings.filter(
     ({ code }) => DENIALS.has(code) || code === 'CCE-ENV-DROPPED' || code === 'CCE-NODROP-ENV',
   );
   const { where, type } = policy;
-  return { where, type, evaluated, steps, findings: shown, rules: rulesOf(findings), assumptions };
+  return { where, type, evaluated, steps, findings: shown, rules: rulesOf(findings, profile), assumptions };
 }
 
 function sayJudged(io: CliIo, judged: Judged, profile: PlatformProfile): void {
@@ -73,13 +78,13 @@ function sayJudged(io: CliIo, judged: Judged, profile: PlatformProfile): void {
     say(io, `: ${steps} requests of the guest were predicted.`);
   }
   sayDenials(io, denials);
-  sayRules(io, denials);
-  sayChanges(io, denials);
+  sayRules(io, denials, profile);
+  sayChanges(io, denials, rulesOf(denials, profile).length > 0);
   saySources(io, causesOf(denials), profile);
   saySilent(io, findings);
   saySidecars(io, policy, profile);
   if (assumptions.length > 0) say(io);
-  for (const assumption of assumptions) say(io, `assumed: ${assumption}`);
+  for (const assumption of assumptions) sayWrapped(io, 'assumed: ', assumption);
 }
 
 function causesOf(denials: readonly JudgedFinding[]): readonly Cause[] {
@@ -121,15 +126,15 @@ function withoutContainer({ container, message }: JudgedFinding): string {
 }
 
 /** What to do, apart from rules, which are listed by themselves. */
-function sayChanges(io: CliIo, denials: readonly JudgedFinding[]): void {
+function sayChanges(io: CliIo, denials: readonly JudgedFinding[], hasRules: boolean): void {
   const suggestions = denials
     .flatMap((finding) => finding.suggestions ?? [])
     .filter(({ kind }) => kind !== 'add-env-rule');
   const unique = [...new Map(suggestions.map((suggestion) => [suggestion.text, suggestion])).values()];
   if (unique.length === 0) return;
   say(io);
-  say(io, rulesOf(denials).length > 0 ? 'Instead, or besides:' : 'What to do:');
-  for (const { text } of unique) say(io, `  - ${text}`);
+  say(io, hasRules ? 'Another way:' : 'What to do:');
+  for (const { text } of unique) say(io, `  - ${text.replace(/^Or set/u, 'Set')}`);
 }
 
 function saySilent(io: CliIo, findings: readonly JudgedFinding[]): void {
@@ -155,16 +160,34 @@ function saySidecars(io: CliIo, { type, text }: FoundPolicy, profile: PlatformPr
   );
 }
 
-/** The rules that would admit what is denied, each once, ready to paste. */
-function rulesOf(findings: readonly JudgedFinding[]): readonly LiteralObject[] {
-  const rules = findings
-    .flatMap(({ suggestions = [] }) => suggestions)
-    .flatMap(({ kind, rule }) => (kind === 'add-env-rule' && rule !== undefined ? [rule] : []));
+/** Rules for what the platform adds by itself, each once, ready to paste. What the manifest changed needs a new policy instead. */
+function rulesOf(findings: readonly JudgedFinding[], profile: PlatformProfile): readonly LiteralObject[] {
+  const injected = new Set(profile.variables.map(({ name }) => name));
+  const rules = envSuggestions(findings).filter((rule) => injected.has(variableOf(rule)));
   return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }
 
-function sayRules(io: CliIo, findings: readonly JudgedFinding[]): void {
-  const rules = rulesOf(findings);
+function envSuggestions(findings: readonly JudgedFinding[]): readonly LiteralObject[] {
+  return findings
+    .flatMap(({ suggestions = [] }) => suggestions)
+    .flatMap(({ kind, rule }) => (kind === 'add-env-rule' && rule !== undefined ? [rule] : []));
+}
+
+function variableOf({ pattern }: LiteralObject): string {
+  return typeof pattern === 'string' ? (pattern.split('=', 1)[0] ?? '') : '';
+}
+
+function sayRules(io: CliIo, findings: readonly JudgedFinding[], profile: PlatformProfile): void {
+  const rules = rulesOf(findings, profile);
+  const injected = new Set(rules.map((rule) => variableOf(rule)));
+  const own = [...new Set(envSuggestions(findings).map((rule) => variableOf(rule)))].filter(
+    (name) => !injected.has(name),
+  );
+  if (own.length > 0) {
+    say(io);
+    say(io, `${own.join(', ')}: added or changed since the policy was made.`);
+    say(io, 'The smallest safe change: undo it, or make a new policy with holdfast policy generate.');
+  }
   if (rules.length === 0) return;
   say(io);
   say(io, 'Rules that prevent it, for env_rules of every container that is denied:');

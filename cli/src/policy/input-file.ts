@@ -36,7 +36,7 @@ export async function readInputJson(io: CliIo, path: string): Promise<{ readonly
   try {
     return { name, value: JSON.parse(text) as unknown };
   } catch (cause) {
-    throw unreadable(name, `it is not JSON: ${errorMessage(cause)}`, cause);
+    throw unreadable(name, `it is not JSON: ${errorMessage(cause).replaceAll(/\s+/gu, ' ')}`, cause);
   }
 }
 

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-
-import { knownRules, profileOfData } from '@holdfast/policy';
+import { knownRules, measureCceText, profileOfData } from '@holdfast/policy';
 import type { KataContainer, KataPolicyData } from '@holdfast/policy';
 
 import { cell } from './inspection.ts';
@@ -15,11 +13,11 @@ const HEADINGS = ['CONTAINER', 'IMAGE', 'COMMAND', 'STORAGES', 'ENV', 'MOUNTS', 
  */
 export function inspectKata(text: string): Inspection {
   const document = kataDocument(text);
-  const rulesSha256 = document?.rulesSha256 ?? createHash('sha256').update(text).digest('hex');
+  const rulesSha256 = document?.rulesSha256 ?? measureCceText(text).sha256;
   const known = knownRules(rulesSha256);
   const data = document?.policyData;
   const profile = known?.profile ?? (data === undefined ? undefined : profileOfData(data));
-  const findings = kataFindings(text, rulesSha256);
+  const findings = kataFindings(text);
   return {
     facts: [
       ['profile', profile ?? 'unknown'],

@@ -9,7 +9,7 @@ import type {
 } from '@holdfast/policy';
 
 import type { FoundPolicy } from './found-policies.ts';
-import { kataFindings, kataDocument, predictKata } from './predict-kata.ts';
+import { kataFindings, predictKata } from './predict-kata.ts';
 import type { Finding } from './terminal.ts';
 
 /** What is known about one policy and what it is used for. */
@@ -67,12 +67,11 @@ export function judgeKata(
     const empty: Finding = { code: 'KATA-EMPTY', severity: 'error', message };
     return { policy, findings: [empty], assumptions: [], evaluated: true, steps: 0, denied: 0 };
   }
-  const rulesSha256 = kataDocument(text)?.rulesSha256 ?? '';
   const { evaluated, decisions } = predictKata(text, expected);
   const denied = decisions.filter(({ allowed }) => !allowed);
   const findings: Finding[] = [
     ...measurementFindings(policy, expectedHostData),
-    ...kataFindings(text, rulesSha256),
+    ...kataFindings(text),
     ...denied.map(({ message }): Finding => ({ code: 'KATA-DENIED', severity: 'error', message })),
   ];
   const assumptions =

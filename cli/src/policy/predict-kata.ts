@@ -3,6 +3,7 @@ import {
   createKataEnforcer,
   lintKataPolicy,
   lintRules,
+  measureCceText,
   parseKataPolicy,
   profileOfData,
   verifyKataPod,
@@ -17,9 +18,9 @@ export function kataDocument(text: string): KataPolicyDocument | undefined {
 }
 
 /** Findings about a Kata policy by itself. */
-export function kataFindings(text: string, rulesSha256: string): readonly Finding[] {
+export function kataFindings(text: string): readonly Finding[] {
   const document = kataDocument(text);
-  const found = document === undefined ? lintRules(text, rulesSha256) : lintKataPolicy(document);
+  const found = document === undefined ? lintRules(text, measureCceText(text).sha256) : lintKataPolicy(document);
   return found.map(({ code, severity, path, message }) => ({
     code,
     severity,

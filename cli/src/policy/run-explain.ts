@@ -66,7 +66,7 @@ async function policyInput(io: CliIo, flags: ExplainFlags, path: string | undefi
 async function explainMessage(io: CliIo, flags: ExplainFlags, given: string, policy: PolicyInput): Promise<void> {
   const isFile = given === '-' || (!given.includes('\n') && given.length < 1024 && existsSync(resolve(io.cwd, given)));
   const message = isFile ? (await readInputText(io, given)).text : given;
-  const profile = profileFor(flags.platform, undefined);
+  const profile = profileFor(flags.platform, carrierOf(policy));
   const text = policy.policies.length === 0 ? undefined : onlyText(policy.file?.name ?? '', policy.policies);
   const denial = decodeDenial(message);
   const explanation = explainDenial(denial, text, { profile });
@@ -88,7 +88,7 @@ async function explainRequests(
   const { io } = context;
   const { name, value } = await readInputJson(io, path);
   const text = onlyText(policy.file?.name ?? 'the command line', policy.policies);
-  const profile = profileFor(flags.platform, undefined);
+  const profile = profileFor(flags.platform, carrierOf(policy));
   if (policy.policies[0]?.type === 'kata') {
     sayKata(context, flags.json, createKataEnforcer(text).enforce(kataRequest(name, value)));
     return;
@@ -110,8 +110,11 @@ function cceExplanations(text: string, value: unknown, profile: PlatformProfile)
   if (isObject(value) && typeof value['point'] === 'string') {
     return [explainRequest(text, { point: value['point'], input: value['input'] }, { profile })];
   }
-  const enforcer = createCceEnforcer(text);
   const { steps } = parseCceRecording(Array.isArray(value) ? { steps: value } : value);
+  const [only, ...others] = steps;
+  // Alone, a request is judged as if everything before it had been allowed.
+  if (only !== undefined && others.length === 0) return [explainRequest(text, only, { profile })];
+  const enforcer = createCceEnforcer(text);
   return steps.map((step) => explainDecision(enforcer.enforce(step), { profile }));
 }
 
@@ -136,4 +139,9 @@ function sayKata(context: CliContext, json: boolean, decision: KataDecision): vo
 
 function causesOf({ primary, furtherCauses }: Explanation): readonly Cause[] {
   return primary === undefined ? furtherCauses : [primary, ...furtherCauses];
+}
+
+/** Policies of pods are for virtual nodes when nothing else is said. */
+function carrierOf({ policies }: PolicyInput): { readonly kind: string } {
+  return { kind: policies.some(({ carrier }) => carrier === 'pod annotation') ? 'manifests' : 'policy' };
 }

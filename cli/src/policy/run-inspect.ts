@@ -9,7 +9,7 @@ import { inspectKata } from './inspect-kata.ts';
 import type { Inspection } from './inspection.ts';
 import { readInputText } from './input-file.ts';
 import { renderTable } from '../admin/table.ts';
-import { counted, painted, say, sayFindings } from './terminal.ts';
+import { collapsed, counted, painted, say, sayFindings } from './terminal.ts';
 
 /** `holdfast policy inspect`: what a policy admits, in tables, and what is remarkable about it. */
 export async function runInspect({ io }: CliContext, flags: InspectFlags, path: string): Promise<void> {
@@ -52,15 +52,18 @@ function sayPolicy(io: CliIo, policy: FoundPolicy, inspection: Inspection | unde
   }
   say(io, `  HOST_DATA must equal ${policy.hostData ?? ''}`);
   for (const [name, value] of inspection.facts) say(io, `  ${name.padEnd(18)}  ${value}`);
-  say(io);
-  for (const line of renderTable(inspection.headings, inspection.rows).trimEnd().split('\n')) say(io, `  ${line}`);
+  if (inspection.rows.length > 0) {
+    say(io);
+    const table = renderTable(inspection.headings, inspection.rows);
+    for (const line of table.trimEnd().split('\n')) say(io, `  ${line}`);
+  }
   for (const { title, lines } of inspection.sections) {
     say(io);
     say(io, `  ${title}`);
     for (const line of lines) say(io, `    ${line}`);
   }
   say(io);
-  const { findings } = inspection;
+  const findings = collapsed(inspection.findings);
   say(io, findings.length === 0 ? '  nothing remarkable' : `  ${counted(findings.length, 'finding')}`);
   sayFindings(io, findings);
 }

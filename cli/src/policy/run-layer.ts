@@ -87,11 +87,16 @@ async function lookAt(
       await handle.close();
     }
   } catch (cause) {
-    throw new RequestError('POLICY_LAYER_UNREADABLE', `${path} cannot be read: ${errorMessage(cause)}`, {
+    throw new RequestError('POLICY_LAYER_UNREADABLE', `${path} cannot be read: ${problemOf(cause)}`, {
       cause,
       action: 'Name the tar archive of one layer; it may be compressed with gzip or zstd.',
     });
   }
+}
+
+function problemOf(cause: unknown): string {
+  const missing = (cause as { readonly code?: unknown }).code === 'ENOENT';
+  return missing ? 'there is no such file' : errorMessage(cause);
 }
 
 function compressionOf(magic: Buffer): Compression {

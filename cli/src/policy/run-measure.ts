@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { explainMeasurement, fitInitdataDigest, initdataDigest, knownRules, measureCceText } from '@holdfast/policy';
 import type { InitdataPlatform } from '@holdfast/policy';
 
@@ -65,7 +63,7 @@ function measuredPolicy(policy: FoundPolicy): Measured {
     bytes: digest?.sizeBytes ?? 0,
   };
   if (type === 'cce' || text === undefined) return base;
-  const rulesSha256 = kataDocument(text)?.rulesSha256 ?? createHash('sha256').update(text).digest('hex');
+  const rulesSha256 = kataDocument(text)?.rulesSha256 ?? measureCceText(text).sha256;
   const kata = { ...base, rulesSha256, rulesOrigin: knownRules(rulesSha256)?.origin ?? null };
   if (initdata === undefined) return kata;
   const whole = initdataDigest(initdata.document, initdata.algorithm);

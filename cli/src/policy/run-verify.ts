@@ -6,7 +6,7 @@ import { findPolicies, named } from './found-policies.ts';
 import { readInputText } from './input-file.ts';
 import { judgeDeployment } from './judge-deployment.ts';
 import type { Judged } from './judge-policy.ts';
-import { counted, painted, reaches, say, sayFindings } from './terminal.ts';
+import { counted, painted, reaches, say, sayFindings, sayWrapped } from './terminal.ts';
 import type { Severity } from './terminal.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function runVerify(context: CliContext, flags: VerifyFlags, path: s
   } catch (cause) {
     throw named(cause, file.name);
   }
-  const isRefused = judged.some(({ findings }) => reaches(findings, threshold));
+  const isRefused = judged.some(({ findings }) => reaches(findings.filter(isJudgement), threshold));
   const isOpen = judged.some(({ evaluated, policy }) => !evaluated && policy.text !== undefined);
   if (isRefused) context.setExitCode(EXIT_FAILED);
   else if (isOpen) context.setExitCode(EXIT_NOT_EVALUABLE);
@@ -34,6 +34,11 @@ export async function runVerify(context: CliContext, flags: VerifyFlags, path: s
   }
   for (const one of judged) sayJudged(io, one);
   sayVerdict(io, verdict, threshold);
+}
+
+/** Whether a finding is about what a policy does, as opposed to that it cannot be evaluated here. */
+function isJudgement({ code }: { readonly code: string }): boolean {
+  return code !== 'CCE-CUSTOM-REGO' && code !== 'KATA-RULES-UNKNOWN';
 }
 
 function jsonOf({ policy, findings, assumptions, evaluated, steps, denied }: Judged): object {
@@ -53,7 +58,7 @@ function sayJudged(io: CliIo, { policy, findings, assumptions, evaluated, steps,
   sayFindings(io, findings);
   const changes = new Set(findings.flatMap(({ suggestions = [] }) => suggestions.map(({ text }) => text)));
   for (const change of changes) say(io, `  change: ${change}`);
-  for (const assumption of assumptions) say(io, `  assumed: ${assumption}`);
+  for (const assumption of assumptions) sayWrapped(io, '  assumed: ', assumption);
 }
 
 function sayVerdict(io: CliIo, verdict: string, threshold: Severity): void {

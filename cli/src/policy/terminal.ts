@@ -21,6 +21,21 @@ export function sayLines(io: CliIo, text: string, indent = ''): void {
   for (const line of text.split('\n')) say(io, indent + line);
 }
 
+const LINE_WIDTH = 120;
+
+/** A paragraph after `lead`, its further lines as far to the right as the first. */
+export function sayWrapped(io: CliIo, lead: string, text: string): void {
+  let line = lead.trimEnd();
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > LINE_WIDTH && line.trim() !== '') {
+      say(io, line);
+      line = ' '.repeat(lead.length - 1);
+    }
+    line += ` ${word}`;
+  }
+  say(io, line);
+}
+
 function harmless(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }

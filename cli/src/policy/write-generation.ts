@@ -20,6 +20,9 @@ export async function writeGeneration(
   made: Generation,
 ): Promise<void> {
   const inPlace = goesIntoFile(flags, input, made);
+  if (flags.pretty && !flags.json) {
+    say(io, 'Over many lines the text measures differently: below is not what a document would carry.', io.stderr);
+  }
   if (!flags.json) sayPolicies(io, made.policies, inPlace ? existing : undefined);
   if (inPlace) await writeInPlace(io, flags, input, existing, made);
   else if (!flags.json || flags.output !== undefined) await writeOut(io, flags.output, contentOf(io, flags, made));

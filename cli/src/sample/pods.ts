@@ -1,27 +1,23 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import { toBase64, toUtf8 } from '@holdfast/base';
 import { manifests } from '@holdfast/encrypted-kafka';
-import { KATA_POLICY_ANNOTATION, parsePodManifest } from '@holdfast/local';
-import type { PodContainer, PodManifest } from '@holdfast/local';
+import { generateKataPod, KATA_POLICY_ANNOTATION } from '@holdfast/local';
+import { measureCceText, parseKataPolicy, readManifests, writeKataPolicy } from '@holdfast/policy';
+import type { ImageFacts } from '@holdfast/policy';
 
 const SKR = 'skr';
 const CONSUMER = 'kafka-golang-consumer';
 
-/** The program that stands in for an image of the published manifests. */
-export function programFor(
-  serve: readonly string[],
-): (image: string, command: readonly string[]) => readonly string[] | undefined {
-  const services: Readonly<Record<string, string>> = {
-    'mcr.microsoft.com/aci/skr:2.7 /bin/skr': 'skr',
-    'mcr.microsoft.com/acc/samples/kafka/consumer:1.0 /consume': 'encrypted-kafka-consumer',
-    'mcr.microsoft.com/acc/samples/kafka/producer:1.0 /produce': 'encrypted-kafka-producer',
-  };
-  return (image, command) => {
-    const service = services[[image, ...command].join(' ')];
-    return service === undefined ? undefined : [...serve, service, '--until-stdin-closes'];
-  };
+interface PodObject {
+  readonly kind: 'Pod';
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: { readonly runtimeClassName?: string; readonly containers: readonly PodContainer[] };
+}
+
+interface PodContainer {
+  readonly name: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface ConsumerPodSettings {
@@ -34,13 +30,11 @@ export interface ConsumerPodSettings {
   readonly pagePort: number;
 }
 
-/** The consumer's pod of the guide, with the addresses of this machine, and the policy that measures it. */
-export async function consumerPod(settings: ConsumerPodSettings): Promise<{
-  readonly manifest: PodManifest;
-  /** Text of the policy; the SHA-256 of it is the HOST_DATA of the pod's guest. */
-  readonly policy: string;
-}> {
-  const published = parsePodManifest(await readFile(manifests.consumer, 'utf8'));
+/** The consumer's pod of the guide, with the addresses of this machine, and the policy for it. */
+export async function consumerPod(
+  settings: ConsumerPodSettings,
+  images: readonly ImageFacts[],
+): Promise<{ readonly pod: PodObject; readonly policy: string }> {
   const sidecar = { Port: String(settings.sidecarPort) };
   const consumer = {
     SkrClientKID: settings.keyName,
@@ -52,29 +46,36 @@ export async function consumerPod(settings: ConsumerPodSettings): Promise<{
     host: '127.0.0.1',
     port: String(settings.pagePort),
   };
-  const manifest = {
-    ...published,
-    containers: published.containers.map((container) =>
-      withVariables(container, container.name === SKR ? sidecar : consumer),
-    ),
-  };
-  return { manifest, policy: createPolicy(manifest) };
+  const pod = withVariables(await readPod(manifests.consumer), { [SKR]: sidecar, [CONSUMER]: consumer });
+  const { policyText } = await generateKataPod(manifestOf(pod), images);
+  return { pod, policy: policyText };
+}
+
+/** A manifest for the node. JSON is YAML. */
+export function manifestOf(pod: PodObject): string {
+  return JSON.stringify(pod, undefined, 2);
 }
 
 /** The pod with a policy in its annotation. */
-export function withPolicy(manifest: PodManifest, policy: string): PodManifest {
-  const annotations = { ...manifest.annotations, [KATA_POLICY_ANNOTATION]: toBase64(toUtf8(policy)) };
-  return { ...manifest, annotations };
+export function withPolicy(pod: PodObject, policy: string): PodObject {
+  const annotations = { ...pod.metadata.annotations, [KATA_POLICY_ANNOTATION]: toBase64(toUtf8(policy)) };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
+/** The policy with one more thing allowed, as somebody with bad intentions would have it: a shell in the pod. */
+export function loosenedPolicy(policy: string): string {
+  const { rules, policyData } = parseKataPolicy(policy);
+  const { request_defaults: requests } = policyData;
+  const ExecProcessRequest = { ...requests.ExecProcessRequest, commands: ['/bin/sh'] };
+  return writeKataPolicy(rules, { ...policyData, request_defaults: { ...requests, ExecProcessRequest } });
 }
 
 /** The guide's counter-example: neither a confidential runtime class, nor a policy, nor the sidecar. */
-export function asOrdinaryPod(manifest: PodManifest): PodManifest {
-  return {
-    ...manifest,
-    confidential: false,
-    annotations: {},
-    containers: manifest.containers.filter(({ name }) => name === CONSUMER),
-  };
+export function asOrdinaryPod({ kind, metadata, spec, ...rest }: PodObject): PodObject {
+  const { annotations: _annotations, ...unannotated } = metadata;
+  const { runtimeClassName: _class, containers, ...others } = spec;
+  const consumer = containers.filter(({ name }) => name === CONSUMER);
+  return { ...rest, kind, metadata: unannotated, spec: { ...others, containers: consumer } };
 }
 
 export interface ProducerPodSettings {
@@ -86,41 +87,31 @@ export interface ProducerPodSettings {
 }
 
 /** The producer's pod of the guide, with the addresses of this machine. */
-export async function producerPod(settings: ProducerPodSettings): Promise<PodManifest> {
-  const published = parsePodManifest(await readFile(manifests.producer, 'utf8'));
+export async function producerPod(settings: ProducerPodSettings): Promise<PodObject> {
   const { brokers, topic, message, publicKeyPem, more } = settings;
   const variables = { TOPIC: topic, MSG: message, PUBKEY: publicKeyPem, BROKERS: brokers, ...more };
-  return { ...published, containers: published.containers.map((container) => withVariables(container, variables)) };
+  return withVariables(await readPod(manifests.producer), { 'kafka-producer': variables });
 }
 
 /** SHA-256 of a policy's text in lower-case hex: what a release policy names. */
 export function policyDigest(policy: string): string {
-  return createHash('sha256').update(policy, 'utf8').digest('hex');
+  return measureCceText(policy).sha256;
 }
 
-function withVariables(container: PodContainer, variables: Readonly<Record<string, string>>): PodContainer {
-  return { ...container, environment: { ...container.environment, ...variables } };
+/** The Pod of a published manifest. Its Service has nothing to do on one machine. */
+async function readPod(file: URL): Promise<PodObject> {
+  const pod = readManifests(await readFile(file)).documents.map(({ value }) => value as PodObject);
+  const [found] = pod.filter(({ kind }) => kind === 'Pod');
+  if (found === undefined) throw new RangeError('the published manifest has a Pod');
+  return found;
 }
 
-/**
- * A policy in the shape of the Kata agent's: what the pod consists of, as data, under rules that refuse everything else. On
- * this machine it is measured and not enforced; on AKS, `az confcom katapolicygen` writes the enforceable one.
- */
-function createPolicy(manifest: PodManifest): string {
-  const containers = manifest.containers.map(({ name, image, command, environment }) => ({
-    name,
-    image,
-    command,
-    environment: Object.entries(environment).map(([variable, value]) => `${variable}=${value}`),
-  }));
-  return [
-    'package agent_policy',
-    '',
-    'default CreateContainerRequest := false',
-    'default ExecProcessRequest := false',
-    'default ReadStreamRequest := false',
-    '',
-    `policy_data := ${JSON.stringify({ pod: manifest.name, containers }, undefined, 2)}`,
-    '',
-  ].join('\n');
+/** Sets variables of containers, by the containers' names; those that are not there yet come last. */
+function withVariables(pod: PodObject, changes: Readonly<Record<string, Readonly<Record<string, string>>>>): PodObject {
+  const containers = pod.spec.containers.map((container) => {
+    const variables = new Map(container.env.map(({ name, value }) => [name, value]));
+    for (const [name, value] of Object.entries(changes[container.name] ?? {})) variables.set(name, value);
+    return { ...container, env: [...variables].map(([name, value]) => ({ name, value })) };
+  });
+  return { ...pod, spec: { ...pod.spec, containers } };
 }

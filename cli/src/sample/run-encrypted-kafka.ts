@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import type { VaultKey } from '@holdfast/azure';
 import { prepareTopic } from '@holdfast/encrypted-kafka';
 import { HttpClient } from '@holdfast/http';
-import { homeLayout, startLocalCloud } from '@holdfast/local';
-import type { LocalCloud, ProgressEvent, RunningPod } from '@holdfast/local';
+import { buildLocalImages, homeLayout, imageFolders, kafkaSampleImages, startLocalCloud } from '@holdfast/local';
+import type { LocalCloud, LocalImage, ProgressEvent, RunningPod } from '@holdfast/local';
 
 import type { EncryptedKafkaFlags } from '../commands/sample.ts';
 import { writeJson } from '../context.ts';
@@ -18,7 +18,15 @@ import { progressPrinter, seconds } from '../up/progress.ts';
 import { stopRequests } from '../up/run-up.ts';
 import type { StopRequests } from '../up/run-up.ts';
 import { ConsumerWatch } from './consumer-watch.ts';
-import { asOrdinaryPod, consumerPod, policyDigest, producerPod, programFor, withPolicy } from './pods.ts';
+import {
+  asOrdinaryPod,
+  consumerPod,
+  loosenedPolicy,
+  manifestOf,
+  policyDigest,
+  producerPod,
+  withPolicy,
+} from './pods.ts';
 
 const KEY_NAME = 'kafka-encryption-demo';
 const PARTITIONS = 3;
@@ -77,18 +85,22 @@ class Story {
       (count) => `${topic} at ${kafka}, ${count} partitions`,
     );
     const cloud = await this.#startCloud();
-    const { manifest, policy } = await this.#consumerPod(cloud);
+    const images = await this.#step(
+      'images of the pods',
+      () => buildLocalImages(imageFolders(this.#io.env), kafkaSampleImages),
+      (built) => `${built.length} images`,
+    );
+    const { pod: honest, policy } = await this.#consumerPod(cloud, images);
     const key = await this.#step(
       'key',
       () => this.#createKey(cloud, policyDigest(policy)),
       () => `${KEY_NAME}, for policy digest ${policyDigest(policy).slice(0, 16)}…`,
     );
-    const measured = tamper ? `${policy}# This line was added after the key was made.\n` : policy;
-    const pod = outsideTee ? asOrdinaryPod(manifest) : withPolicy(manifest, measured);
+    const pod = outsideTee ? asOrdinaryPod(honest) : withPolicy(honest, tamper ? loosenedPolicy(policy) : policy);
     const consumer = await this.#step(
       'consumer pod',
       async () => {
-        const running = await this.#runPod(cloud, pod);
+        const running = await this.#runPod(cloud, manifestOf(pod), images);
         await this.#watch.reading();
         return running;
       },
@@ -102,7 +114,7 @@ class Story {
     );
     await this.#step(
       'producer pod',
-      async () => this.#runPod(cloud, await this.#producerPod(key)),
+      async () => this.#runPod(cloud, manifestOf(await this.#producerPod(key)), images),
       () => 'it has the public key only',
     );
     if (check) await this.#prove(partitions, consumer);
@@ -142,9 +154,9 @@ class Story {
     return this.#cloud;
   }
 
-  #consumerPod(cloud: LocalCloud): ReturnType<typeof consumerPod> {
+  #consumerPod(cloud: LocalCloud, images: readonly LocalImage[]): ReturnType<typeof consumerPod> {
     const { kafka, topic, port } = this.#flags;
-    return consumerPod({
+    const settings = {
       brokers: kafka,
       topic,
       keyName: KEY_NAME,
@@ -152,7 +164,11 @@ class Story {
       vaultHost: hostOf(cloud.addresses.vault),
       sidecarPort: cloud.sidecarPort,
       pagePort: port,
-    });
+    };
+    return consumerPod(
+      settings,
+      images.map(({ facts }) => facts),
+    );
   }
 
   #producerPod(key: VaultKey): ReturnType<typeof producerPod> {
@@ -187,12 +203,14 @@ class Story {
     });
   }
 
-  #runPod(cloud: LocalCloud, manifest: Parameters<LocalCloud['runPod']>[0]['manifest']): Promise<RunningPod> {
+  #runPod(cloud: LocalCloud, manifest: string, images: readonly LocalImage[]): Promise<RunningPod> {
+    const notice = (text: string): void => this.#print({ kind: 'notice', text });
     return cloud.runPod({
       manifest,
-      program: programFor(this.#io.serveCommand),
-      onExit: (sentence) => {
-        this.#print({ kind: 'notice', text: sentence });
+      images,
+      onDenial: notice,
+      onEnd: (sentence) => {
+        notice(sentence);
         this.#watch.fail(sentence);
       },
     });

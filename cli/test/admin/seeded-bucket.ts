@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createClient, createOperator, createSite, WORLD_STORES, writeSaltLine } from '@holdfast/uid2/administration';
 import type { World } from '@holdfast/uid2/administration';
 
-import { openBucket } from '../../src/admin/open-bucket.ts';
-import type { Bucket } from '../../src/admin/open-bucket.ts';
+import type { Bucket } from '../../src/admin/bucket.ts';
+import { openFolderBucket } from '../../src/admin/open-bucket.ts';
 import { publishStores } from '../../src/admin/store-files.ts';
 import { capture } from '../captured-io.ts';
 import type { CapturedRun, CaptureOptions } from '../captured-io.ts';
@@ -31,7 +31,25 @@ export interface SeededBucket extends AsyncDisposable {
 export async function seededBucket(): Promise<SeededBucket> {
   const parent = await mkdtemp(join(tmpdir(), 'holdfast-admin-'));
   const folder = join(parent, 'world');
-  const bucket = openBucket({ world: folder, json: false }, { cwd: parent } as never);
+  const bucket = openFolderBucket(folder);
+  const today = await seed(bucket);
+  const run = (args: readonly string[], options: CaptureOptions = {}): Promise<CapturedRun> =>
+    capture(['uid2', ...args, '--world', folder], options.typed === undefined ? { stdin: '', ...options } : options);
+  return {
+    bucket,
+    folder,
+    today,
+    run,
+    async json(args, options) {
+      const { stdout } = await run([...args, '--json'], options);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    },
+    [Symbol.asyncDispose]: () => rm(parent, { recursive: true }),
+  };
+}
+
+/** Fills an empty bucket; answers the start of the current UTC day. */
+export async function seed(bucket: Bucket): Promise<number> {
   const now = Date.now();
   const today = now - (now % DAY_MS);
   const world = smallWorld(now);
@@ -46,19 +64,7 @@ export async function seededBucket(): Promise<SeededBucket> {
     now - DAY_MS,
   );
   await seedSalts(bucket, today);
-  const run = (args: readonly string[], options: CaptureOptions = {}): Promise<CapturedRun> =>
-    capture(['uid2', ...args, '--world', folder], options.typed === undefined ? { stdin: '', ...options } : options);
-  return {
-    bucket,
-    folder,
-    today,
-    run,
-    async json(args, options) {
-      const { stdout } = await run([...args, '--json'], options);
-      return JSON.parse(stdout) as Record<string, unknown>;
-    },
-    [Symbol.asyncDispose]: () => rm(parent, { recursive: true }),
-  };
+  return today;
 }
 
 function smallWorld(now: number): World {

@@ -6,8 +6,9 @@ import { createClient, createSite } from '@holdfast/uid2/administration';
 import type { World } from '@holdfast/uid2/administration';
 import { describe, expect, it } from 'vitest';
 
-import type { Bucket } from '../../src/admin/open-bucket.ts';
-import { whileLocked } from '../../src/admin/world-lock.ts';
+import { LOCK_NAME } from '../../src/admin/bucket.ts';
+import type { Bucket } from '../../src/admin/bucket.ts';
+import { folderLock, whileLocked } from '../../src/admin/world-lock.ts';
 import { loadWorld, publishWorld } from '../../src/admin/world-repository.ts';
 import { seededBucket } from './seeded-bucket.ts';
 
@@ -154,7 +155,7 @@ describe('a world that is damaged', () => {
 describe('two administrators', () => {
   it('change a world one after the other', async () => {
     await using world = await seededBucket();
-    await writeFile(world.bucket.lockFile, `${process.ppid}\n`);
+    await writeFile(join(world.folder, LOCK_NAME), `${process.ppid}\n`);
     const attempt = whileLocked(world.bucket, () => Promise.resolve(), { attempts: 2, pauseMs: 1 });
     await expect(attempt).rejects.toMatchObject({
       code: 'WORLD_LOCKED',
@@ -164,15 +165,17 @@ describe('two administrators', () => {
 
   it('do not wait for one that is gone', async () => {
     await using world = await seededBucket();
-    await writeFile(world.bucket.lockFile, `${2 ** 22 + 1}\n`);
+    await writeFile(join(world.folder, LOCK_NAME), `${2 ** 22 + 1}\n`);
     expect((await world.run(['site', 'create', 'x'])).exitCode).toBe(0);
   });
 
   it('need a folder that is there and that they may write to', async () => {
     await using world = await seededBucket();
-    const locking = (lockFile: string) => whileLocked({ ...world.bucket, lockFile }, () => Promise.resolve());
-    await expect(locking(join(world.folder, 'missing', 'lock'))).rejects.toMatchObject({ code: 'WORLD_MISSING' });
-    const file = join(world.folder, 'salts/metadata.json', 'lock');
-    await expect(locking(file)).rejects.toMatchObject({ code: 'WORLD_UNWRITABLE' });
+    const locking = (folder: string) =>
+      whileLocked({ ...world.bucket, lock: folderLock(folder) }, () => Promise.resolve());
+    await expect(locking(join(world.folder, 'missing'))).rejects.toMatchObject({ code: 'WORLD_MISSING' });
+    await expect(locking(join(world.folder, 'salts/metadata.json'))).rejects.toMatchObject({
+      code: 'WORLD_UNWRITABLE',
+    });
   });
 });

@@ -1,13 +1,15 @@
 import { fromBase64, fromUtf8 } from '@holdfast/base';
-import { KATA_POLICY_ANNOTATION } from '@holdfast/local';
+import { KATA_POLICY_ANNOTATION, kafkaSampleImages } from '@holdfast/local';
+import { createKataEnforcer, parseKataPolicy } from '@holdfast/policy';
+import type { ImageFacts } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 
 import {
   asOrdinaryPod,
   consumerPod,
+  loosenedPolicy,
   policyDigest,
   producerPod,
-  programFor,
   withPolicy,
 } from '../../src/sample/pods.ts';
 
@@ -21,39 +23,68 @@ const SETTINGS = {
   pagePort: 3333,
 };
 
+const IMAGES = kafkaSampleImages.map(({ reference, config }): ImageFacts => {
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: 1, diffId: digest };
+  const platform = { os: 'linux', architecture: 'amd64' };
+  return {
+    reference,
+    manifestDigest: digest,
+    platform,
+    config,
+    layers: [{ ...layer, rootHashTarfs: '2'.repeat(64) }],
+  };
+});
+
 describe('the pods of the Kafka sample', () => {
-  it('have a policy whose digest depends on every variable of the consumer', async () => {
-    const { policy } = await consumerPod(SETTINGS);
-    expect(policyDigest(policy)).toBe(policyDigest((await consumerPod(SETTINGS)).policy));
+  it('have a policy whose digest depends on every variable of the consumer and on its images', async () => {
+    const { policy } = await consumerPod(SETTINGS, IMAGES);
+    const digest = async (settings: typeof SETTINGS, images: readonly ImageFacts[]): Promise<string> =>
+      policyDigest((await consumerPod(settings, images)).policy);
+    expect(await digest(SETTINGS, IMAGES)).toBe(policyDigest(policy));
     for (const change of [{ brokers: 'other:1' }, { keyName: 'other' }, { vaultHost: 'other' }, { sidecarPort: 1 }]) {
-      expect(policyDigest((await consumerPod({ ...SETTINGS, ...change })).policy)).not.toBe(policyDigest(policy));
+      expect(await digest({ ...SETTINGS, ...change }, IMAGES)).not.toBe(policyDigest(policy));
     }
+    const updated = IMAGES.map((image) => ({
+      ...image,
+      layers: image.layers.map((layer) => ({ ...layer, rootHashTarfs: '3'.repeat(64) })),
+    }));
+    expect(await digest(SETTINGS, updated)).not.toBe(policyDigest(policy));
   });
 
   it('carry the policy in the annotation of Kata', async () => {
-    const { manifest, policy } = await consumerPod(SETTINGS);
-    const annotation = withPolicy(manifest, policy).annotations[KATA_POLICY_ANNOTATION] ?? '';
+    const { pod, policy } = await consumerPod(SETTINGS, IMAGES);
+    const annotation = withPolicy(pod, policy).metadata.annotations?.[KATA_POLICY_ANNOTATION] ?? '';
     expect(fromUtf8(fromBase64(annotation))).toBe(policy);
+    const names = parseKataPolicy(policy).policyData.containers.map(
+      ({ OCI }) => OCI.Annotations?.['io.kubernetes.cri.container-name'],
+    );
+    expect(names).toEqual([undefined, 'skr', 'kafka-golang-consumer']);
+  });
+
+  it('a tampered policy is still a policy, and admits a shell', async () => {
+    const { policy } = await consumerPod(SETTINGS, IMAGES);
+    const shell = (text: string): boolean => {
+      const { Process } = parseKataPolicy(text).policyData.containers[1]?.OCI ?? {};
+      const process = { ...Process, Args: ['/bin/sh'], Capabilities: null, Env: [] };
+      return createKataEnforcer(text).enforce({ type: 'ExecProcessRequest', input: { process } }).allowed;
+    };
+    expect([shell(policy), shell(loosenedPolicy(policy))]).toEqual([false, true]);
   });
 
   it('the ordinary pod has neither guest nor policy nor sidecar', async () => {
-    const { manifest, policy } = await consumerPod(SETTINGS);
-    const ordinary = asOrdinaryPod(withPolicy(manifest, policy));
-    expect([ordinary.confidential, ordinary.annotations, ordinary.containers.map(({ name }) => name)]).toEqual([
-      false,
-      {},
+    const { pod, policy } = await consumerPod(SETTINGS, IMAGES);
+    const { metadata, spec } = asOrdinaryPod(withPolicy(pod, policy));
+    expect([spec.runtimeClassName, metadata.annotations, spec.containers.map(({ name }) => name)]).toEqual([
+      undefined,
+      undefined,
       ['kafka-golang-consumer'],
     ]);
   });
 
-  it('have a program for every image and command of the manifests, and for no other', async () => {
-    const program = programFor(['holdfast', 'serve']);
-    const { manifest } = await consumerPod(SETTINGS);
-    const producer = await producerPod({ brokers: 'a:1', topic: 't', message: 'm', publicKeyPem: 'p', more: {} });
-    const services = [...manifest.containers, ...producer.containers].map(
-      ({ image, command }) => program(image, command)?.[2],
-    );
-    expect(services).toEqual(['skr', 'encrypted-kafka-consumer', 'encrypted-kafka-producer']);
-    expect(program('mcr.microsoft.com/aci/skr:2.7', ['/bin/sh'])).toBeUndefined();
+  it('the producer gets the public key and the message', async () => {
+    const pod = await producerPod({ brokers: 'a:1', topic: 't', message: 'm', publicKeyPem: 'p', more: { RATE: '1' } });
+    const variables = Object.fromEntries(pod.spec.containers[0]?.env.map(({ name, value }) => [name, value]) ?? []);
+    expect(variables).toEqual({ TOPIC: 't', MSG: 'm', PUBKEY: 'p', BROKERS: 'a:1', RATE: '1' });
   });
 });

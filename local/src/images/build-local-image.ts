@@ -10,14 +10,17 @@ import { hashLayerFormats, LAYER_HASHER_VERSION } from '@holdfast/policy/layers'
 import type { LayerFormat } from '@holdfast/policy/layers';
 import { writeFileAtomic } from '@holdfast/process';
 
+import { REPOSITORY } from './image-folders.ts';
+import type { ImageFolders } from './image-folders.ts';
 import { collectProgramFiles } from './program-files.ts';
-import type { ProgramFile, ProgramSelection } from './program-files.ts';
+import type { ProgramFile, ProgramFiles, ProgramSelection } from './program-files.ts';
 
 /** An image made of this repository's own files. */
 export interface LocalImageDefinition {
   /** `registry/repository:tag`. */
   readonly reference: string;
-  readonly selection: ProgramSelection;
+  /** None when missing: then the image holds `files` only. */
+  readonly selection?: ProgramSelection;
   readonly config: ImageConfig;
   /** In which forms guests mount its layers: `ext4` under CCE policies, `tarfs` under Kata policies. */
   readonly formats: readonly LayerFormat[];
@@ -33,6 +36,7 @@ export interface LocalImage {
 }
 
 const READ_BYTES = 1024 * 1024;
+const NO_FILES: ProgramFiles = { dependencies: [], program: [] };
 
 /**
  * Builds an image as an OCI image layout in `folder`, without a container engine: one layer with third-party packages, one
@@ -45,7 +49,8 @@ export async function buildLocalImage(
   repository: string,
   definition: LocalImageDefinition,
 ): Promise<LocalImage> {
-  const files = collectProgramFiles(repository, definition.selection);
+  const { selection } = definition;
+  const files = selection === undefined ? NO_FILES : collectProgramFiles(repository, selection);
   const layers = [files.dependencies.map(layerEntry), [...files.program.map(layerEntry), ...definition.files]];
   const fingerprint = fingerprintOf(definition, [...files.dependencies, ...files.program]);
   const recordFile = join(
@@ -79,6 +84,17 @@ export async function buildLocalImage(
   };
   await writeFileAtomic(recordFile, `${JSON.stringify({ fingerprint, facts })}\n`);
   return { facts, layerFiles };
+}
+
+/** Builds images from this repository, as `buildLocalImage` does. */
+export async function buildLocalImages(
+  folders: ImageFolders,
+  definitions: readonly LocalImageDefinition[],
+): Promise<readonly LocalImage[]> {
+  const images: LocalImage[] = [];
+  // One after the other: they share a layout.
+  for (const definition of definitions) images.push(await buildLocalImage(folders.layout, REPOSITORY, definition));
+  return images;
 }
 
 interface BuildRecord {

@@ -18,7 +18,7 @@ export interface ProgramFiles {
 const APP = '/app';
 /** What is never loaded at run time: type declarations, source maps, documentation. */
 const LOADED = /\.(?:js|mjs|cjs|json|wasm|node)$/;
-const OWN_FOLDERS = ['src', 'bin'];
+const OWN_FOLDERS = ['src', 'bin', 'web'];
 
 /** Which program an image holds. */
 export interface ProgramSelection {

@@ -15,12 +15,38 @@ export const HOLDFAST_PROGRAM = '/app/holdfast';
 
 /** The images of a private operator's pod. */
 export const operatorPodImages: readonly LocalImageDefinition[] = [
-  serviceImage({ reference: SKR_IMAGE, workspace: 'services/skr', command: ['/skr.sh'], files: skrFiles() }),
+  serviceImage({
+    reference: SKR_IMAGE,
+    workspace: 'services/skr',
+    command: ['/skr.sh'],
+    files: programAt('/skr.sh', 'skr'),
+  }),
   serviceImage({
     reference: OPERATOR_IMAGE,
     workspace: 'services/operator',
     command: [HOLDFAST_PROGRAM, 'serve', 'operator'],
     env: [`IMAGE_VERSION=${OPERATOR_VERSION}`],
+  }),
+];
+
+/** The images that the manifests of the encrypted Kafka sample name: ours answer to the names of the published ones. */
+export const kafkaSampleImages: readonly LocalImageDefinition[] = [
+  serviceImage({
+    reference: 'mcr.microsoft.com/aci/skr:2.7',
+    workspace: 'services/skr',
+    command: ['/bin/skr'],
+    files: programAt('/bin/skr', 'skr'),
+    formats: ['tarfs'],
+  }),
+  ...(['consumer', 'producer'] as const).map((part) => {
+    const program = part === 'consumer' ? '/consume' : '/produce';
+    return serviceImage({
+      reference: `mcr.microsoft.com/acc/samples/kafka/${part}:1.0`,
+      workspace: 'samples/encrypted-kafka',
+      command: [program],
+      files: programAt(program, `encrypted-kafka-${part}`),
+      formats: ['tarfs'],
+    });
   }),
 ];
 
@@ -30,6 +56,8 @@ interface ServiceImage {
   readonly command: readonly [program: string, ...args: string[]];
   readonly env?: readonly string[];
   readonly files?: readonly LayerEntry[];
+  /** For CCE policies when missing. */
+  readonly formats?: LocalImageDefinition['formats'];
 }
 
 /** An image that runs one service by `holdfast serve`. */
@@ -39,6 +67,7 @@ export function serviceImage({
   command,
   env = [],
   files = [],
+  formats = ['ext4'],
 }: ServiceImage): LocalImageDefinition {
   const [program, ...args] = command;
   return {
@@ -47,19 +76,20 @@ export function serviceImage({
       workspaces: [workspace],
       commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
     },
-    formats: ['ext4'],
+    formats,
     config: { Env: [PATH, ...env], Entrypoint: [program], Cmd: args, WorkingDir: '/' },
     files: [{ kind: 'symlink', path: HOLDFAST_PROGRAM, target: 'cli/bin/holdfast.mjs' }, ...files],
   };
 }
 
-/** The published manifest starts the sidecar by this name. */
-function skrFiles(): LayerEntry[] {
+/** A program by the name under which published manifests start it. */
+function programAt(path: string, service: string): LayerEntry[] {
   const source = toUtf8(
-    "#!/usr/bin/env node\nprocess.argv.splice(2, 0, 'serve', 'skr');\nawait import('./cli/bin/holdfast.mjs');\n",
+    `#!/usr/bin/env node\nprocess.argv.splice(2, 0, 'serve', '${service}');\nawait import('./cli/bin/holdfast.mjs');\n`,
   );
+  const up = '../'.repeat(path.split('/').length - 2);
   return [
-    { kind: 'file', path: '/app/skr.mjs', source, mode: EXECUTABLE },
-    { kind: 'symlink', path: '/skr.sh', target: 'app/skr.mjs' },
+    { kind: 'file', path: `/app/${service}.mjs`, source, mode: EXECUTABLE },
+    { kind: 'symlink', path, target: `${up}app/${service}.mjs` },
   ];
 }

@@ -34,9 +34,7 @@ export async function startOperator(options: OperatorStartOptions): Promise<void
     const { termination } = change;
     const told = options.failFast
       ? exited(node, termination).then(done.reject)
-      : describeTermination(node, termination).then((sentence) =>
-          options.onNotice(`${sentence}; started again in ${termination.restartInMs / 1000} s`),
-        );
+      : describeTermination(node, termination).then(options.onNotice);
     told.catch(done.reject);
   });
   try {
@@ -61,7 +59,7 @@ export async function startOperator(options: OperatorStartOptions): Promise<void
   }
 }
 
-/** `operator ended with exit code 3: Core refused …` */
+/** `operator ended with exit code 3: Core refused …; started again in 10 s` */
 export async function describeTermination(node: VirtualNode, termination: NodeTermination): Promise<string> {
   const container = node.pod(termination.pod)?.container(termination.container);
   const line = container === undefined ? undefined : await lastLogLine(container.logFile);
@@ -69,13 +67,16 @@ export async function describeTermination(node: VirtualNode, termination: NodeTe
     termination.code === undefined && termination.signal === undefined
       ? 'could not start'
       : `ended with ${describeExit(termination)}`;
-  return `${termination.container} ${how}${line === undefined ? '' : `: ${line}`}`;
+  const ended = `${termination.container} ${how}${line === undefined ? '' : `: ${line}`}`;
+  const { restartInMs } = termination;
+  return restartInMs === undefined ? ended : `${ended}; started again in ${restartInMs / 1000} s`;
 }
 
 async function exited(node: VirtualNode, termination: NodeTermination): Promise<DependencyError> {
   const logFile = node.pod(termination.pod)?.container(termination.container)?.logFile;
   const words = logFile === undefined ? undefined : await lastLogWords(logFile);
-  return new DependencyError('OPERATOR_EXITED', await describeTermination(node, termination), {
+  const sentence = await describeTermination(node, { ...termination, restartInMs: undefined });
+  return new DependencyError('OPERATOR_EXITED', sentence, {
     retryable: false,
     details: {
       container: termination.container,

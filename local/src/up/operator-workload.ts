@@ -5,9 +5,8 @@ import { fromBase64 } from '@holdfast/base';
 import type { GeneratedCcePolicy } from '@holdfast/policy';
 import { writeFileAtomic } from '@holdfast/process';
 
-import { buildLocalImage } from '../images/build-local-image.ts';
-import type { LocalImage } from '../images/build-local-image.ts';
-import { REPOSITORY } from '../images/image-folders.ts';
+import { buildLocalImages } from '../images/build-local-image.ts';
+import type { LocalImage, LocalImageDefinition } from '../images/build-local-image.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
 import { operatorPodImages } from '../images/service-images.ts';
 import {
@@ -24,13 +23,12 @@ export interface OperatorWorkload {
   readonly policy: GeneratedCcePolicy;
 }
 
-/** Builds the images of the operator's pod from this repository, and the policy for them. */
-export async function buildOperatorWorkload(folders: ImageFolders): Promise<OperatorWorkload> {
-  const images: LocalImage[] = [];
-  // One after the other: they share a layout.
-  for (const definition of operatorPodImages) {
-    images.push(await buildLocalImage(folders.layout, REPOSITORY, definition));
-  }
+/** Builds the images of the operator's pod, from this repository unless told otherwise, and the policy for them. */
+export async function buildOperatorWorkload(
+  folders: ImageFolders,
+  definitions: readonly LocalImageDefinition[] = operatorPodImages,
+): Promise<OperatorWorkload> {
+  const images = await buildLocalImages(folders, definitions);
   return { images, policy: await createOperatorPolicy(images.map(({ facts }) => facts)) };
 }
 

@@ -16,15 +16,15 @@ import type { HomeLayout } from '../home/home-layout.ts';
 import { lockHome } from '../home/home-lock.ts';
 import { openHome, prepareHomeFolder, rememberPolicy } from '../home/open-home.ts';
 import type { OpenedHome } from '../home/open-home.ts';
+import type { LocalImageDefinition } from '../images/build-local-image.ts';
 import { imageFolders } from '../images/image-folders.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
-import { runPod } from '../pods/run-pod.ts';
-import type { RunningPod, RunPodOptions } from '../pods/run-pod.ts';
 import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
 import type { ManagedProcess } from '../process/managed-process.ts';
 import { buildVirtualNodeApp } from '../virtual-node/api.ts';
 import type { BackOffSettings } from '../virtual-node/back-off.ts';
 import { VirtualNode } from '../virtual-node/virtual-node.ts';
+import type { VirtualNodeOptions } from '../virtual-node/virtual-node.ts';
 import { OPERATOR_IDENTITY, OPERATOR_KEY_SECRET_NAME, startAzureEndpoints, VAULT_NAME } from './azure-endpoints.ts';
 import type { AzureEndpoints } from './azure-endpoints.ts';
 import { startLocalService } from './local-service.ts';
@@ -34,6 +34,8 @@ import { buildOperatorWorkload, writeOperatorManifest } from './operator-workloa
 import type { OperatorWorkload } from './operator-workload.ts';
 import { localPorts, requireFreePorts } from './ports.ts';
 import type { LocalPorts } from './ports.ts';
+import { startPod } from './run-pod.ts';
+import type { RunningPod, RunPodOptions } from './run-pod.ts';
 import { removeReadyFile, writeReadyFile } from './ready-file.ts';
 import type { ReadyFile } from './ready-file.ts';
 import { attestationConfig, coreConfig, localAddresses, optoutConfig } from './service-configs.ts';
@@ -65,6 +67,8 @@ export interface LocalCloudOptions {
   readonly only?: readonly string[] | undefined;
   /** Command line of `holdfast serve`, without a service's name. */
   readonly serve: readonly string[];
+  /** Other images for the operator's pod than those of this repository's services. */
+  readonly operatorImages?: readonly LocalImageDefinition[];
   /** Run the manifest's policy as it is, also when the images have changed and it no longer admits them. */
   readonly keepPolicy?: boolean;
   /** Fail when the operator's pod ends once, instead of starting it again. */
@@ -95,8 +99,8 @@ export interface LocalCloud {
   readonly sidecarPort: number;
   /**
    * Runs one more pod in this cloud, which ends with it. Needs the part azure for the pod to have an identity.
-   * @throws MalformedError POD_MANIFEST_INVALID
-   * @throws DependencyError PROCESS_NOT_STARTED
+   * @throws MalformedError MANIFEST_INVALID
+   * @throws DependencyError POD_NOT_STARTED
    */
   runPod(options: RunPodOptions): Promise<RunningPod>;
   /** Proves the operator from the outside; nothing to prove when it was not started. */
@@ -107,6 +111,7 @@ export interface LocalCloud {
 
 const READY_TIMEOUT_MS = 120_000;
 const SERVICE_TIMEOUT_MS = 60_000;
+const POD_GRACE_MS = 10_000;
 
 /**
  * Brings up the local confidential cloud: Azure endpoints and the virtual node in this process, the services and the pod's
@@ -138,10 +143,9 @@ class CloudStart {
   readonly #randomBytes: RandomBytes;
   readonly #signal: AbortSignal;
   readonly #processes = new Set<ManagedProcess>();
-  readonly #pods = new Set<RunningPod>();
+  readonly #nodes = new Set<VirtualNode>();
   /** What undoes the start, last thing first. */
   readonly #undo: (() => Promise<void>)[] = [];
-  #node: VirtualNode | undefined;
   #ready = false;
 
   constructor(options: LocalCloudOptions) {
@@ -166,7 +170,7 @@ class CloudStart {
     await removeReadyFile(layout.readyFile);
     const workload = await this.#step(
       'images',
-      () => buildOperatorWorkload(this.#images),
+      () => buildOperatorWorkload(this.#images, this.#options.operatorImages),
       ({ images, policy }) => `${images.length} images, policy ${policy.sha256.slice(0, 16)}…`,
     );
     const home = await this.#step('world', () => this.#openHome(workload), worldDetail);
@@ -205,8 +209,7 @@ class CloudStart {
   }
 
   #kill(): void {
-    this.#node?.kill();
-    for (const pod of this.#pods) pod.kill();
+    for (const node of this.#nodes) node.kill();
     for (const process of this.#processes) process.kill();
   }
 
@@ -335,7 +338,7 @@ class CloudStart {
     node.subscribe((change) => {
       if (change.kind !== 'terminated' || !this.#ready) return;
       void describeTermination(node, change.termination).then(
-        (sentence) => this.#notice(`${sentence}; started again in ${change.termination.restartInMs / 1000} s`),
+        (sentence) => this.#notice(sentence),
         (error: unknown) => this.#notice(errorMessage(error)),
       );
     });
@@ -349,19 +352,9 @@ class CloudStart {
     authority: CertificateAuthority,
     azure: AzureEndpoints | undefined,
   ): Promise<RunningPod> {
-    const surroundings = {
-      platform: home.platform,
-      guest: (await readNodeSettings(this.#layout.virtualNodeSettings)).guest,
-      podsFolder: this.#layout.podsFolder,
-      logsFolder: this.#layout.logsFolder,
-      nodeVariables: this.#childEnvironment(authority),
-      openIdentityEndpoint: () =>
-        azure?.openIdentityEndpoint(OPERATOR_IDENTITY.resourceId) ?? Promise.resolve(undefined),
-    };
-    const pod = await runPod(surroundings, options);
-    this.#pods.add(pod);
-    this.#undo.push(() => pod.stop());
-    return pod;
+    const node = await this.#makeNode(options, home, authority, azure);
+    this.#undo.push(() => node.stop(POD_GRACE_MS));
+    return startPod(node, options);
   }
 
   async #startVirtualNode(
@@ -370,27 +363,37 @@ class CloudStart {
     azure: AzureEndpoints | undefined,
     workload: OperatorWorkload,
   ): Promise<VirtualNode> {
-    const settings = await readNodeSettings(this.#layout.virtualNodeSettings);
-    const node = new VirtualNode({
-      manifest: await this.#writeManifest(home, workload),
-      images: workload.images,
-      unpackedImagesFolder: this.#images.unpacked,
-      platform: home.platform,
-      guest: settings.guest,
-      platformVariables: settings.platformVariables,
-      podsFolder: this.#layout.podsFolder,
-      logsFolder: this.#layout.logsFolder,
-      nodeVariables: this.#childEnvironment(authority),
-      openIdentityEndpoint: (resourceId) => azure?.openIdentityEndpoint(resourceId) ?? Promise.resolve(undefined),
-      clock: this.#clock,
-      ca: authority.caPem,
-      ...(this.#options.backOff === undefined ? {} : { backOff: this.#options.backOff }),
-    });
-    this.#node = node;
+    const manifest = await this.#writeManifest(home, workload);
+    const node = await this.#makeNode({ manifest, images: workload.images }, home, authority, azure);
     const app = buildVirtualNodeApp(node);
     this.#undo.push(() => app.close());
     await listen(app, { host: '127.0.0.1', port: this.#ports.virtualNode });
     this.#undo.push(() => node.stop());
+    return node;
+  }
+
+  async #makeNode(
+    { manifest, images }: Pick<VirtualNodeOptions, 'manifest' | 'images'>,
+    home: OpenedHome,
+    authority: CertificateAuthority,
+    azure: AzureEndpoints | undefined,
+  ): Promise<VirtualNode> {
+    const node = new VirtualNode({
+      ...(await readNodeSettings(this.#layout.virtualNodeSettings)),
+      manifest,
+      images,
+      unpackedImagesFolder: this.#images.unpacked,
+      platform: home.platform,
+      podsFolder: this.#layout.podsFolder,
+      logsFolder: this.#layout.logsFolder,
+      nodeVariables: this.#childEnvironment(authority),
+      openIdentityEndpoint: (resourceId) => azure?.openIdentityEndpoint(resourceId) ?? Promise.resolve(undefined),
+      ...(azure === undefined ? {} : { workloadIdentity: OPERATOR_IDENTITY.resourceId }),
+      clock: this.#clock,
+      ca: authority.caPem,
+      ...(this.#options.backOff === undefined ? {} : { backOff: this.#options.backOff }),
+    });
+    this.#nodes.add(node);
     return node;
   }
 

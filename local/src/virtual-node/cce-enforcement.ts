@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import {
   containerSteps,
   createCceEnforcer,
@@ -19,6 +17,7 @@ import type {
   GuestRefusal,
 } from './guest-enforcement.ts';
 import { measureImage } from './mounted-image.ts';
+import { containerId, variablesOf } from './request-values.ts';
 
 export interface CceEnforcementOptions {
   /** Text of the policy. */
@@ -80,6 +79,7 @@ export class CceEnforcement implements GuestEnforcement {
         command,
         environment: variablesOf(created?.keptEnv ?? []),
         droppedVariables: (created?.droppedEnvironment ?? []).map(({ name }) => name),
+        outputReadable: created?.allowStdio !== false,
       },
     };
   }
@@ -135,7 +135,7 @@ export class CceEnforcement implements GuestEnforcement {
 
   #newId(name: string): string {
     this.#lives += 1;
-    return createHash('sha256').update(`${this.#options.podName}/${name}/${this.#lives}`).digest('hex');
+    return containerId(this.#options.podName, name, this.#lives);
   }
 }
 
@@ -154,13 +154,4 @@ const nothing: Pick<
 function refusalOf(decision: Decision): GuestRefusal {
   const explanation = renderExplanation(explainDecision(decision, { profile: virtualNodeProfile }));
   return { message: decision.denial?.message ?? decision.plainError ?? explanation, explanation };
-}
-
-function variablesOf(list: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    list.map((variable) => {
-      const split = variable.indexOf('=');
-      return split === -1 ? [variable, ''] : [variable.slice(0, split), variable.slice(split + 1)];
-    }),
-  );
 }

@@ -1,3 +1,5 @@
+import { devNull } from 'node:os';
+
 import type { Clock } from '@holdfast/base';
 import { errorMessage } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
@@ -11,7 +13,7 @@ import type { EventLog } from './events.ts';
 import { runCommand } from './exec.ts';
 import type { CommandResult } from './exec.ts';
 import type { AdmittedContainer, GuestAnswer, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
-import type { ContainerSpec } from './manifest.ts';
+import type { ContainerSpec, RestartPolicy } from './manifest.ts';
 import { pause, probeReadiness } from './readiness-probe.ts';
 
 export type ContainerState =
@@ -22,8 +24,8 @@ export type ContainerState =
 /** How a container ended, before it is started again. */
 export interface ContainerTermination extends ProcessExit {
   readonly container: string;
-  /** Milliseconds until it is started again. */
-  readonly restartInMs: number;
+  /** Milliseconds until it is started again; undefined when it stays ended. */
+  readonly restartInMs: number | undefined;
 }
 
 export interface ContainerOptions {
@@ -42,13 +44,14 @@ export interface ContainerOptions {
   readonly clock: Clock;
   readonly probeClient: HttpClient;
   readonly backOff: BackOffSettings;
+  readonly restartPolicy: RestartPolicy;
   onTerminated(termination: ContainerTermination): void;
   onReadiness(ready: boolean): void;
 }
 
 const SIGTERM = 15;
 
-/** Keeps one container of a pod running, as restart policy Always asks, and knows whether it is ready. */
+/** Keeps one container of a pod running, as its restart policy asks, and knows whether it is ready. */
 export class Container {
   readonly #options: ContainerOptions;
   readonly #backOff: BackOff;
@@ -60,6 +63,7 @@ export class Container {
   #lastTermination: ProcessExit | undefined;
   #restarts = 0;
   #ready = false;
+  #result: 'succeeded' | 'failed' | undefined;
   #loop: Promise<void> | undefined;
 
   constructor(options: ContainerOptions) {
@@ -78,6 +82,11 @@ export class Container {
 
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** How it ended for good; undefined while it runs or is to run. */
+  get result(): 'succeeded' | 'failed' | undefined {
+    return this.#result;
   }
 
   get pid(): number | undefined {
@@ -149,8 +158,23 @@ export class Container {
         this.#state = { state: 'terminated', exitCode: exit.code ?? null, signal: exit.signal ?? null };
       }
       if (this.#stopping.signal.aborted) return;
+      if (!this.#isRestartedAfter(exit)) {
+        this.#result = exit?.code === 0 ? 'succeeded' : 'failed';
+        this.#tellEnd(exit, undefined);
+        return;
+      }
       await this.#waitBeforeRestart(exit, this.#options.clock() - startedMs);
     }
+  }
+
+  #isRestartedAfter(exit: ProcessExit | undefined): boolean {
+    const { restartPolicy } = this.#options;
+    return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && exit?.code !== 0);
+  }
+
+  #tellEnd(exit: ProcessExit | undefined, restartInMs: number | undefined): void {
+    const { code, signal } = exit ?? { code: undefined, signal: undefined };
+    this.#options.onTerminated({ container: this.name, code, signal, restartInMs });
   }
 
   async #waitBeforeRestart(exit: ProcessExit | undefined, ranMs: number): Promise<void> {
@@ -158,12 +182,7 @@ export class Container {
     const what = exit === undefined ? 'could not start' : `ended with ${describeExit(exit)}`;
     const message = `container ${this.name} ${what}; it is started again in ${restartInMs / 1000} s`;
     this.#event('Warning', 'BackOff', message);
-    this.#options.onTerminated({
-      container: this.name,
-      code: exit?.code,
-      signal: exit?.signal,
-      restartInMs,
-    });
+    this.#tellEnd(exit, restartInMs);
     this.#state = { state: 'waiting', reason: 'CrashLoopBackOff', message };
     await pause(restartInMs, this.#stopping.signal);
     this.#restarts += 1;
@@ -181,7 +200,8 @@ export class Container {
       pid: this.#process.pid,
       startedAt: new Date(this.#options.clock()).toISOString(),
     };
-    this.#event('Normal', 'Started', `Started container ${this.name}`);
+    const hidden = life.outputReadable ? '' : '; its policy keeps its output from the host';
+    this.#event('Normal', 'Started', `Started container ${this.name}${hidden}`);
     // stop() may have run while the process was being made.
     if (this.#stopping.signal.aborted) this.#process.kill();
     const probe = this.#probe(probing.signal);
@@ -207,7 +227,8 @@ export class Container {
   }
 
   async #startProcess(life: AdmittedContainer): Promise<ManagedProcess | undefined> {
-    const { guestVariables, logFile, workingDirectory } = this.#options;
+    const { guestVariables, workingDirectory } = this.#options;
+    const logFile = life.outputReadable ? this.#options.logFile : devNull;
     const runtime = runtimeOf(life.command);
     const command = containerProgram(life.root, life.command, life.environment['PATH'], runtime);
     try {

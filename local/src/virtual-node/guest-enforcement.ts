@@ -22,6 +22,8 @@ export interface AdmittedContainer {
   readonly environment: Readonly<Record<string, string>>;
   /** Names of variables that the policy does not admit and that were taken away. */
   readonly droppedVariables: readonly string[];
+  /** Whether the host may read what it writes to its standard output and standard error. */
+  readonly outputReadable: boolean;
 }
 
 /** A request that the policy of the guest denies. */

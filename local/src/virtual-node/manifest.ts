@@ -4,8 +4,15 @@ import { parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import { z } from 'zod';
 
-export const POLICY_ANNOTATION = 'microsoft.containerinstance.virtualnode.ccepolicy';
-export const IDENTITY_ANNOTATION = 'microsoft.containerinstance.virtualnode.identity';
+/** Annotations of virtual nodes. */
+const VIRTUAL_NODE_PREFIX = 'microsoft.containerinstance.virtualnode.';
+export const POLICY_ANNOTATION: string = `${VIRTUAL_NODE_PREFIX}ccepolicy`;
+export const IDENTITY_ANNOTATION: string = `${VIRTUAL_NODE_PREFIX}identity`;
+/** Marks pods that act with the identity of their service account. */
+const WORKLOAD_IDENTITY_LABEL = 'azure.workload.identity/use';
+
+/** The runtime classes of AKS whose pods run in a Kata guest. */
+const KATA_CLASSES: ReadonlySet<string> = new Set(['kata-cc-isolation', 'kata-cc']);
 
 /** What a readiness probe does each time. */
 export type ProbeAction =
@@ -35,11 +42,27 @@ export interface ContainerSpec {
   readonly readinessProbe: ReadinessProbe | undefined;
 }
 
+/**
+ * What runs a pod: a Kata guest for the runtime classes of confidential nodes, a container group for pods with annotations
+ * of virtual nodes, else the node itself, without a guest.
+ */
+export type PodRuntime = 'kata' | 'container-group' | 'node';
+
+export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
+
 export interface PodTemplate {
-  /** Name of the Deployment. */
-  readonly deployment: string;
+  readonly kind: 'Deployment' | 'Pod';
+  /** Name of the Deployment or of the Pod. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly runtime: PodRuntime;
   readonly replicas: number;
+  readonly restartPolicy: RestartPolicy;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Whether it asks for the identity of its service account. */
+  readonly workloadIdentity: boolean;
+  /** This object, and the ConfigMaps and Secrets beside it, as a stream of JSON documents. */
+  readonly resources: string;
   readonly containers: readonly ContainerSpec[];
   readonly terminationGracePeriodSeconds: number;
 }
@@ -86,22 +109,40 @@ const container = z.object({
   readinessProbe: probe.optional(),
 });
 
-const deployment = z.object({
-  apiVersion: z.literal('apps/v1'),
-  kind: z.literal('Deployment'),
-  metadata: z.object({ name }),
-  spec: z.object({
-    replicas: z.int().min(0).default(1),
-    template: z.object({
-      metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }).prefault({}),
-      spec: z.object({
-        terminationGracePeriodSeconds: z.number().min(0).default(30),
-        securityContext: podSecurity.optional(),
-        containers: z.array(container).min(1),
-      }),
+const metadata = z
+  .object({
+    annotations: z.record(z.string(), z.string()).default({}),
+    labels: z.record(z.string(), z.string()).default({}),
+  })
+  .prefault({});
+
+const podSpec = z.object({
+  runtimeClassName: z.string().optional(),
+  restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
+  terminationGracePeriodSeconds: z.number().min(0).default(30),
+  securityContext: podSecurity.optional(),
+  containers: z.array(container).min(1),
+});
+
+const objectMetadata = z.object({ name, namespace: name.default('default') });
+
+const workload = z.discriminatedUnion('kind', [
+  z.object({
+    apiVersion: z.literal('apps/v1'),
+    kind: z.literal('Deployment'),
+    metadata: objectMetadata,
+    spec: z.object({
+      replicas: z.int().min(0).default(1),
+      template: z.object({ metadata, spec: podSpec.extend({ restartPolicy: z.literal('Always').default('Always') }) }),
     }),
   }),
-});
+  z.object({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('Pod'),
+    metadata: z.intersection(objectMetadata, metadata),
+    spec: podSpec,
+  }),
+]);
 
 /** Longest part of a YAML parser's message that is shown: it can repeat a whole annotation. */
 const MAX_PROBLEM = 200;
@@ -121,44 +162,60 @@ export function parseManifestDocuments(text: string): Document.Parsed[] {
 }
 
 /**
- * Reads a manifest stream and answers its one Deployment. Other documents (the Service, for one) are left alone: a
- * virtual node runs pods and nothing else.
+ * Reads a manifest stream and answers its one Deployment or Pod. Other documents (the Service, for one) are left alone: a
+ * node runs pods and nothing else.
  * @throws MalformedError MANIFEST_INVALID naming the first problem and where it is
  */
 export function parseManifest(text: string): PodTemplate {
-  const deployments: unknown[] = [];
+  const workloads: unknown[] = [];
+  const sources: unknown[] = [];
   for (const document of parseManifestDocuments(text)) {
     const value: unknown = document.toJS({ maxAliasCount: 100 });
-    if (isDeployment(value)) deployments.push(value);
+    if (isOfKind(value, 'Deployment', 'Pod')) workloads.push(value);
+    if (isOfKind(value, 'ConfigMap', 'Secret')) sources.push(value);
   }
-  if (deployments.length !== 1) throw manifestInvalid(`it holds ${deployments.length} Deployments instead of one`);
-  const checked = deployment.safeParse(deployments[0]);
+  if (workloads.length !== 1) {
+    throw manifestInvalid(`it holds ${workloads.length} Deployments and Pods instead of one`);
+  }
+  const checked = workload.safeParse(workloads[0]);
   if (!checked.success) {
     const issue = checked.error.issues[0];
     throw manifestInvalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it has another shape'}`, checked.error);
   }
-  const { metadata, spec } = checked.data;
+  const object = checked.data;
+  const pod = object.kind === 'Pod' ? object : object.spec.template;
+  const { annotations, labels } = pod.metadata;
   return {
-    deployment: metadata.name,
-    replicas: spec.replicas,
-    annotations: spec.template.metadata.annotations,
-    containers: spec.template.spec.containers.map((parsed) =>
-      containerSpec(parsed, spec.template.spec.securityContext),
-    ),
-    terminationGracePeriodSeconds: spec.template.spec.terminationGracePeriodSeconds,
+    kind: object.kind,
+    name: object.metadata.name,
+    namespace: object.metadata.namespace,
+    runtime: runtimeOf(pod.spec.runtimeClassName, annotations),
+    replicas: object.kind === 'Pod' ? 1 : object.spec.replicas,
+    restartPolicy: pod.spec.restartPolicy,
+    annotations,
+    workloadIdentity: labels[WORKLOAD_IDENTITY_LABEL] === 'true',
+    resources: [...workloads, ...sources].map((value) => JSON.stringify(value)).join('\n---\n'),
+    containers: pod.spec.containers.map((parsed) => containerSpec(parsed, pod.spec.securityContext)),
+    terminationGracePeriodSeconds: pod.spec.terminationGracePeriodSeconds,
   };
+}
+
+function runtimeOf(className: string | undefined, annotations: Readonly<Record<string, string>>): PodRuntime {
+  if (className !== undefined && KATA_CLASSES.has(className)) return 'kata';
+  const forVirtualNodes = Object.keys(annotations).some((key) => key.startsWith(VIRTUAL_NODE_PREFIX));
+  return forVirtualNodes ? 'container-group' : 'node';
 }
 
 /** The error for a manifest that cannot be used. */
 export function manifestInvalid(reason: string, cause?: unknown): MalformedError {
-  return new MalformedError('MANIFEST_INVALID', `the operator manifest cannot be used: ${reason}`, {
+  return new MalformedError('MANIFEST_INVALID', `the manifest cannot be used: ${reason}`, {
     ...(cause === undefined ? {} : { cause }),
-    action: 'Correct the manifest, or delete the home folder to have a new one made.',
+    action: 'Correct the manifest. If it is the one of a home folder: deleting that makes a new one.',
   });
 }
 
-function isDeployment(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Deployment';
+function isOfKind(value: unknown, ...kinds: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && kinds.includes(String(value.kind));
 }
 
 function containerSpec(

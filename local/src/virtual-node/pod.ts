@@ -1,23 +1,21 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { SimulatedPlatform } from '@holdfast/attestation';
-import { errorMessage, fromBase64, fromUtf8 } from '@holdfast/base';
+import { errorMessage } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
 
 import type { LocalImage } from '../images/build-local-image.ts';
 import type { BackOffSettings } from './back-off.ts';
-import { CceEnforcement } from './cce-enforcement.ts';
-import { startConfidentialGuest } from './confidential-guest.ts';
 import type { ConfidentialGuest, GuestSettings } from './confidential-guest.ts';
 import { Container } from './container.ts';
 import type { ContainerTermination } from './container.ts';
 import { containerProgram } from './container-program.ts';
 import type { EventLog } from './events.ts';
 import type { AdmittedContainer, ContainerRequest, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
-import { IDENTITY_ANNOTATION, manifestInvalid, POLICY_ANNOTATION } from './manifest.ts';
+import { IDENTITY_ANNOTATION } from './manifest.ts';
 import type { ContainerSpec, PodTemplate } from './manifest.ts';
+import { startPodGuest } from './pod-guest.ts';
 
 /** The managed identity endpoint of one pod. */
 export interface IdentityEndpoint {
@@ -42,6 +40,8 @@ export interface PodEnvironment {
   readonly nodeVariables: Readonly<Record<string, string>>;
   /** Opens the endpoint for a user-assigned identity; undefined when Azure does not know that resource id. */
   readonly openIdentityEndpoint: (resourceId: string) => Promise<IdentityEndpoint | undefined>;
+  /** Resource id of the identity that service accounts stand for; none when missing. */
+  readonly workloadIdentity?: string;
   readonly events: EventLog;
   readonly clock: Clock;
   readonly probeClient: HttpClient;
@@ -64,7 +64,7 @@ export interface PodFailure {
   readonly explanation?: string;
 }
 
-/** One pod: a confidential guest, an identity endpoint, and containers. */
+/** One pod: containers, and, when it is confidential, the guest they run in and an identity endpoint. */
 export class Pod {
   readonly name: string;
   readonly #template: PodTemplate;
@@ -119,13 +119,15 @@ export class Pod {
     const images = this.#pullImages();
     if (images === undefined) return;
     const folder = join(this.#node.podsFolder, this.name);
-    const enforcement = await this.#startGuest(folder);
-    if (enforcement === undefined || this.#guest === undefined) return;
-    events.normal(this.name, 'GuestStarted', `measured policy ${this.#guest.hostData}`);
+    const enforcement = await this.#startGuest(folder, images);
+    if (enforcement === undefined) return;
+    if (this.#guest !== undefined) {
+      events.normal(this.name, 'GuestStarted', `measured policy ${this.#guest.hostData}`);
+    }
     if (!(await this.#attachIdentity())) return;
     const admitted = await this.#admitAll(enforcement, images);
     if (admitted === undefined || !this.#haveProgram(images, admitted)) return;
-    const guestVariables = this.#guestVariables(this.#guest);
+    const guestVariables = this.#guestVariables();
     this.#containers = images.map((image, index) => {
       const first = admitted[index];
       if (first === undefined) throw new RangeError('every container was admitted');
@@ -165,27 +167,12 @@ export class Pod {
     return pulled;
   }
 
-  /** The machine and what enforces its policy; undefined when it cannot be started. */
-  async #startGuest(folder: string): Promise<GuestEnforcement | undefined> {
-    const policy = this.#template.annotations[POLICY_ANNOTATION];
-    if (policy === undefined || policy === '') {
-      this.#fail('FailedCreatePodSandBox', `the pod template has no annotation ${POLICY_ANNOTATION}`);
-      return undefined;
-    }
+  /** Starts what the pod runs in; undefined when that cannot be. */
+  async #startGuest(folder: string, pulled: readonly PulledContainer[]): Promise<GuestEnforcement | undefined> {
     try {
-      await mkdir(folder, { recursive: true });
-      await mkdir(join(this.#node.logsFolder, this.name), { recursive: true });
-      const enforcement = new CceEnforcement({
-        policy: policyText(policy),
-        imagesFolder: this.#node.unpackedImagesFolder,
-        podName: this.name,
-      });
-      this.#guest = await startConfidentialGuest({
-        platform: this.#node.platform,
-        policy,
-        settings: this.#node.guest,
-        folder,
-      });
+      const images = pulled.map(({ image }) => image);
+      const { enforcement, machine } = await startPodGuest(this.name, this.#template, this.#node, { folder, images });
+      this.#guest = machine;
       return enforcement;
     } catch (error) {
       this.#fail('FailedCreatePodSandBox', errorMessage(error));
@@ -247,7 +234,7 @@ export class Pod {
   }
 
   async #attachIdentity(): Promise<boolean> {
-    const resourceId = this.#template.annotations[IDENTITY_ANNOTATION];
+    const resourceId = this.#identityId();
     if (resourceId === undefined) return true;
     try {
       this.#identity = await this.#node.openIdentityEndpoint(resourceId);
@@ -262,14 +249,24 @@ export class Pod {
     return true;
   }
 
+  #identityId(): string | undefined {
+    const { runtime, annotations, workloadIdentity } = this.#template;
+    if (runtime === 'container-group') return annotations[IDENTITY_ANNOTATION];
+    return runtime === 'kata' && workloadIdentity ? this.#node.workloadIdentity : undefined;
+  }
+
   /** What a guest adds after its policy was asked. Most of it stands for devices and addresses that a real guest has. */
-  #guestVariables(guest: ConfidentialGuest): Record<string, string> {
+  #guestVariables(): Record<string, string> {
     return {
       ...this.#node.nodeVariables,
-      UVM_SECURITY_CONTEXT_DIR: guest.securityContextFolder,
-      snp_report_source: 'simulated',
-      snp_simulated_url: guest.firmwareUrl,
       HOLDFAST_UNTIL_STDIN_CLOSES: '1',
+      ...(this.#guest === undefined
+        ? {}
+        : {
+            UVM_SECURITY_CONTEXT_DIR: this.#guest.securityContextFolder,
+            snp_report_source: 'simulated',
+            snp_simulated_url: this.#guest.firmwareUrl,
+          }),
       ...(this.#identity === undefined ? {} : { AZURE_POD_IDENTITY_AUTHORITY_HOST: this.#identity.url }),
     };
   }
@@ -296,6 +293,7 @@ export class Pod {
       clock: node.clock,
       probeClient: node.probeClient,
       backOff: node.backOff,
+      restartPolicy: this.#template.restartPolicy,
       onTerminated: (termination) => node.onTerminated(this, termination),
       onReadiness: () => node.onReadiness(this),
     });
@@ -308,14 +306,9 @@ export class Pod {
 
   #phase(): string {
     if (this.#failure !== undefined) return 'Failed';
-    return this.#containers.length === 0 ? 'Pending' : 'Running';
-  }
-}
-
-function policyText(annotation: string): string {
-  try {
-    return fromUtf8(fromBase64(annotation));
-  } catch (cause) {
-    throw manifestInvalid('the policy annotation is not Base64 of a text', cause);
+    if (this.#containers.length === 0) return 'Pending';
+    const results = this.#containers.map(({ result }) => result);
+    if (results.includes(undefined)) return 'Running';
+    return results.includes('failed') ? 'Failed' : 'Succeeded';
   }
 }

@@ -31,6 +31,8 @@ export interface VirtualNodeOptions {
   readonly nodeVariables: Readonly<Record<string, string>>;
   /** Opens a pod's endpoint for a user-assigned identity; undefined when there is no such identity. */
   readonly openIdentityEndpoint: (resourceId: string) => Promise<IdentityEndpoint | undefined>;
+  /** Resource id of the identity that service accounts stand for; none when missing. */
+  readonly workloadIdentity?: string;
   readonly clock: Clock;
   readonly backOff?: BackOffSettings;
   /** The CA that readiness probes over HTTPS trust, PEM. */
@@ -49,7 +51,7 @@ export type NodeListener = (
 ) => void;
 
 /**
- * Runs the pods of one Deployment on this machine. Pods share its loopback interface and so their ports: whatever the
+ * Runs one Pod or the pods of one Deployment on this machine, each in the kind of guest it asks for. Pods share its loopback interface and so their ports: whatever the
  * manifest asks for, one replica runs.
  */
 export class VirtualNode {
@@ -76,11 +78,9 @@ export class VirtualNode {
         if (pod.ready) this.#tell({ kind: 'ready', pod: pod.name });
       },
     };
-    const count = Math.min(this.#template.replicas, 1);
-    this.#pods = Array.from(
-      { length: count },
-      (_, index) => new Pod(`${this.#template.deployment}-${index}`, this.#template, environment),
-    );
+    const { kind, name, replicas } = this.#template;
+    const names = kind === 'Pod' ? [name] : [`${name}-0`].slice(0, replicas);
+    this.#pods = names.map((podName) => new Pod(podName, this.#template, environment));
   }
 
   get pods(): readonly Pod[] {
@@ -105,7 +105,7 @@ export class VirtualNode {
 
   async start(): Promise<void> {
     if (this.#template.replicas > 1) {
-      const name = this.#template.deployment;
+      const { name } = this.#template;
       this.#events.warning(
         name,
         'ReplicasLimited',

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startLocalCloud } from '../../src/up/start-local-cloud.ts';
 import type { LocalCloud, LocalCloudOptions, ProgressEvent } from '../../src/up/start-local-cloud.ts';
+import { fakeOperatorImages } from '../../testing/fake-images.ts';
 import { fakeServeCommand } from '../../testing/fake-serve-command.ts';
 import { freePortBase } from '../../testing/free-port-base.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
@@ -24,7 +25,8 @@ beforeAll(async () => {
     salts: SALTS,
     only: ['azure'],
     serve: SERVE,
-    environment: process.env,
+    operatorImages: fakeOperatorImages(),
+    environment: { ...process.env, HOLDFAST_IMAGES: join(made.path, 'images') },
     platformRsaBits: 2048,
   });
   await cloud.stop();
@@ -49,12 +51,18 @@ class Trial implements AsyncDisposable {
       home: this.home,
       portBase: this.portBase,
       serve: SERVE,
-      environment: process.env,
+      operatorImages: fakeOperatorImages(),
+      environment: { ...process.env, HOLDFAST_IMAGES: join(made.path, 'images') },
       onProgress: (event) => this.events.push(event),
       backOff: { initialMs: 1, maxMs: 1, resetAfterMs: 600_000 },
       ...changes,
     });
     return this.#cloud;
+  }
+
+  async stop(): Promise<void> {
+    await this.#cloud?.stop();
+    this.#cloud = undefined;
   }
 
   /** Names services that end with a complaint as soon as they are started. */
@@ -109,6 +117,7 @@ describe('startLocalCloud', () => {
     expect(JSON.parse(await readFile(join(attempt.home, 'ready.json'), 'utf8'))).toEqual(ready);
     expect((await cloud.verify()).map(({ name }) => name)).toEqual(['health', 'token', 'map', 'opt-out']);
     expect(attempt.events.filter(({ kind }) => kind === 'done').map((event) => 'step' in event && event.step)).toEqual([
+      'images',
       'world',
       'Azure endpoints',
       'attestation service',
@@ -228,6 +237,50 @@ describe('startLocalCloud', () => {
     await expect(attempt.start({ only: ['operator'] })).rejects.toMatchObject({
       code: 'OPERATOR_NOT_STARTED',
       message: expect.stringContaining('ErrImagePull'),
+    });
+  });
+
+  describe('when the images have changed since the last start', () => {
+    const changed = fakeOperatorImages().map((image) => ({
+      ...image,
+      files: [...image.files, { kind: 'file' as const, path: '/changed', source: new Uint8Array([1]) }],
+    }));
+
+    it('makes a new policy, registers it with Core, and runs it', async () => {
+      await using attempt = await trial();
+      const before = (await attempt.start({ failFast: true })).ready.enclaveId;
+      await attempt.stop();
+      const { ready } = await attempt.start({ failFast: true, operatorImages: changed });
+      expect(ready.enclaveId).not.toBe(before);
+      const metadata = JSON.parse(await readFile(join(attempt.home, 'world/core/enclaves/metadata.json'), 'utf8')) as {
+        enclaves: { location: string };
+      };
+      const enclaves = await readFile(join(attempt.home, 'world/core', metadata.enclaves.location), 'utf8');
+      expect(enclaves).toContain(ready.enclaveId);
+      expect(enclaves).not.toContain(before);
+      await attempt.stop();
+      expect((await attempt.start({ failFast: true, operatorImages: changed })).ready.enclaveId).toBe(ready.enclaveId);
+    });
+
+    it('runs the policy that is there when told to keep it, and it denies the new images', async () => {
+      await using attempt = await trial();
+      await attempt.start({ failFast: true });
+      await attempt.stop();
+      await expect(attempt.start({ operatorImages: changed, keepPolicy: true })).rejects.toMatchObject({
+        code: 'OPERATOR_NOT_STARTED',
+        message: expect.stringContaining('mount_device is denied'),
+      });
+    });
+
+    it('never replaces a policy that somebody else wrote', async () => {
+      await using attempt = await trial();
+      await attempt.start({ failFast: true });
+      await attempt.stop();
+      const file = join(attempt.home, 'operator.yaml');
+      const own = Buffer.from('package policy\n').toString('base64');
+      await writeFile(file, (await readFile(file, 'utf8')).replace(/(ccepolicy: )\S+/, `$1${own}`));
+      await expect(attempt.start({ operatorImages: changed })).rejects.toMatchObject({ code: 'OPERATOR_NOT_STARTED' });
+      expect(await readFile(file, 'utf8')).toContain(own);
     });
   });
 

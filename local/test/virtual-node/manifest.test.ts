@@ -87,9 +87,7 @@ describe('parseManifest', () => {
   });
 
   it('leaves other documents of the stream alone', () => {
-    expect(parseManifest(`${MINIMAL}---\napiVersion: v1\nkind: Service\nmetadata: { name: s }\n`).deployment).toBe(
-      'demo',
-    );
+    expect(parseManifest(`${MINIMAL}---\napiVersion: v1\nkind: Service\nmetadata: { name: s }\n`).name).toBe('demo');
   });
 
   it.each([

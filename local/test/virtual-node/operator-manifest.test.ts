@@ -37,7 +37,7 @@ function variables(text: string, container: number): Record<string, string> {
 describe('createOperatorManifest', () => {
   it('has the containers, annotations and order of the published artefact', () => {
     const template = parseManifest(manifest);
-    expect(template.deployment).toBe('operator-deployment');
+    expect(template.name).toBe('operator-deployment');
     expect(template.annotations[POLICY_ANNOTATION]).toBe(POLICY);
     expect(template.annotations[IDENTITY_ANNOTATION]).toBe('/subscriptions/s/identity');
     expect(template.containers.map(({ name, declaration }) => [name, declaration.command])).toEqual([

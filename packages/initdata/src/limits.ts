@@ -9,3 +9,9 @@ export const MAX_ENTRIES = 256;
 
 /** Levels that tables and arrays may be nested in a document or in a TOML file inside of it. */
 export const MAX_TOML_DEPTH = 16;
+
+/** Signs that make keys, tables and members in a TOML text, strings aside: time to read grows with these. */
+export const MAX_TOML_SIGNS = 20_000;
+
+/** Findings about one entry; an entry with more is not worth a longer list. */
+export const MAX_FINDINGS = 100;

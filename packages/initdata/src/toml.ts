@@ -1,7 +1,8 @@
 import { errorMessage, MalformedError } from '@holdfast/base';
 import { parse, TomlError } from 'smol-toml';
 
-import { MAX_TOML_DEPTH } from './limits.ts';
+import { MAX_TOML_DEPTH, MAX_TOML_SIGNS } from './limits.ts';
+import { hasMoreStructure } from './toml-structure.ts';
 
 /** A table: tables inside of it are objects without a prototype, arrays are arrays, the rest are scalars. */
 export type TomlTable = Readonly<Record<string, unknown>>;
@@ -13,6 +14,9 @@ export type TomlTable = Readonly<Record<string, unknown>>;
 export function parseToml(text: string, what: string, code: string): TomlTable {
   // Guests read documents with parsers that differ on a byte order mark.
   if (text.startsWith('\uFEFF')) throw located(what, code, 'it begins with a byte order mark', 1, 1);
+  if (hasMoreStructure(text, MAX_TOML_SIGNS)) {
+    throw new MalformedError(code, `${what} has more keys, tables and members than are read`);
+  }
   let table: TomlTable;
   try {
     table = parse(text, { maxDepth: MAX_TOML_DEPTH, integersAsBigInt: 'asNeeded' });

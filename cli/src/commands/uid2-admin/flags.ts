@@ -15,8 +15,8 @@ export const worldFlags = {
   world: {
     kind: 'parsed',
     parse: String,
-    brief: "Folder that is Core's bucket (world/core in the home folder)",
-    placeholder: 'DIR',
+    brief: "Core's bucket: a folder, or the URL of a blob container (world/core in the home folder)",
+    placeholder: 'DIR|URL',
     optional: true,
   },
   home: homeFlag,

@@ -29,7 +29,7 @@ export const importCommand: Command<CliContext> = buildCommand<ChangeFlags, [str
   loader: lazily(async () => (await import('../../admin/import-world.ts')).runImport),
   parameters: { flags: changeFlags, positional: file },
   docs: {
-    brief: 'Replace a world by an exported one, or fill an empty folder',
+    brief: 'Replace a world by an exported one, or fill an empty folder or container',
     fullDescription:
       'Everything is checked before anything is written; versions go on from those that are published, so running operators take it up.',
   },

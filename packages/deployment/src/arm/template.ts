@@ -4,7 +4,13 @@ import { idOf } from '../graph/parts.ts';
 import type { Stage, StageId } from '../graph/stages.ts';
 import type { ArmResource, Graph, ResourceObject, ResourceValue, Scope } from '../graph/types.ts';
 
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
 
 /** A template of Azure Resource Manager. */
 export interface ArmTemplate {
@@ -30,7 +36,8 @@ export interface StageDeployment {
 }
 
 const GROUP_SCHEMA = 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#';
-const SUBSCRIPTION_SCHEMA = 'https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#';
+const SUBSCRIPTION_SCHEMA =
+  'https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#';
 
 export interface DeploymentNames {
   /** First part of every deployment's name, such as `uid2-integ`. */
@@ -42,7 +49,11 @@ export interface DeploymentNames {
  * The deployments of a graph, one for each stage and scope, in order. Resources that exist and are only added to are not
  * in them: a template would reset what it does not name.
  */
-export function stageDeployments(graph: Graph, stages: readonly Stage[], names: DeploymentNames): readonly StageDeployment[] {
+export function stageDeployments(
+  graph: Graph,
+  stages: readonly Stage[],
+  names: DeploymentNames,
+): readonly StageDeployment[] {
   const resources = graph.nodes.filter((node): node is ArmResource => node.kind === 'arm' && node.merge !== true);
   const all = new Map(graph.nodes.flatMap((node) => (node.kind === 'arm' ? [[node.id, node] as const] : [])));
   return stages.flatMap((stage) => {
@@ -106,7 +117,7 @@ function resourceJson(node: ArmResource, here: readonly ArmResource[], context: 
     apiVersion: node.apiVersion,
     name: literal(node.name),
     ...(node.target === undefined ? {} : { scope: relativeTarget(node) }),
-    ...(writeObject(node.body, context)),
+    ...writeObject(node.body, context),
     ...(dependsOn.length === 0 ? {} : { dependsOn }),
   };
 }
@@ -126,7 +137,7 @@ function write(value: ResourceValue, context: WriteContext): JsonValue {
   if (Array.isArray(value)) return (value as readonly ResourceValue[]).map((item) => write(item, context));
   const object = value as ResourceObject;
   if ('$parameter' in object) {
-    const name = String(object['$parameter']);
+    const name = object['$parameter'] as string;
     context.used.add(name);
     return `[parameters('${name}')]`;
   }

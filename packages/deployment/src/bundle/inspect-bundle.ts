@@ -74,7 +74,12 @@ function shapeFindings(bundle: Bundle): BundleFinding[] {
   const own = containers.find(({ name }) => name === operatorContainer)?.env ?? [];
   const extra = own.map(({ name }) => name).filter((name) => !knownVariables.has(name));
   if (extra.length > 0) {
-    return [error('OB-01', `${operatorContainer} has the variables ${extra.join(', ')}, which the policy would drop silently`)];
+    return [
+      error(
+        'OB-01',
+        `${operatorContainer} has the variables ${extra.join(', ')}, which the policy would drop silently`,
+      ),
+    ];
   }
   return [];
 }
@@ -103,7 +108,8 @@ function placeholderFindings(
   const findings: BundleFinding[] = [];
   const texts = [...textsOf(bundle.deployment), ...textsOf(bundle.service)];
   for (const placeholder of ['IMAGE_PLACEHOLDER', 'CCE_POLICY_PLACEHOLDER']) {
-    if (texts.includes(placeholder)) findings.push(error('OB-02', `it still holds ${placeholder}: it was never released`));
+    if (texts.includes(placeholder))
+      findings.push(error('OB-02', `it still holds ${placeholder}: it was never released`));
   }
   const values = filledValues(config);
   const own = containers.find(({ name }) => name === operatorContainer)?.env ?? [];
@@ -115,7 +121,11 @@ function placeholderFindings(
     if (value === placeholder) continue;
     if (value === undefined) findings.push(error('OB-02', `it lacks ${placeholder}: somebody has edited it`));
     else if (value === values[name]) {
-      findings.push({ check: 'OB-02', severity: 'warning', message: `${placeholder} is already filled in, with the configured value` });
+      findings.push({
+        check: 'OB-02',
+        severity: 'warning',
+        message: `${placeholder} is already filled in, with the configured value`,
+      });
     } else findings.push(error('OB-02', `instead of ${placeholder} it holds another value: somebody has edited it`));
   }
   return findings;
@@ -148,7 +158,7 @@ function policyFindings(verdict: PolicyVerdict): readonly BundleFinding[] {
       case 'containers':
       case 'not-admitted':
         return [error('OB-05', finding.message)];
-      case 'unreadable':
+      default:
         return [];
     }
   });
@@ -182,5 +192,7 @@ export function textsOf(value: unknown): readonly string[] {
 
 /** Placeholders that are left in a value. */
 export function placeholdersIn(value: unknown): readonly string[] {
-  return [...new Set(textsOf(value).flatMap((text) => (text.length < 1000 ? (PLACEHOLDER.exec(text)?.[0] ?? []) : [])))];
+  return [
+    ...new Set(textsOf(value).flatMap((text) => (text.length < 1000 ? (PLACEHOLDER.exec(text)?.[0] ?? []) : []))),
+  ];
 }

@@ -68,7 +68,9 @@ function unreadable(problem: string): PolicyFinding {
 }
 
 function findingsOf(policy: CcePolicyDocument, containers: readonly ManifestContainer[]): readonly PolicyFinding[] {
-  const open = [...policy.points].filter(([, rule]) => isObject(rule) && rule['allowed'] === true).map(([name]) => name);
+  const open = [...policy.points]
+    .filter(([, rule]) => isObject(rule) && rule['allowed'] === true)
+    .map(([name]) => name);
   if (open.length > 0) {
     const message = `the policy always allows ${open.join(', ')}`;
     return [{ code: 'allows-everything', message }];
@@ -109,7 +111,12 @@ function admission(container: ManifestContainer, admitted: readonly Json[], matc
     if (best === undefined || problems.length < best.length) best = problems;
   }
   const reasons = best ?? ['no entry of the policy is for it'];
-  return [{ code: 'not-admitted', message: `the container ${container.name} would not start as it is: ${reasons.join('; ')}` }];
+  return [
+    {
+      code: 'not-admitted',
+      message: `the container ${container.name} would not start as it is: ${reasons.join('; ')}`,
+    },
+  ];
 }
 
 function problemsOf(container: ManifestContainer, entry: Json, matcher: PatternMatcher): string[] {

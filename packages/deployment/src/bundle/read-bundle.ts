@@ -2,9 +2,9 @@ import { MalformedError, PlatformError } from '@holdfast/base';
 import { defaultManifestLimits, readManifests } from '@holdfast/policy';
 import { isAlias, isNode, visit } from 'yaml';
 
+import { isObject } from './shape.ts';
+import type { Json } from './shape.ts';
 import { readZip } from './zip.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** A published release: the operator's Deployment and Service, as they came. */
 export interface Bundle {
@@ -55,7 +55,9 @@ function parse(bytes: Uint8Array): Omit<Bundle, 'publishedDigest'> {
   return {
     deployment: deployments[0],
     service: services[0],
-    others: objects.filter((object) => !known.has(object)).map((object) => String(object['kind'] ?? 'no kind')),
+    others: objects
+      .filter((object) => !known.has(object))
+      .map((object) => (typeof object['kind'] === 'string' ? object['kind'] : 'an object without kind')),
     deployments: deployments.length,
     services: services.length,
   };
@@ -73,8 +75,8 @@ function documentsOf(bytes: Uint8Array): readonly Json[] {
     }
     return documents.flatMap(({ value }) => {
       if (value === null) return [];
-      if (typeof value !== 'object' || Array.isArray(value)) throw invalid('holds a document that is not an object');
-      return [value as Json];
+      if (!isObject(value)) throw invalid('holds a document that is not an object');
+      return [value];
     });
   } catch (cause) {
     if (cause instanceof MalformedError && cause.code === 'BUNDLE_MANIFEST_INVALID') throw cause;

@@ -49,12 +49,18 @@ export const kataCcSchema = z.strictObject({
     .prefault({}),
   deployer: z
     .strictObject({
-      principalId: z.uuid().optional().describe('Object id of whoever creates the key; a template parameter when missing'),
+      principalId: z
+        .uuid()
+        .optional()
+        .describe('Object id of whoever creates the key; a template parameter when missing'),
       principalType: z.enum(['User', 'ServicePrincipal', 'Group']).default('User').describe('What it is'),
     })
     .prefault({}),
   vault: z.strictObject({
-    kind: z.enum(['premium', 'managedHsm']).default('premium').describe('A vault that is created, or an HSM that exists'),
+    kind: z
+      .enum(['premium', 'managedHsm'])
+      .default('premium')
+      .describe('A vault that is created, or an HSM that exists'),
     name: name('Key vault or managed HSM; unique in the whole of Azure'),
     purgeProtection: z.boolean().default(true).describe('A deleted vault cannot be purged'),
     retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),

@@ -7,7 +7,10 @@ const cluster = z
     subscriptionId: z.uuid().optional().describe('Subscription of the network, when it is another one'),
     resourceGroup: name('Group of the network').default('openshift'),
     vnet: z
-      .strictObject({ name: name('Virtual network').default('openshift-vnet'), cidr: cidr('Its range').default('10.0.0.0/16') })
+      .strictObject({
+        name: name('Virtual network').default('openshift-vnet'),
+        cidr: cidr('Its range').default('10.0.0.0/16'),
+      })
       .prefault({}),
     workerSubnet: z
       .strictObject({ name: name('Worker subnet').default('worker'), cidr: cidr('Its range').default('10.0.32.0/19') })
@@ -30,10 +33,16 @@ const network = z
       })
       .prefault({}),
     vnet: z
-      .strictObject({ name: name('Network of the pod VMs').default('peer-pods-vnet'), cidr: cidr('Its range').default('10.20.0.0/16') })
+      .strictObject({
+        name: name('Network of the pod VMs').default('peer-pods-vnet'),
+        cidr: cidr('Its range').default('10.20.0.0/16'),
+      })
       .prefault({}),
     subnet: z
-      .strictObject({ name: name('Subnet of the pod VMs').default('peer-pods'), cidr: cidr('Its range').default('10.20.0.0/24') })
+      .strictObject({
+        name: name('Subnet of the pod VMs').default('peer-pods'),
+        cidr: cidr('Its range').default('10.20.0.0/24'),
+      })
       .prefault({}),
     publicIp: z.strictObject({ name: name('Outbound address').default('peer-pods-ip') }).prefault({}),
     nat: z

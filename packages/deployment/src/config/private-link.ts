@@ -14,7 +14,10 @@ import {
 const network = z
   .strictObject({
     vnet: z
-      .strictObject({ name: name('Virtual network').default('pod-identity-vnet'), cidr: cidr('Its range').default('10.0.0.0/8') })
+      .strictObject({
+        name: name('Virtual network').default('pod-identity-vnet'),
+        cidr: cidr('Its range').default('10.0.0.0/8'),
+      })
       .prefault({}),
     subnets: z
       .strictObject({

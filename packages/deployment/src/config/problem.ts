@@ -14,9 +14,7 @@ export interface ConfigProblem {
 
 /** A path as people write it: `network.subnets.cg`, `operator.exposure.allowedSources[0]`. */
 export function pathText(path: ConfigPath): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`))
-    .join('');
+  return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('');
 }
 
 /** A problem as one line: where, what, and what to do. */

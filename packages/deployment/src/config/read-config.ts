@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import type { ConfigProblem } from './problem.ts';
 import { profileNames, profileSchemas, isProfileName } from './profiles.ts';
@@ -17,7 +17,7 @@ export interface ReadConfig {
   readonly config: DeploymentConfig | undefined;
   readonly problems: readonly ConfigProblem[];
   /** Line of the value at a path. */
-  lineOf(path: ConfigPath): number;
+  readonly lineOf: (path: ConfigPath) => number;
 }
 
 /**
@@ -47,7 +47,7 @@ export function readConfig(text: string): ReadConfig {
 function profileProblem(profile: unknown, placed: PlacedYaml): ConfigProblem {
   const known = profileNames.join(', ');
   if (profile === undefined) return problem(['profile'], 1, 'is missing', `Write one of ${known}.`);
-  const seen = String(profile as string);
+  const seen = typeof profile === 'string' ? profile : JSON.stringify(profile);
   const meant = nearest(seen, profileNames);
   const action = meant === undefined ? `Write one of ${known}.` : `Did you mean ${meant}? There are ${known}.`;
   return problem(['profile'], placed.lineOf(['profile']), `there is no profile ${JSON.stringify(seen)}`, action);

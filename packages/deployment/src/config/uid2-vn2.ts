@@ -60,6 +60,7 @@ const pool = z
 const aks = z
   .strictObject({
     name: name('Cluster').default('myvncluster'),
+    dnsPrefix: name('First part of the address of the API server; as the Azure CLI computes it when missing').optional(),
     kubernetesVersion,
     serviceCidr: cidr('Range of the Services').default('10.4.0.0/16'),
     dnsServiceIp: z.string().min(1).default('10.4.0.10').describe('Address of the cluster DNS, inside serviceCidr'),
@@ -89,7 +90,10 @@ const vault = z
   .strictObject({
     name: name('Key vault; unique in the whole of Azure').default('my-vn-aks-vault'),
     sku: z.enum(['standard', 'premium']).default('standard').describe('Kind of vault'),
-    purgeProtection: z.boolean().default(true).describe('A deleted vault cannot be purged; cannot be switched off again'),
+    purgeProtection: z
+      .boolean()
+      .default(true)
+      .describe('A deleted vault cannot be purged; cannot be switched off again'),
     retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),
     secretName: name('Secret with the operator key').default('my-vn-aks-opr-key-name'),
   })
@@ -103,7 +107,9 @@ const keySource = z
     z.strictObject({ vaultVersion: name('Version of the secret that is already in the vault') }),
   ])
   .default('stdin')
-  .describe('Where the operator key is read from: stdin, {env: NAME}, {file: PATH} or {vaultVersion: ID}; never the key');
+  .describe(
+    'Where the operator key is read from: stdin, {env: NAME}, {file: PATH} or {vaultVersion: ID}; never the key',
+  );
 
 const operator = z
   .strictObject({
@@ -127,7 +133,10 @@ const operator = z
     namespace: name('Namespace of the operator').default('default'),
     exposure: z
       .strictObject({
-        kind: z.enum(['public', 'internal']).default('public').describe('Who can reach the Service, which speaks HTTP only'),
+        kind: z
+          .enum(['public', 'internal'])
+          .default('public')
+          .describe('Who can reach the Service, which speaks HTTP only'),
         allowedSources: z.array(cidr('Range')).default([]).describe('Ranges that may reach it; everybody when empty'),
       })
       .prefault({}),
@@ -144,7 +153,11 @@ const virtualNode = z
     replicas: count('Virtual nodes, each for up to 200 pods', 1, 50).default(1),
     aciSubnetName: name('Subnet of the container groups; the one named cg when missing').optional(),
     aciResourceGroupName: name('Group of the container groups; that of the nodes when missing').optional(),
-    zone: z.string().regex(/^[1-3]$/, 'is not 1, 2 or 3').optional().describe('Availability zone'),
+    zone: z
+      .string()
+      .regex(/^[1-3]$/, 'is not 1, 2 or 3')
+      .optional()
+      .describe('Availability zone'),
     customTags: z.record(z.string(), z.string()).default({}).describe('Tags of the container groups'),
     nodeLabels: z.record(z.string(), z.string()).default({}).describe('Labels of the virtual node'),
     armEndpointBaseUrl: z.url().optional().describe('Resource Manager of another cloud than the public one'),

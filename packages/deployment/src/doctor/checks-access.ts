@@ -62,7 +62,8 @@ export const toolChecks: readonly Check[] = [
       const needed = { 'aks-preview': '0.5.169', confcom: '0.3.3' };
       return Object.entries(needed).flatMap(([name, least]) => {
         const version = extensions[name];
-        if (version === undefined) return config.profile === 'kata-cc' ? [{ message: `${name} is missing`, severity }] : [];
+        if (version === undefined)
+          return config.profile === 'kata-cc' ? [{ message: `${name} is missing`, severity }] : [];
         return olderThan(version, least) ? [{ message: `${name} ${version} is older than ${least}`, severity }] : [];
       });
     },
@@ -110,7 +111,9 @@ export const credentialChecks: readonly Check[] = [
       if (azure?.credential === undefined) return notChecked;
       const { token, tried } = azure.credential;
       if (token !== undefined) return [];
-      return findings(`no credential gave a token: ${tried.map(({ name, problem }) => `${name} (${problem})`).join(', ')}`);
+      return findings(
+        `no credential gave a token: ${tried.map(({ name, problem }) => `${name} (${problem})`).join(', ')}`,
+      );
     },
   }),
   check({
@@ -125,7 +128,8 @@ export const credentialChecks: readonly Check[] = [
       if (token === undefined || azure?.subscription === undefined) return notChecked;
       const { tenantId } = azure.subscription;
       return findings(
-        token.tenantId !== tenantId && `the token is for directory ${token.tenantId}, the subscription is in ${tenantId}`,
+        token.tenantId !== tenantId &&
+          `the token is for directory ${token.tenantId}, the subscription is in ${tenantId}`,
       );
     },
   }),
@@ -292,7 +296,9 @@ export const permissionChecks: readonly Check[] = [
     remedy: `Ask for a role with Microsoft.Authorization/roleAssignments/delete, such as ${roleDefinitionId('…', 'rbacAdministrator').split('/').at(-1)}.`,
     run: (_config, { azure }) => {
       if (azure?.permissions === undefined) return notChecked;
-      return findings(...azure.permissions.noAssignmentRemovalAt.map((scope) => `you may not remove roles at ${scope}`));
+      return findings(
+        ...azure.permissions.noAssignmentRemovalAt.map((scope) => `you may not remove roles at ${scope}`),
+      );
     },
   }),
 ];

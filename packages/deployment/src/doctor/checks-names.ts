@@ -1,6 +1,6 @@
 import type { DeploymentConfig } from '../config/profiles.ts';
 import type { ConfigPath } from '../config/yaml-places.ts';
-import { defaultNodeGroup, dnsPrefix } from '../graph/ids.ts';
+import { defaultNodeGroup } from '../graph/ids.ts';
 import { nameProblem, nameRules } from '../rules/names.ts';
 import type { NameKind } from '../rules/names.ts';
 import { check, checkFor, findings, notChecked } from './check.ts';
@@ -31,7 +31,7 @@ function namesOf(config: DeploymentConfig): readonly Named[] {
         ...named('networkPart', network.nat.name, 'network', 'nat', 'name'),
         ...named('cluster', aks.name, 'aks', 'name'),
         ...named('nodePool', aks.pool.name, 'aks', 'pool', 'name'),
-        ...named('dnsPrefix', prefixOf(aks.name, config), 'aks', 'name'),
+        ...named('dnsPrefix', aks.dnsPrefix, 'aks', 'dnsPrefix'),
         ...named('identity', operator.identityName, 'operator', 'identityName'),
         ...named('vault', vault.name, 'vault', 'name'),
         ...named('secret', vault.secretName, 'vault', 'secretName'),
@@ -46,7 +46,6 @@ function namesOf(config: DeploymentConfig): readonly Named[] {
         ...group,
         ...named('cluster', cluster.name, 'cluster', 'name'),
         ...named('nodePool', cluster.pool.name, 'cluster', 'pool', 'name'),
-        ...named('dnsPrefix', prefixOf(cluster.name, config), 'cluster', 'name'),
         ...named('identity', identity.name, 'identity', 'name'),
         ...named('federatedCredential', identity.federatedCredential, 'identity', 'federatedCredential'),
         ...named('vault', vault.name, 'vault', 'name'),
@@ -72,7 +71,7 @@ function namesOf(config: DeploymentConfig): readonly Named[] {
         ...named('networkPart', network.peering.toCluster, 'network', 'peering', 'toCluster'),
       ];
     }
-    case 'private-link': {
+    default: {
       const { network, aks, identity, vault, redis, app } = config;
       return [
         ...group,
@@ -80,7 +79,6 @@ function namesOf(config: DeploymentConfig): readonly Named[] {
         ...named('networkPart', `${vault.name}-vault`, 'vault', 'name'),
         ...named('cluster', aks.name, 'aks', 'name'),
         ...named('nodePool', aks.pool.name, 'aks', 'pool', 'name'),
-        ...named('dnsPrefix', prefixOf(aks.name, config), 'aks', 'name'),
         ...named('identity', identity.name, 'identity', 'name'),
         ...named('federatedCredential', identity.federatedCredential, 'identity', 'federatedCredential'),
         ...named('vault', vault.name, 'vault', 'name'),
@@ -92,10 +90,6 @@ function namesOf(config: DeploymentConfig): readonly Named[] {
       ];
     }
   }
-}
-
-function prefixOf(cluster: string, config: DeploymentConfig): string {
-  return dnsPrefix(cluster, config.resourceGroup.name, config.subscriptionId ?? '000000');
 }
 
 /** The kinds in the order of the checks NM-01 to NM-12; releases are checked with the Kubernetes names. */
@@ -142,7 +136,9 @@ function nodeGroupLength(config: DeploymentConfig): Finding[] {
   const group = aks.nodeResourceGroup ?? defaultNodeGroup(resourceGroup.name, aks.name, location);
   if (group.length <= 80) return [];
   const path = aks.nodeResourceGroup === undefined ? ['aks', 'name'] : ['aks', 'nodeResourceGroup'];
-  return [{ message: `the group of the nodes would be ${group}, which has ${group.length} characters; 80 are allowed`, path }];
+  return [
+    { message: `the group of the nodes would be ${group}, which has ${group.length} characters; 80 are allowed`, path },
+  ];
 }
 
 export const nameChecks: readonly Check[] = [
@@ -158,7 +154,12 @@ export const nameChecks: readonly Check[] = [
       const facts = azure?.vault?.nameAvailable;
       if (facts === undefined) return notChecked;
       if (facts.available || facts.ours) return [];
-      return [{ message: `the vault name ${config.vault.name} is taken (${facts.reason ?? 'AlreadyExists'})`, path: ['vault', 'name'] }];
+      return [
+        {
+          message: `the vault name ${config.vault.name} is taken (${facts.reason ?? 'AlreadyExists'})`,
+          path: ['vault', 'name'],
+        },
+      ];
     },
   }),
   checkFor(['uid2-vn2', 'kata-cc', 'private-link'], {
@@ -172,7 +173,9 @@ export const nameChecks: readonly Check[] = [
       const deleted = azure?.vault?.deleted;
       if (deleted === undefined) return notChecked;
       if (deleted === 'none') return [];
-      const how = deleted.purgeProtected ? `is purged on ${deleted.purgeDate} and not before` : 'can be purged or recovered';
+      const how = deleted.purgeProtected
+        ? `is purged on ${deleted.purgeDate} and not before`
+        : 'can be purged or recovered';
       return [{ message: `a deleted vault is called ${config.vault.name}; it ${how}`, path: ['vault', 'name'] }];
     },
   }),

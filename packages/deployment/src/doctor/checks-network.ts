@@ -83,7 +83,7 @@ function rangesOf(config: DeploymentConfig): Ranges {
         sources: [],
       };
     }
-    case 'private-link': {
+    default: {
       const { vnet, subnets } = config.network;
       return {
         networks: [
@@ -133,7 +133,12 @@ export const networkPlanChecks: readonly Check[] = [
     remedy: 'Write the range as the message suggests.',
     run: (config) => {
       const { networks, services, connected, sources } = rangesOf(config);
-      const all = [...networks.flatMap(({ network, subnets }) => [network, ...subnets]), ...services, ...connected, ...sources];
+      const all = [
+        ...networks.flatMap(({ network, subnets }) => [network, ...subnets]),
+        ...services,
+        ...connected,
+        ...sources,
+      ];
       return all.flatMap(({ text, path }): Finding[] => {
         const result = parseCidr(text);
         if (!('reason' in result)) return [];
@@ -154,7 +159,10 @@ export const networkPlanChecks: readonly Check[] = [
         const known = parsed(subnets);
         const outside = known.filter(({ cidr }) => whole !== undefined && !contains(whole, cidr));
         return [
-          ...outside.map(({ what, text, path }) => ({ message: `${what} ${text} is not inside ${network.what} ${network.text}`, path })),
+          ...outside.map(({ what, text, path }) => ({
+            message: `${what} ${text} is not inside ${network.what} ${network.text}`,
+            path,
+          })),
           ...pairs(known).flatMap(([a, b]) => (overlaps(a.cidr, b.cidr) ? [overlap(b, a)] : [])),
         ];
       }),
@@ -180,12 +188,17 @@ export const networkPlanChecks: readonly Check[] = [
       const { networks, services } = rangesOf(config);
       // OpenShift's Services are in one of the ranges that only AKS keeps.
       const onAks = config.profile !== 'peer-pods';
-      const all = parsed([...networks.flatMap(({ network, subnets }) => [network, ...subnets]), ...(onAks ? services : [])]);
+      const all = parsed([
+        ...networks.flatMap(({ network, subnets }) => [network, ...subnets]),
+        ...(onAks ? services : []),
+      ]);
       return all.flatMap(({ what, text, path, cidr }): Finding[] => {
         const reserved = onAks ? aksReservedRanges.find((one) => overlaps(one, cidr)) : undefined;
-        if (reserved !== undefined) return [{ message: `${what} ${text} overlaps ${reserved.text}, which AKS keeps`, path }];
+        if (reserved !== undefined)
+          return [{ message: `${what} ${text} overlaps ${reserved.text}, which AKS keeps`, path }];
         if (privateRanges.some((one) => contains(one, cidr))) return [];
-        if (contains(sharedRange, cidr)) return [{ message: `${what} ${text} is a shared range`, path, severity: 'warning' }];
+        if (contains(sharedRange, cidr))
+          return [{ message: `${what} ${text} is a shared range`, path, severity: 'warning' }];
         return [{ message: `${what} ${text} is not private`, path }];
       });
     },
@@ -194,7 +207,8 @@ export const networkPlanChecks: readonly Check[] = [
     id: 'NW-05',
     title: 'The range of Services has a usable size, and the DNS address lies in it',
     severity: 'error',
-    explanation: 'The first address belongs to the API server, the last is the broadcast address; the range is smaller than /12.',
+    explanation:
+      'The first address belongs to the API server, the last is the broadcast address; the range is smaller than /12.',
     remedy: 'Use the tenth address of the range, as the guide does.',
     run: (config) => {
       const { serviceCidr, dnsServiceIp } = config.aks;
@@ -203,7 +217,8 @@ export const networkPlanChecks: readonly Check[] = [
       const path = ['aks', 'serviceCidr'];
       const found: Finding[] = [];
       if (cidr.length < 12) found.push({ message: `${serviceCidr} is larger than /12`, path });
-      if (cidr.length === 12) found.push({ message: `${serviceCidr} should be smaller than /12`, path, severity: 'warning' });
+      if (cidr.length === 12)
+        found.push({ message: `${serviceCidr} should be smaller than /12`, path, severity: 'warning' });
       const problem = dnsProblem(dnsServiceIp, cidr);
       if (problem !== undefined) found.push({ message: problem, path: ['aks', 'dnsServiceIp'] });
       return found;
@@ -223,10 +238,17 @@ export const networkPlanChecks: readonly Check[] = [
       return parsed(services).flatMap((service): Finding[] => {
         const subnets = parsed(networks.flatMap((network) => network.subnets));
         const hit = subnets.find(({ cidr }) => overlaps(cidr, service.cidr));
-        if (hit !== undefined) return [{ ...overlap(service, hit), message: `${overlap(service, hit).message}${hint}` }];
+        if (hit !== undefined)
+          return [{ ...overlap(service, hit), message: `${overlap(service, hit).message}${hint}` }];
         const inside = parsed(networks.map(({ network }) => network)).find(({ cidr }) => overlaps(cidr, service.cidr));
         if (inside === undefined) return [];
-        return [{ message: `${service.what} ${service.text} lies inside ${inside.what} ${inside.text}${hint}`, path: service.path, severity: 'warning' }];
+        return [
+          {
+            message: `${service.what} ${service.text} lies inside ${inside.what} ${inside.text}${hint}`,
+            path: service.path,
+            severity: 'warning',
+          },
+        ];
       });
     },
   }),
@@ -242,7 +264,12 @@ export const networkPlanChecks: readonly Check[] = [
       const cidr = cidrOf(config.network.subnets.aks);
       const needed = (most + 1) * (pool.maxPods + 1);
       if (cidr === undefined || usableAddresses(cidr) >= needed) return [];
-      return [{ message: `${most} nodes with ${pool.maxPods} pods need ${needed} addresses, ${cidr.text} has ${usableAddresses(cidr)}`, path: ['network', 'subnets', 'aks'] }];
+      return [
+        {
+          message: `${most} nodes with ${pool.maxPods} pods need ${needed} addresses, ${cidr.text} has ${usableAddresses(cidr)}`,
+          path: ['network', 'subnets', 'aks'],
+        },
+      ];
     },
   }),
   check({
@@ -259,7 +286,12 @@ export const networkPlanChecks: readonly Check[] = [
       const peers = config.profile === 'peer-pods' ? pairs(parsed(networks.map(({ network }) => network))) : [];
       const crossed = own.flatMap((a) => others.map((b) => [a, b] as const));
       // Of peer pods the Services and pods of the cluster must be apart from the network of the pod VMs.
-      const inside = config.profile === 'peer-pods' ? parsed(services).flatMap((a) => parsed(networks.slice(1).map(({ network }) => network)).map((b) => [a, b] as const)) : [];
+      const inside =
+        config.profile === 'peer-pods'
+          ? parsed(services).flatMap((a) =>
+              parsed(networks.slice(1).map(({ network }) => network)).map((b) => [a, b] as const),
+            )
+          : [];
       return [...peers, ...crossed, ...inside].flatMap(([a, b]) => (overlaps(a.cidr, b.cidr) ? [overlap(a, b)] : []));
     },
   }),
@@ -267,7 +299,8 @@ export const networkPlanChecks: readonly Check[] = [
     id: 'NW-09',
     title: 'The subnet of the container groups is ready for them',
     severity: 'error',
-    explanation: 'It is delegated to container groups, has the NAT gateway, holds nothing else, and has room for all pods.',
+    explanation:
+      'It is delegated to container groups, has the NAT gateway, holds nothing else, and has room for all pods.',
     remedy: 'Correct what the message names; the deployment does it for a subnet that it creates.',
     run: (config, { azure }) => {
       const { name, cidr: text } = config.network.subnets.cg;
@@ -280,9 +313,11 @@ export const networkPlanChecks: readonly Check[] = [
       }
       const live = azure?.network?.subnets.find((subnet) => subnet.name === name);
       if (live === undefined) return found;
-      if (!live.delegations.includes('Microsoft.ContainerInstance/containerGroups')) found.push({ message: `${name} is not delegated to container groups` });
+      if (!live.delegations.includes('Microsoft.ContainerInstance/containerGroups'))
+        found.push({ message: `${name} is not delegated to container groups` });
       if (!live.nat) found.push({ message: `${name} has no NAT gateway` });
-      if (live.foreignResources.length > 0) found.push({ message: `${name} also holds ${live.foreignResources.join(', ')}` });
+      if (live.foreignResources.length > 0)
+        found.push({ message: `${name} also holds ${live.foreignResources.join(', ')}` });
       return found;
     },
   }),
@@ -296,7 +331,12 @@ export const networkPlanChecks: readonly Check[] = [
       const { aciSubnetName } = config.virtualNode;
       const { name } = config.network.subnets.cg;
       if (aciSubnetName === undefined || aciSubnetName === name || aciSubnetName.startsWith('/')) return [];
-      return [{ message: `it looks for ${aciSubnetName}, the subnet is called ${name}`, path: ['virtualNode', 'aciSubnetName'] }];
+      return [
+        {
+          message: `it looks for ${aciSubnetName}, the subnet is called ${name}`,
+          path: ['virtualNode', 'aciSubnetName'],
+        },
+      ];
     },
   }),
 ];
@@ -332,7 +372,9 @@ export const networkStateChecks: readonly Check[] = [
     remedy: 'Remove the authorised ranges.',
     run: (config, { azure }) => {
       const ranges = [...config.aks.authorizedIpRanges, ...(azure?.cluster?.authorizedIpRanges ?? [])];
-      return ranges.length === 0 ? [] : [{ message: `the API server is restricted to ${ranges.join(', ')}`, path: ['aks', 'authorizedIpRanges'] }];
+      return ranges.length === 0
+        ? []
+        : [{ message: `the API server is restricted to ${ranges.join(', ')}`, path: ['aks', 'authorizedIpRanges'] }];
     },
   }),
   check({
@@ -343,7 +385,9 @@ export const networkStateChecks: readonly Check[] = [
     explanation: 'The hosts are listed in the deployment guide; firewalls must allow them by name.',
     remedy: 'Add the hosts to the firewall.',
     run: (_config, { azure }) =>
-      azure?.network === undefined ? notChecked : azure.network.blockedHosts.map((host) => ({ message: `${host} cannot be reached` })),
+      azure?.network === undefined
+        ? notChecked
+        : azure.network.blockedHosts.map((host) => ({ message: `${host} cannot be reached` })),
   }),
   checkFor(['uid2-vn2'], {
     id: 'NW-14',
@@ -357,7 +401,9 @@ export const networkStateChecks: readonly Check[] = [
       const { networkPlugin, networkPluginMode, networkPolicy, dataplane } = azure.cluster;
       const found: Finding[] = [];
       if (networkPlugin !== 'azure' || networkPluginMode === 'overlay') {
-        found.push({ message: `the network plugin is ${networkPlugin}${networkPluginMode === undefined ? '' : ` ${networkPluginMode}`}` });
+        found.push({
+          message: `the network plugin is ${networkPlugin}${networkPluginMode === undefined ? '' : ` ${networkPluginMode}`}`,
+        });
       }
       if (dataplane === 'cilium' || networkPolicy === 'cilium' || networkPolicy === 'azure') {
         found.push({ message: `the network policy is ${networkPolicy ?? dataplane}`, severity: 'warning' });
@@ -375,7 +421,10 @@ export const networkStateChecks: readonly Check[] = [
     run: (_config, { azure }) => {
       if (azure?.network === undefined) return notChecked;
       return azure.network.subnets
-        .filter(({ members, nat, otherEgress, defaultOutboundAccess }) => members > 0 && !nat && !otherEgress && defaultOutboundAccess === undefined)
+        .filter(
+          ({ members, nat, otherEgress, defaultOutboundAccess }) =>
+            members > 0 && !nat && !otherEgress && defaultOutboundAccess === undefined,
+        )
         .map(({ name }) => ({ message: `${name} relies on the default way out` }));
     },
   }),

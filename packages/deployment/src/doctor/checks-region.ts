@@ -17,7 +17,9 @@ function regionFacts(config: DeploymentConfig, facts: Facts): RegionFacts | unde
   return facts.azure?.regions?.find(({ name }) => name === normaliseRegion(config.location));
 }
 
-const at = (message: string, more: Partial<Finding> = {}): readonly Finding[] => [{ message, path: ['location'], ...more }];
+const at = (message: string, more: Partial<Finding> = {}): readonly Finding[] => [
+  { message, path: ['location'], ...more },
+];
 
 export const regionChecks: readonly Check[] = [
   checkFor(['uid2-vn2'], {
@@ -57,12 +59,16 @@ export const regionChecks: readonly Check[] = [
       if (name !== location) return at(`"${location}" is written ${name}`);
       const live = facts.azure?.regions;
       const found = live?.find((region) => region.name === name);
-      if (found?.regionType !== undefined && found.regionType !== 'Physical') return at(`${location} is not a physical region`);
+      if (found?.regionType !== undefined && found.regionType !== 'Physical')
+        return at(`${location} is not a physical region`);
       if (found !== undefined || (live === undefined && isKnownRegion(name))) return [];
       const meant = nearestRegion(location);
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
       // Without a connection the list here may be behind.
-      return at(`there is no region "${location}"${hint}`, live === undefined && meant === undefined ? { severity: 'warning' } : {});
+      return at(
+        `there is no region "${location}"${hint}`,
+        live === undefined && meant === undefined ? { severity: 'warning' } : {},
+      );
     },
   }),
   check({
@@ -94,7 +100,9 @@ export const regionChecks: readonly Check[] = [
       if (type !== undefined && !type.locations.map(normaliseRegion).includes(name)) {
         return at(`Azure does not offer container groups in ${config.location}`, { severity: 'error' });
       }
-      return confidentialRegions.includes(name) ? [] : at(`${config.location} is not documented for confidential containers`);
+      return confidentialRegions.includes(name)
+        ? []
+        : at(`${config.location} is not documented for confidential containers`);
     },
   }),
 ];
@@ -135,7 +143,9 @@ export const versionChecks: readonly Check[] = [
     run: (config, { azure }) => {
       const { version, path } = versionOf(config);
       const longTerm =
-        config.profile === 'uid2-vn2' && config.aks.tier === 'Premium' && config.aks.supportPlan === 'AKSLongTermSupport';
+        config.profile === 'uid2-vn2' &&
+        config.aks.tier === 'Premium' &&
+        config.aks.supportPlan === 'AKSLongTermSupport';
       if (config.profile === 'uid2-vn2' && config.aks.supportPlan === 'AKSLongTermSupport' && !longTerm) {
         return [{ message: 'long-term support needs the tier Premium', path: ['aks', 'tier'] }];
       }
@@ -156,7 +166,9 @@ export const versionChecks: readonly Check[] = [
       const { version, path } = versionOf(config);
       if (azure?.kubernetes === undefined) return notChecked;
       const days = azure.kubernetes.find(({ minor }) => minor === version)?.daysLeft;
-      return days !== undefined && days <= 60 ? [{ message: `standard support of ${version} ends in ${days} days`, path }] : [];
+      return days !== undefined && days <= 60
+        ? [{ message: `standard support of ${version} ends in ${days} days`, path }]
+        : [];
     },
   }),
   checkFor(['uid2-vn2'], {
@@ -176,9 +188,21 @@ export const versionChecks: readonly Check[] = [
         case 'incompatible':
           return [{ message: `the virtual node ${chart} does not work with 1.${minor}`, path }];
         case 'unknown':
-          return [{ message: `nobody says whether the virtual node ${chart} works with 1.${minor}`, path, severity: 'warning' }];
-        case 'newer-than-table':
-          return [{ message: `1.${minor} is newer than what the virtual node ${chart} was tried with`, path, severity: 'warning' }];
+          return [
+            {
+              message: `nobody says whether the virtual node ${chart} works with 1.${minor}`,
+              path,
+              severity: 'warning',
+            },
+          ];
+        default:
+          return [
+            {
+              message: `1.${minor} is newer than what the virtual node ${chart} was tried with`,
+              path,
+              severity: 'warning',
+            },
+          ];
       }
     },
   }),
@@ -192,7 +216,15 @@ export const versionChecks: readonly Check[] = [
       const { version, path } = versionOf(config);
       if (version === 'auto' || isMinorAlias(version)) return [];
       const minor = minorOf(version);
-      return [{ message: minor === undefined ? `"${version}" is not a Kubernetes version` : `${version} names a patch version; write "1.${minor}"`, path }];
+      return [
+        {
+          message:
+            minor === undefined
+              ? `"${version}" is not a Kubernetes version`
+              : `${version} names a patch version; write "1.${minor}"`,
+          path,
+        },
+      ];
     },
   }),
   checkFor(versioned, {
@@ -245,7 +277,10 @@ export const quotaChecks: readonly Check[] = [
       const sku = azure?.capacity?.sku;
       if (sku === undefined) return notChecked;
       const size = config.profile === 'kata-cc' ? config.cluster.pool.vmSize : config.aks.pool.vmSize;
-      return findings((!sku.offered || sku.restriction !== undefined) && `${size} is not available in ${config.location}${sku.restriction === undefined ? '' : `: ${sku.restriction}`}`);
+      return findings(
+        (!sku.offered || sku.restriction !== undefined) &&
+          `${size} is not available in ${config.location}${sku.restriction === undefined ? '' : `: ${sku.restriction}`}`,
+      );
     },
   }),
   checkFor(['uid2-vn2'], {
@@ -279,7 +314,8 @@ export const quotaChecks: readonly Check[] = [
       const groups = config.operator.replicas * 2;
       const cores = Math.ceil(groups * POD.cores);
       return findings(
-        capacity.containerGroupsFree < groups && `the pods need ${groups} container groups, ${capacity.containerGroupsFree} are free`,
+        capacity.containerGroupsFree < groups &&
+          `the pods need ${groups} container groups, ${capacity.containerGroupsFree} are free`,
         capacity.containerCoresFree < cores && `the pods need ${cores} cores, ${capacity.containerCoresFree} are free`,
       );
     },
@@ -294,10 +330,7 @@ export const quotaChecks: readonly Check[] = [
     run: (_config, { files }) => {
       if (files?.bundle?.deployment === undefined) return notChecked;
       const { cores, memoryGb } = podSize(files.bundle.deployment);
-      return findings(
-        cores > 31 && `a pod may take ${cores} cores`,
-        memoryGb > 180 && `a pod may take ${memoryGb} GB`,
-      );
+      return findings(cores > 31 && `a pod may take ${cores} cores`, memoryGb > 180 && `a pod may take ${memoryGb} GB`);
     },
   }),
   checkFor(['uid2-vn2', 'peer-pods', 'private-link'], {
@@ -325,7 +358,9 @@ export const quotaChecks: readonly Check[] = [
       const vcpus = sku?.vcpus ?? coresOfSize(config.aks.pool.vmSize);
       const path = ['aks', 'pool', 'vmSize'];
       if (vcpus < 4) return [{ message: `${config.aks.pool.vmSize} has ${vcpus} cores`, path }];
-      return sku !== undefined && sku.memoryGb < 16 ? [{ message: `${config.aks.pool.vmSize} has ${sku.memoryGb} GB`, path }] : [];
+      return sku !== undefined && sku.memoryGb < 16
+        ? [{ message: `${config.aks.pool.vmSize} has ${sku.memoryGb} GB`, path }]
+        : [];
     },
   }),
   checkFor(['uid2-vn2'], {
@@ -338,10 +373,20 @@ export const quotaChecks: readonly Check[] = [
       const { pool } = config.aks;
       const vcpus = azure?.capacity?.sku?.vcpus ?? coresOfSize(pool.vmSize);
       const room = allocatable(vcpus, azure?.capacity?.sku?.memoryGb ?? vcpus * 4, pool.maxPods);
-      const each = Math.min(Math.floor(room.cores / VIRTUAL_NODE.cores), Math.floor(room.memoryGb / VIRTUAL_NODE.memoryGb));
+      const each = Math.min(
+        Math.floor(room.cores / VIRTUAL_NODE.cores),
+        Math.floor(room.memoryGb / VIRTUAL_NODE.memoryGb),
+      );
       const fit = each * pool.max;
       const { replicas } = config.virtualNode;
-      return fit >= replicas ? [] : [{ message: `${pool.max} nodes have room for ${fit} virtual nodes, not for ${replicas}`, path: ['virtualNode', 'replicas'] }];
+      return fit >= replicas
+        ? []
+        : [
+            {
+              message: `${pool.max} nodes have room for ${fit} virtual nodes, not for ${replicas}`,
+              path: ['virtualNode', 'replicas'],
+            },
+          ];
     },
   }),
   checkFor(['kata-cc'], {
@@ -359,7 +404,8 @@ export const quotaChecks: readonly Check[] = [
       const needed = nodes * (capacity.sku?.vcpus ?? coresOfSize(size.replace('_DC', '_D')));
       return findings(
         capacity.sku?.offered === false && `${size} is not offered in ${config.location}`,
-        capacity.familyCoresFree < needed && `${nodes} nodes need ${needed} cores of ${size}, ${capacity.familyCoresFree} are free`,
+        capacity.familyCoresFree < needed &&
+          `${nodes} nodes need ${needed} cores of ${size}, ${capacity.familyCoresFree} are free`,
       );
     },
   }),
@@ -368,7 +414,9 @@ export const quotaChecks: readonly Check[] = [
 /** Limits of all containers of a pod together. */
 function podSize(deployment: unknown): { readonly cores: number; readonly memoryGb: number } {
   const spec = JSON.parse(JSON.stringify(deployment)) as {
-    spec?: { template?: { spec?: { containers?: { resources?: { limits?: { cpu?: unknown; memory?: unknown } } }[] } } };
+    spec?: {
+      template?: { spec?: { containers?: { resources?: { limits?: { cpu?: unknown; memory?: unknown } } }[] } };
+    };
   };
   let cores = 0;
   let memoryGb = 0;
@@ -381,7 +429,19 @@ function podSize(deployment: unknown): { readonly cores: number; readonly memory
 
 /** A Kubernetes quantity as a number. */
 export function quantity(value: unknown): number {
-  const match = /^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '');
-  const units: Readonly<Record<string, number>> = { m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+  const match = /^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(
+    typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '',
+  );
+  const units: Readonly<Record<string, number>> = {
+    m: 1e-3,
+    k: 1e3,
+    M: 1e6,
+    G: 1e9,
+    T: 1e12,
+    Ki: 2 ** 10,
+    Mi: 2 ** 20,
+    Gi: 2 ** 30,
+    Ti: 2 ** 40,
+  };
   return match === null ? 0 : Number(match[1]) * (units[match[2] ?? ''] ?? 1);
 }

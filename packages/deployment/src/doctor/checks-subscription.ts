@@ -44,7 +44,9 @@ export const providerChecks: readonly Check[] = [
     remedy: 'Ask an administrator of the subscription to register them.',
     run: (config, { azure }) => {
       if (azure?.permissions === undefined || azure.providers === undefined) return notChecked;
-      const registered = new Set(azure.providers.filter(({ state }) => state === 'Registered').map((one) => one.namespace));
+      const registered = new Set(
+        azure.providers.filter(({ state }) => state === 'Registered').map((one) => one.namespace),
+      );
       const missing = neededProviders(config).filter((name) => !registered.has(name));
       return findings(
         missing.length > 0 && !azure.permissions.registerProviders && `you may not register ${missing.join(', ')}`,
@@ -56,7 +58,8 @@ export const providerChecks: readonly Check[] = [
     title: 'The cloud knows the versions of the interface that are used',
     severity: 'error',
     needs: ['azure'],
-    explanation: 'Every type of resource is written with one version of the interface, in a region that offers the type.',
+    explanation:
+      'Every type of resource is written with one version of the interface, in a region that offers the type.',
     remedy: 'Use a release of holdfast that fits this cloud, or another region.',
     run: (config, { azure }) => {
       if (azure?.providers === undefined) return notChecked;
@@ -69,7 +72,8 @@ export const providerChecks: readonly Check[] = [
       const problems = nodesOf(config).flatMap((node) => {
         const facts = node.kind === 'arm' ? types.get(node.type.toLowerCase()) : undefined;
         if (node.kind !== 'arm' || facts === undefined) return [];
-        if (!facts.apiVersions.includes(node.apiVersion)) return [`${node.type} does not offer version ${node.apiVersion}`];
+        if (!facts.apiVersions.includes(node.apiVersion))
+          return [`${node.type} does not offer version ${node.apiVersion}`];
         const regions = facts.locations.map(normaliseRegion);
         const offered = regions.length === 0 || regions.includes('global') || regions.includes(region);
         return offered ? [] : [`${node.type} is not offered in ${config.location}`];
@@ -103,8 +107,11 @@ export const groupChecks: readonly Check[] = [
     run: (config, { azure }) => {
       if (azure?.group === undefined) return notChecked;
       const { exists, location } = azure.group;
-      if (!exists || location === undefined || normaliseRegion(location) === normaliseRegion(config.location)) return [];
-      return [{ message: `${config.resourceGroup.name} is in ${location}, not in ${config.location}`, path: ['location'] }];
+      if (!exists || location === undefined || normaliseRegion(location) === normaliseRegion(config.location))
+        return [];
+      return [
+        { message: `${config.resourceGroup.name} is in ${location}, not in ${config.location}`, path: ['location'] },
+      ];
     },
   }),
   check({
@@ -144,7 +151,9 @@ export const groupChecks: readonly Check[] = [
     remedy: 'Set virtualNode.aciResourceGroupName to a group of its own.',
     run: (_config, { azure }) => {
       if (azure?.group === undefined) return notChecked;
-      return findings(...azure.group.otherVirtualNodes.map((name) => `the cluster ${name} puts its container groups there`));
+      return findings(
+        ...azure.group.otherVirtualNodes.map((name) => `the cluster ${name} puts its container groups there`),
+      );
     },
   }),
 ];

@@ -7,7 +7,11 @@ import type { RegionFacts } from '../rules/regions.ts';
 export interface ToolFacts {
   /** `22.19.0` */
   readonly node: string;
-  readonly azureCli?: { readonly version: string; readonly python?: string; readonly extensions: Readonly<Record<string, string>> };
+  readonly azureCli?: {
+    readonly version: string;
+    readonly python?: string;
+    readonly extensions: Readonly<Record<string, string>>;
+  };
   /** Whether the credential comes from the Azure CLI. */
   readonly usesAzureCli?: boolean;
   readonly docker?: boolean;
@@ -62,11 +66,18 @@ export interface GroupFacts {
 export interface ProviderFacts {
   readonly namespace: string;
   readonly state: string;
-  readonly types: Readonly<Record<string, { readonly apiVersions: readonly string[]; readonly locations: readonly string[] }>>;
+  readonly types: Readonly<
+    Record<string, { readonly apiVersions: readonly string[]; readonly locations: readonly string[] }>
+  >;
 }
 
 export interface CapacityFacts {
-  readonly sku?: { readonly offered: boolean; readonly restriction?: string; readonly vcpus: number; readonly memoryGb: number };
+  readonly sku?: {
+    readonly offered: boolean;
+    readonly restriction?: string;
+    readonly vcpus: number;
+    readonly memoryGb: number;
+  };
   readonly familyCoresFree: number;
   readonly regionalCoresFree: number;
   readonly containerGroupsFree: number;
@@ -177,7 +188,7 @@ export interface FileFacts {
   readonly bundle?: Bundle;
   /** Why the bundle cannot be read. */
   readonly bundleProblem?: string;
-  readonly operatorKey?: Secret<string>;
+  readonly operatorKey?: Secret;
   /** Days since the release. */
   readonly bundleAgeDays?: number;
   /** Whether a record says that this release ran well in integ. */

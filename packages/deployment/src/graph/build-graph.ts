@@ -24,7 +24,7 @@ export function stagesOf(config: DeploymentConfig): readonly Stage[] {
       return kataStages(config);
     case 'peer-pods':
       return peerPodsStages(config);
-    case 'private-link':
+    default:
       return privateLinkStages();
   }
 }
@@ -37,7 +37,7 @@ function unordered(config: DeploymentConfig, resolved: Resolved): Graph {
       return kataGraph(config, resolved);
     case 'peer-pods':
       return peerPodsGraph(config, resolved);
-    case 'private-link':
+    default:
       return privateLinkGraph(config, resolved);
   }
 }
@@ -50,7 +50,8 @@ function ordered(nodes: readonly GraphNode[]): readonly GraphNode[] {
     if (trail.includes(node.id)) throw new InternalError('INTERNAL', `the graph has a cycle at ${node.id}`);
     for (const id of node.dependsOn) {
       const needed = byId.get(id);
-      if (needed === undefined) throw new InternalError('INTERNAL', `${node.id} depends on ${id}, which does not exist`);
+      if (needed === undefined)
+        throw new InternalError('INTERNAL', `${node.id} depends on ${id}, which does not exist`);
       if (stageIds.indexOf(needed.stage) > stageIds.indexOf(node.stage)) {
         throw new InternalError('INTERNAL', `${node.id} depends on ${id} of a later stage`);
       }

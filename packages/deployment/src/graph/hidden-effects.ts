@@ -45,7 +45,10 @@ export const hiddenEffects: readonly HiddenEffect[] = [
 
 /** Rules for running the same thing again; breaking one destroys something. */
 export const idempotenceRules: readonly { readonly rule: string; readonly because: string }[] = [
-  { rule: 'Deployments are incremental, never complete.', because: 'Complete mode deletes what others put into the group.' },
+  {
+    rule: 'Deployments are incremental, never complete.',
+    because: 'Complete mode deletes what others put into the group.',
+  },
   { rule: 'A network is written with all its subnets.', because: 'A subnet that is left out is deleted.' },
   {
     rule: 'The delegation and the range of the subnet of the container groups stay while groups run.',
@@ -55,10 +58,16 @@ export const idempotenceRules: readonly { readonly rule: string; readonly becaus
     rule: 'A cluster is read, changed and written; nothing is written when nothing differs.',
     because: 'What is left out is reset.',
   },
-  { rule: 'The number of nodes of a scaled pool is what it is now.', because: 'The configured one would scale it down.' },
+  {
+    rule: 'The number of nodes of a scaled pool is what it is now.',
+    because: 'The configured one would scale it down.',
+  },
   { rule: 'The patch version is what it is now.', because: 'The channel moves it, and a lower one is refused.' },
   { rule: 'Purge protection is only ever switched on.', because: 'It cannot be switched off.' },
-  { rule: 'Firewall settings of a vault are written at creation only.', because: 'Defaults would open what somebody closed.' },
+  {
+    rule: 'Firewall settings of a vault are written at creation only.',
+    because: 'Defaults would open what somebody closed.',
+  },
   { rule: 'Addresses of others on the NAT gateway stay.', because: 'They may be on somebody’s allow-list.' },
   { rule: 'A secret is written when its fingerprint differs.', because: 'Each write is a new version.' },
   { rule: 'Tags of others stay.', because: 'A write replaces all of them.' },

@@ -4,7 +4,16 @@ import { dnsPrefix } from './ids.ts';
 import { assignment, clusterRules, groupResource, identity, idOf, keyVault, resource, runtime } from './parts.ts';
 import { stage } from './stages.ts';
 import type { Stage } from './stages.ts';
-import type { ArmResource, DataPlaneStep, Graph, GraphNode, Resolved, ResourceObject, ResourceValue, Scope } from './types.ts';
+import type {
+  ArmResource,
+  DataPlaneStep,
+  Graph,
+  GraphNode,
+  Resolved,
+  ResourceObject,
+  ResourceValue,
+  Scope,
+} from './types.ts';
 
 /** Names and ids that follow from the configuration alone. */
 export function kataNames(config: KataCcConfig, subscriptionId: string) {
@@ -36,8 +45,12 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
       id: 'K-FEAT',
       stage: 'S1',
       providers: [
-        ...['Microsoft.ContainerService', 'Microsoft.Network', 'Microsoft.Compute', 'Microsoft.Storage'],
-        ...['Microsoft.KeyVault', 'Microsoft.ManagedIdentity'],
+        'Microsoft.ContainerService',
+        'Microsoft.Network',
+        'Microsoft.Compute',
+        'Microsoft.Storage',
+        'Microsoft.KeyVault',
+        'Microsoft.ManagedIdentity',
         ...(provider === undefined ? [] : ['Microsoft.Attestation']),
       ],
       features: [{ provider: 'Microsoft.ContainerService', feature: 'KataCcIsolationPreview' }],
@@ -75,7 +88,14 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
 }
 
 function set(id: string, purpose: string, dependsOn: readonly string[]): GraphNode {
-  return { kind: 'kubernetes', id, stage: id === 'K-APP' ? 'S8' : 'S7', fieldManager: 'holdfast-kafka', dependsOn, purpose };
+  return {
+    kind: 'kubernetes',
+    id,
+    stage: id === 'K-APP' ? 'S8' : 'S7',
+    fieldManager: 'holdfast-kafka',
+    dependsOn,
+    purpose,
+  };
 }
 
 function vault(config: KataCcConfig, resolved: Resolved, names: Names): ArmResource[] {
@@ -130,7 +150,11 @@ function cluster(config: KataCcConfig, resolved: Resolved, names: Names): ArmRes
         body: { properties: { mode: 'User', type: 'VirtualMachineScaleSets', count: names.poolCount, ...nodes } },
         dependsOn: ['K-FEAT'],
         purpose: 'Nodes that can host confidential pods',
-        rules: { immutable: ['properties.osType', 'properties.vmSize'], createOnly: ['properties.count'], carryOver: ['*'] },
+        rules: {
+          immutable: ['properties.osType', 'properties.vmSize'],
+          createOnly: ['properties.count'],
+          carryOver: ['*'],
+        },
       }),
       resource({
         id: 'K-AKS',
@@ -261,7 +285,8 @@ function key(config: KataCcConfig, names: Names): DataPlaneStep {
       name: config.vault.keyName,
       kty: 'RSA-HSM',
       exportable: true,
-      releaseTo: config.policy.measurement ?? 'the measurement of the policy of the consumer, which must be known first',
+      releaseTo:
+        config.policy.measurement ?? 'the measurement of the policy of the consumer, which must be known first',
     },
     dependsOn: config.vault.kind === 'premium' ? ['K-KV', 'K-RA-DEPLOYER-OFFICER'] : ['K-RA'],
     purpose: 'The key that only the consumer gets; its release policy holds the measurement of the policy',

@@ -63,7 +63,9 @@ export function assignment(input: AssignmentInput): ArmResource {
     apiVersion: apiVersions['Microsoft.Authorization/roleAssignments'],
     name: assignmentName(target ?? scopeId(scope), subject, roles[role]),
     ...(target === undefined ? {} : { target }),
-    body: { properties: { roleDefinitionId: roleDefinitionId(scope.subscriptionId, role), principalId, principalType } },
+    body: {
+      properties: { roleDefinitionId: roleDefinitionId(scope.subscriptionId, role), principalId, principalType },
+    },
     dependsOn: input.dependsOn,
     purpose: input.purpose,
     rules: { immutable: ['properties.principalId', 'properties.roleDefinitionId'] },
@@ -71,7 +73,12 @@ export function assignment(input: AssignmentInput): ArmResource {
 }
 
 /** The resource group, with its tags. */
-export function groupResource(id: string, scope: Scope, location: string, tags: Readonly<Record<string, string>>): ArmResource {
+export function groupResource(
+  id: string,
+  scope: Scope,
+  location: string,
+  tags: Readonly<Record<string, string>>,
+): ArmResource {
   return resource({
     id,
     stage: 'S2',
@@ -114,7 +121,9 @@ export function publicIp({ id, scope, name, location, dependsOn }: PublicIpInput
   });
 }
 
-export function natGateway(input: PublicIpInput & { readonly addressId: string; readonly idleTimeoutMinutes: number }): ArmResource {
+export function natGateway(
+  input: PublicIpInput & { readonly addressId: string; readonly idleTimeoutMinutes: number },
+): ArmResource {
   return resource({
     id: input.id,
     stage: 'S3',
@@ -130,7 +139,9 @@ export function natGateway(input: PublicIpInput & { readonly addressId: string; 
     purpose: 'Way out to the internet',
     rules: {
       carryOver: ['tags', 'zones', 'properties.publicIpAddresses'],
-      consequences: { 'properties.publicIpAddresses': 'the egress address changes: allow-lists elsewhere need the new one' },
+      consequences: {
+        'properties.publicIpAddresses': 'the egress address changes: allow-lists elsewhere need the new one',
+      },
     },
   });
 }
@@ -206,15 +217,26 @@ export function identity({ id, scope, name, location, purpose, dependsOn }: Iden
 /** Fields of a cluster that cannot change, and fields that the service or others change on their own. */
 export const clusterRules: UpdateRules = {
   immutable: [
-    ...['location', 'properties.dnsPrefix', 'properties.nodeResourceGroup', 'properties.networkProfile.networkPlugin'],
-    ...['properties.networkProfile.serviceCidr', 'properties.networkProfile.dnsServiceIP', 'properties.enableRBAC'],
-    ...['properties.agentPoolProfiles[].name', 'properties.agentPoolProfiles[].vnetSubnetID'],
-    ...['properties.agentPoolProfiles[].enableNodePublicIP', 'properties.agentPoolProfiles[].osType'],
-    ...['properties.agentPoolProfiles[].vmSize', 'properties.agentPoolProfiles[].workloadRuntime', 'identity.type'],
+    'location',
+    'properties.dnsPrefix',
+    'properties.nodeResourceGroup',
+    'properties.networkProfile.networkPlugin',
+    'properties.networkProfile.serviceCidr',
+    'properties.networkProfile.dnsServiceIP',
+    'properties.enableRBAC',
+    'properties.agentPoolProfiles[].name',
+    'properties.agentPoolProfiles[].vnetSubnetID',
+    'properties.agentPoolProfiles[].enableNodePublicIP',
+    'properties.agentPoolProfiles[].osType',
+    'properties.agentPoolProfiles[].vmSize',
+    'properties.agentPoolProfiles[].workloadRuntime',
+    'identity.type',
   ],
   createOnly: [
-    ...['properties.agentPoolProfiles[].count', 'properties.agentPoolProfiles[].maxPods'],
-    ...['properties.agentPoolProfiles[].osDiskType', 'properties.agentPoolProfiles[].orchestratorVersion'],
+    'properties.agentPoolProfiles[].count',
+    'properties.agentPoolProfiles[].maxPods',
+    'properties.agentPoolProfiles[].osDiskType',
+    'properties.agentPoolProfiles[].orchestratorVersion',
   ],
   carryOver: ['tags', 'properties.agentPoolProfiles', 'properties.addonProfiles', '*'],
   consequences: { 'properties.kubernetesVersion': 'a new minor is an upgrade of the cluster, with its own command' },

@@ -50,8 +50,13 @@ export function uid2Graph(config: Uid2Vn2Config, resolved: Resolved): Graph {
       id: 'R-PROVIDERS',
       stage: 'S1',
       providers: [
-        ...['Microsoft.ContainerService', 'Microsoft.ContainerInstance', 'Microsoft.Network', 'Microsoft.Compute'],
-        ...['Microsoft.Storage', 'Microsoft.KeyVault', 'Microsoft.ManagedIdentity'],
+        'Microsoft.ContainerService',
+        'Microsoft.ContainerInstance',
+        'Microsoft.Network',
+        'Microsoft.Compute',
+        'Microsoft.Storage',
+        'Microsoft.KeyVault',
+        'Microsoft.ManagedIdentity',
       ],
       features: [],
       dependsOn: [],
@@ -86,7 +91,10 @@ export function uid2Graph(config: Uid2Vn2Config, resolved: Resolved): Graph {
 
 const secretParameters: Graph['parameters'] = {
   operatorKey: { type: 'securestring', description: 'The operator key; never stored in a file or shown' },
-  keyFingerprint: { type: 'string', description: 'Tells later runs whether the secret holds this key, without revealing it' },
+  keyFingerprint: {
+    type: 'string',
+    description: 'Tells later runs whether the secret holds this key, without revealing it',
+  },
 };
 
 function keyIsWritten(config: Uid2Vn2Config): boolean {
@@ -126,7 +134,8 @@ function network(config: Uid2Vn2Config, names: Names): ArmResource[] {
         },
       },
       dependsOn: ['R-NAT'],
-      purpose: 'Network of nodes and container groups; its subnets are written with it, because an omitted one is deleted',
+      purpose:
+        'Network of nodes and container groups; its subnets are written with it, because an omitted one is deleted',
       rules: {
         carryOver: ['tags', 'properties.subnets', 'properties.virtualNetworkPeerings', 'properties.dhcpOptions'],
         immutable: ['location', `properties.subnets[].properties.delegations`],
@@ -224,7 +233,7 @@ function cluster(config: Uid2Vn2Config, resolved: Resolved, names: Names): ArmRe
         : { type: 'SystemAssigned' },
       properties: {
         kubernetesVersion: resolved.kubernetesVersion,
-        dnsPrefix: dnsPrefix(aks.name, config.resourceGroup.name, resolved.subscriptionId),
+        dnsPrefix: aks.dnsPrefix ?? dnsPrefix(aks.name, config.resourceGroup.name, resolved.subscriptionId),
         nodeResourceGroup: names.nodeGroup,
         enableRBAC: true,
         disableLocalAccounts: false,
@@ -256,7 +265,9 @@ function cluster(config: Uid2Vn2Config, resolved: Resolved, names: Names): ArmRe
             vnetSubnetID: names.subnet('aks'),
           },
         ],
-        ...(preprovisioned ? { identityProfile: { kubeletidentity: kubeletIdentity(userAssigned(names.kubeletIdentity)) } } : {}),
+        ...(preprovisioned
+          ? { identityProfile: { kubeletidentity: kubeletIdentity(userAssigned(names.kubeletIdentity)) } }
+          : {}),
       },
     },
     dependsOn: ['R-VNET', ...(preprovisioned ? ['R-RA-KUBELET', 'R-RA-SUBNET', 'R-RA-MAIN'] : [])],

@@ -34,7 +34,11 @@ export interface ManifestInputs {
 const TENANT_PLACEHOLDER = 'TENANT_ID_PLACEHOLDER';
 
 /** Kubernetes objects of a configuration, in the order in which they are applied. */
-export function manifestsOf(config: DeploymentConfig, resolved: Resolved, inputs: ManifestInputs = {}): readonly ManifestSet[] {
+export function manifestsOf(
+  config: DeploymentConfig,
+  resolved: Resolved,
+  inputs: ManifestInputs = {},
+): readonly ManifestSet[] {
   switch (config.profile) {
     case 'uid2-vn2':
       return uid2Sets(config, resolved, inputs);
@@ -42,7 +46,7 @@ export function manifestsOf(config: DeploymentConfig, resolved: Resolved, inputs
       return kataSets(config, resolved, inputs);
     case 'peer-pods':
       return [];
-    case 'private-link':
+    default:
       return privateLinkSets(config, resolved, inputs);
   }
 }
@@ -62,8 +66,10 @@ function uid2Sets(config: Uid2Vn2Config, resolved: Resolved, inputs: ManifestInp
       createOnly: ['Secret/virtual-node-admission-controller'],
       notes: [
         'Its service account is bound to cluster-admin, and its pods are privileged: so the virtual node is made.',
-        'The Secret is created empty and filled in by the controller: never apply it again.',
-        ...(pinned ? [] : [`The configured version ${config.virtualNode.chartVersion} is not built in; install it with helm.`]),
+        'The Secret is written without data on purpose: the controller fills in its certificates. Never add empty ones.',
+        ...(pinned
+          ? []
+          : [`The configured version ${config.virtualNode.chartVersion} is not built in; install it with helm.`]),
       ],
     }),
     set({
@@ -111,13 +117,20 @@ function kataSets(config: KataCcConfig, resolved: Resolved, inputs: ManifestInpu
       objects: pods,
       notes: [
         'The consumer needs its policy annotation (holdfast policy generate --type kata), and the key the digest of that policy.',
-        ...leftOver(pods, `put in ${publicKeyPlaceholder} once the key exists, and the host of the attestation provider`),
+        ...leftOver(
+          pods,
+          `put in ${publicKeyPlaceholder} once the key exists, and the host of the attestation provider`,
+        ),
       ],
     }),
   ];
 }
 
-function privateLinkSets(config: PrivateLinkConfig, resolved: Resolved, inputs: ManifestInputs): readonly ManifestSet[] {
+function privateLinkSets(
+  config: PrivateLinkConfig,
+  resolved: Resolved,
+  inputs: ManifestInputs,
+): readonly ManifestSet[] {
   const ids = {
     clientId: inputs.identityClientId ?? identityClientIdPlaceholder,
     tenantId: config.tenantId ?? resolved.tenantId ?? TENANT_PLACEHOLDER,
@@ -136,7 +149,14 @@ function privateLinkSets(config: PrivateLinkConfig, resolved: Resolved, inputs: 
       objects: secrets,
       notes: leftOver(secrets, 'put in the client id of the identity and the tenant id'),
     }),
-    set({ id: 'L-APP', file: 's8-2-app.yaml', title: 'Application', fieldManager, objects: voteApp(config), notes: tls }),
+    set({
+      id: 'L-APP',
+      file: 's8-2-app.yaml',
+      title: 'Application',
+      fieldManager,
+      objects: voteApp(config),
+      notes: tls,
+    }),
   ];
 }
 

@@ -30,7 +30,10 @@ export interface ManifestSet {
 }
 
 /** The objects as one YAML text, with a comment in front. Same input, same bytes. */
-export function manifestYaml(set: Pick<ManifestSet, 'title' | 'notes' | 'objects'>, header: readonly string[] = []): string {
+export function manifestYaml(
+  set: Pick<ManifestSet, 'title' | 'notes' | 'objects'>,
+  header: readonly string[] = [],
+): string {
   const comments = [set.title, ...header, ...set.notes].map((line) => `# ${line}\n`).join('');
   const documents = set.objects.map((object) =>
     stringify(object, { lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false }),

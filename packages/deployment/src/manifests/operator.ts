@@ -2,7 +2,14 @@ import { InternalError, PolicyError } from '@holdfast/base';
 
 import { filledValues, userPlaceholders } from '../bundle/inspect-bundle.ts';
 import type { Bundle } from '../bundle/read-bundle.ts';
-import { annotationPrefix, identityAnnotation, listAt, objectAt, operatorContainer, policyAnnotation } from '../bundle/shape.ts';
+import {
+  annotationPrefix,
+  identityAnnotation,
+  listAt,
+  objectAt,
+  operatorContainer,
+  policyAnnotation,
+} from '../bundle/shape.ts';
 import type { Json } from '../bundle/shape.ts';
 import type { Uid2Vn2Config } from '../config/uid2-vn2.ts';
 import type { KubernetesObject } from './object.ts';
@@ -15,7 +22,14 @@ const NAME = { 'app.kubernetes.io/name': 'uid2-operator' } as const;
 
 /** The operator as a release has it, before image and policy are filled in. */
 export function operatorSkeleton(): Bundle {
-  return { deployment: skeletonDeployment(), service: skeletonService(), others: [], deployments: 1, services: 1, publishedDigest: undefined };
+  return {
+    deployment: skeletonDeployment(),
+    service: skeletonService(),
+    others: [],
+    deployments: 1,
+    services: 1,
+    publishedDigest: undefined,
+  };
 }
 
 function skeletonDeployment(): Json {
@@ -102,7 +116,11 @@ function skeletonService(): Json {
 /** What a version is called in names: lower-case letters, digits and hyphens, short enough for what Kubernetes appends. */
 export function versionSlug(version: string): string {
   const longest = 63 - 'operator-'.length - 17;
-  const slug = version.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').slice(0, longest).replaceAll(/^-+|-+$/g, '');
+  const slug = version
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, longest)
+    .replaceAll(/^-+|-+$/g, '');
   return slug === '' ? 'unknown' : slug;
 }
 
@@ -121,7 +139,11 @@ export function bundleVersion(bundle: Bundle, config: Uid2Vn2Config): string {
  * under the names of a slot, so that another version can run beside it. Nothing that the policy measures changes.
  * @throws PolicyError BUNDLE_REFUSED when the release is not of the known shape
  */
-export function operatorObjects(bundle: Bundle, config: Uid2Vn2Config, identityId: string): readonly KubernetesObject[] {
+export function operatorObjects(
+  bundle: Bundle,
+  config: Uid2Vn2Config,
+  identityId: string,
+): readonly KubernetesObject[] {
   const { deployment, service } = bundle;
   if (deployment === undefined || service === undefined) {
     throw new PolicyError('BUNDLE_REFUSED', 'the bundle has no Deployment or no Service', {
@@ -156,7 +178,12 @@ function slotDeployment(
     ...original,
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { ...objectAt(original, 'metadata'), name: `operator-${slug}`, namespace: config.operator.namespace, labels },
+    metadata: {
+      ...objectAt(original, 'metadata'),
+      name: `operator-${slug}`,
+      namespace: config.operator.namespace,
+      labels,
+    },
     spec: {
       ...spec,
       replicas: config.operator.replicas,
@@ -182,7 +209,11 @@ function filled(container: Json, config: Uid2Vn2Config): Json {
   return { ...container, env };
 }
 
-function slotService(original: Json, config: Uid2Vn2Config, labels: Readonly<Record<string, string>>): KubernetesObject {
+function slotService(
+  original: Json,
+  config: Uid2Vn2Config,
+  labels: Readonly<Record<string, string>>,
+): KubernetesObject {
   const { exposure, namespace } = config.operator;
   const metadata = objectAt(original, 'metadata');
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : 'operator-svc';
@@ -212,12 +243,17 @@ export function measuredFields(deployment: unknown): unknown {
   const open = new Set(['VAULT_NAME', 'OPERATOR_KEY_SECRET_NAME', 'DEPLOYMENT_ENVIRONMENT']);
   const containers = listAt(podSpec, 'containers').map((container) => ({
     ...container,
-    env: listAt(container, 'env').map((variable) => (open.has(String(variable['name'])) ? { name: variable['name'] } : variable)),
+    env: listAt(container, 'env').map((variable) =>
+      open.has(String(variable['name'])) ? { name: variable['name'] } : variable,
+    ),
   }));
   return sortedJson({ annotations, pod: { ...podSpec, containers } });
 }
 
 function assertMeasuredFieldsKept(before: unknown, after: unknown): void {
   if (JSON.stringify(measuredFields(before)) === JSON.stringify(measuredFields(after))) return;
-  throw new InternalError('INTERNAL', 'the generated manifest differs from the release in a field that its policy measures');
+  throw new InternalError(
+    'INTERNAL',
+    'the generated manifest differs from the release in a field that its policy measures',
+  );
 }

@@ -68,7 +68,9 @@ function kubelet(values: VirtualNodeValues): Json {
       mount('kubelet-root-dir', '/var/lib/kubelet/', { mountPropagation: 'Bidirectional' }),
       mount('aks-credential-provider-yaml', '/image-credential-provider/credential-provider-config.yaml'),
       mount('aks-credential-provider-binary', '/image-credential-provider/credential-provider'),
-      mount('aks-credential-provider-binary-symlink-target', '/usr/bin/azure-acr-credential-provider', { readOnly: true }),
+      mount('aks-credential-provider-binary-symlink-target', '/usr/bin/azure-acr-credential-provider', {
+        readOnly: true,
+      }),
       mount('socket-volume', '/tmp/'),
       mount('kube-config-volume', '/kubeconfig/'),
       mount('aks-credential', '/etc/kubernetes/azure.json'),

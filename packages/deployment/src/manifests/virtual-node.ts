@@ -16,7 +16,11 @@ export function virtualNodeObjects(values: VirtualNodeValues): readonly Kubernet
   const { namespace } = values;
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SERVICE_ACCOUNT, namespace, labels: labels(values) } },
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: SERVICE_ACCOUNT, namespace, labels: labels(values) },
+    },
     { apiVersion: 'v1', kind: 'Secret', metadata: { name: ADMISSION, namespace }, type: 'Opaque' },
     roleBinding(values),
     {
@@ -169,7 +173,12 @@ function statefulSet(values: VirtualNodeValues): KubernetesObject {
 }
 
 function webhook(values: VirtualNodeValues): KubernetesObject {
-  const hook = (kind: 'node' | 'pod', reinvocationPolicy: string, operations: string[], resources: string[]): unknown => ({
+  const hook = (
+    kind: 'node' | 'pod',
+    reinvocationPolicy: string,
+    operations: string[],
+    resources: string[],
+  ): unknown => ({
     admissionReviewVersions: ['v1beta1'],
     clientConfig: { service: { name: ADMISSION, namespace: values.namespace, path: `/${kind}` } },
     failurePolicy: 'Ignore',

@@ -82,9 +82,12 @@ export function lastAddress(range: Cidr): number {
 const known = (text: string): Cidr => cidrOf(text) ?? { base: 0, length: 0, text };
 
 /** Ranges that AKS refuses for nodes, pods and Services. */
-export const aksReservedRanges: readonly Cidr[] = ['169.254.0.0/16', '172.30.0.0/16', '172.31.0.0/16', '192.0.2.0/24'].map(
-  known,
-);
+export const aksReservedRanges: readonly Cidr[] = [
+  '169.254.0.0/16',
+  '172.30.0.0/16',
+  '172.31.0.0/16',
+  '192.0.2.0/24',
+].map(known);
 
 export const privateRanges: readonly Cidr[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(known);
 

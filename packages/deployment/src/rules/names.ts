@@ -127,7 +127,7 @@ export type NameKind = keyof typeof nameRules;
 /** What is wrong with a name, with the offending character and its position; undefined when nothing is. */
 export function nameProblem(kind: NameKind, text: string): string | undefined {
   const rule: NameRule = nameRules[kind];
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length < rule.min || characters.length > rule.max) {
     return `"${text}" has ${characters.length} characters; the name of a ${rule.what} has ${rule.min} to ${rule.max}`;
   }
@@ -135,5 +135,7 @@ export function nameProblem(kind: NameKind, text: string): string | undefined {
   if (at !== -1) {
     return `"${text}" holds ${JSON.stringify(characters[at])} at position ${at + 1}; the name of a ${rule.what} is ${rule.allowed}`;
   }
-  return rule.pattern.test(text) ? undefined : `"${text}" is not ${rule.allowed}, as the name of a ${rule.what} must be`;
+  return rule.pattern.test(text)
+    ? undefined
+    : `"${text}" is not ${rule.allowed}, as the name of a ${rule.what} must be`;
 }

@@ -65,6 +65,10 @@ export const initdataFindingCodes = {
     'The encoded document does not fit into the user data of a peer pod.',
     'Shorten it to at most 44 KiB of Base64.',
   ),
+  INITDATA_FINDINGS_CUT: error(
+    'An entry has so many findings that the rest, and what is wrong there, is not listed.',
+    'Correct those that are listed, and look again.',
+  ),
   AA_TOML_INVALID: error('aa.toml is not TOML.', 'Correct it at the line and column named.'),
   AA_TYPE_INVALID: error('A member of aa.toml has the wrong type.', 'Give it the type that the message names.'),
   AA_KBS_ABSENT: warning(

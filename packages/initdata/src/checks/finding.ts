@@ -1,3 +1,4 @@
+import { MAX_FINDINGS } from '../limits.ts';
 import { type InitdataFindingCode, initdataFindingCodes, type InitdataSeverity } from './finding-codes.ts';
 
 export interface InitdataFinding {
@@ -25,11 +26,16 @@ export function findingOf(code: InitdataFindingCode, message: string, place: Fin
   return { code, severity: initdataFindingCodes[code].severity, message, ...place };
 }
 
-/** A list whose findings are about `entry`. */
+/** A list whose findings are about `entry`, and at most `MAX_FINDINGS`. */
 export function findingsOf(entry: string, into: InitdataFinding[]): FindingList {
+  let count = 0;
   return {
     add(code, message, place) {
-      into.push(findingOf(code, message, { entry, ...place }));
+      count += 1;
+      if (count <= MAX_FINDINGS) into.push(findingOf(code, message, { entry, ...place }));
+      else if (count === MAX_FINDINGS + 1) {
+        into.push(findingOf('INITDATA_FINDINGS_CUT', `There are more than ${MAX_FINDINGS} findings.`, { entry }));
+      }
     },
   };
 }

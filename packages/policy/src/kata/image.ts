@@ -66,7 +66,7 @@ function layersOf(facts: ImageFacts): KataImageLayer[] {
         { details: { image: facts.reference, layer: index } },
       );
     }
-    return { name: names[index] ?? '', rootHash: layer.rootHashTarfs };
+    return { name: layer.layerName ?? names[index] ?? '', rootHash: layer.rootHashTarfs };
   });
 }
 

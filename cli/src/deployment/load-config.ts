@@ -1,0 +1,56 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+
+import { ConfigError, errorMessage, RequestError } from '@holdfast/base';
+import { allProblems, problemLines, readConfig } from '@holdfast/deployment';
+import type { ConfigProblem, DeploymentConfig, ReadConfig } from '@holdfast/deployment';
+
+import type { CliIo } from '../context.ts';
+
+export interface LoadedConfig {
+  readonly config: DeploymentConfig;
+  readonly lineOf: ReadConfig['lineOf'];
+  /** As it was named, for messages. */
+  readonly file: string;
+  /** Where relative paths of the configuration start. */
+  readonly folder: string;
+}
+
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Reads and checks the configuration of a deployment. With `complete`, what it means together is checked as well; without,
+ * only grammar and values are, and the rest is left to the checks of the doctor.
+ */
+export async function loadDeployment(io: CliIo, name: string, json: boolean, complete: boolean): Promise<LoadedConfig> {
+  const path = resolve(io.cwd, name);
+  const read = readConfig(await readText(path, name));
+  const problems = complete || read.problems.length > 0 ? allProblems(read) : [];
+  if (read.config === undefined || problems.length > 0) throw configError(io, problems, name, json);
+  return { config: read.config, lineOf: read.lineOf, file: basename(path), folder: dirname(path) };
+}
+
+/** The error for problems; people get them one in a line, programs as details. */
+export function configError(io: CliIo, problems: readonly ConfigProblem[], file: string, json: boolean): ConfigError {
+  const lines = problemLines(problems, file);
+  if (!json) for (const line of lines) io.stderr.write(`${line}\n`);
+  const count = `${lines.length} ${lines.length === 1 ? 'problem' : 'problems'} in ${file}`;
+  return new ConfigError('DEPLOYMENT_CONFIG_INVALID', [count], {
+    details: { problems: lines },
+    action: 'Correct them and run the same command again; docs/guides/deployment.md explains every setting.',
+  });
+}
+
+async function readText(path: string, name: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_BYTES) throw new RequestError('INPUT_TOO_LARGE', `${name} is larger than ${MAX_BYTES} bytes`);
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof RequestError) throw cause;
+    throw new RequestError('INPUT_UNREADABLE', `${name} cannot be read: ${errorMessage(cause)}`, {
+      cause,
+      action: 'Name the configuration with -f; examples/ holds one for each profile.',
+    });
+  }
+}

@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url';
+
+import { defineConfig } from 'vitest/config';
+
+/** Long runs: `npm run test:slow`. They are no part of `npm test`. One file at a time, as they measure memory. */
+export default defineConfig({
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  test: {
+    name: 'slow',
+    pool: 'forks',
+    fileParallelism: false,
+    execArgv: ['--expose-gc'],
+    include: ['testing/soak/*.test.ts'],
+    globalSetup: './testing/e2e/seeded-home.ts',
+    reporters: ['default', './tools/totals-reporter.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 180_000,
+  },
+});
