@@ -8,6 +8,8 @@ import { configSchema as optOutConfig } from '../services/optout/src/config.ts';
 import { configSchema as skrConfig } from '../services/skr/src/config.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { configPage } from './reference/config-page.ts';
+import { deploymentConfigPage } from './reference/deployment-config-page.ts';
+import { doctorPage } from './reference/doctor-page.ts';
 import { errorsPage } from './reference/errors-page.ts';
 import { exitCodesPage } from './reference/exit-codes-page.ts';
 import { metricsPage } from './reference/metrics-page.ts';
@@ -19,6 +21,8 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'exit-codes.md': exitCodesPage,
   'metrics.md': metricsPage,
   'cli.md': cliPage,
+  'doctor.md': doctorPage,
+  'holdfast-yaml.md': deploymentConfigPage,
   'config-operator.md': () => configPage('operator', operatorConfig),
   'config-core.md': () => configPage('core', coreConfig),
   'config-optout.md': () => configPage('optout', optOutConfig),

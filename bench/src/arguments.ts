@@ -16,6 +16,7 @@ export const MICRO_BENCHMARKS = [
   'salt-file',
   'evidence',
   'layer-hash',
+  'policy-image',
 ] as const;
 export type MicroBenchmark = (typeof MICRO_BENCHMARKS)[number];
 

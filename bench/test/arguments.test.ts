@@ -125,7 +125,7 @@ describe('parseArguments micro', () => {
   it('runs all benchmarks unless some are named', () => {
     expect(parse('micro')).toEqual({
       command: 'micro',
-      benchmarks: ['identity-map', 'token-pair', 'envelope', 'salt-file', 'evidence', 'layer-hash'],
+      benchmarks: ['identity-map', 'token-pair', 'envelope', 'salt-file', 'evidence', 'layer-hash', 'policy-image'],
       rounds: 15,
     });
     expect(parse('micro envelope --rounds 3')).toEqual({ command: 'micro', benchmarks: ['envelope'], rounds: 3 });

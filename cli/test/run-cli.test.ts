@@ -8,11 +8,13 @@ describe('holdfast --help', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`
       "USAGE
-        holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--json]
+        holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--keep-policy] [--json]
         holdfast serve [--config FILE] [--until-stdin-closes] [--json] <SERVICE>
         holdfast uid2 token|map|decrypt|site|client|operator|enclave|keyset|key|keypair|service|service-link|cloud-key|salt|view|export|import ...
         holdfast evidence inspect|verify ...
         holdfast key create|import|list|show|policy|release ...
+        holdfast policy generate|measure|inspect|explain|diff|verify|layer|evaluate ...
+        holdfast initdata build|inspect|measure ...
         holdfast sample encrypted-kafka ...
         holdfast --help
         holdfast --version
@@ -31,6 +33,7 @@ describe('holdfast --help', () => {
         evidence  Look at attestation evidence and judge it
         key       Keys that a vault releases to attested environments
         policy    Generate, measure, explain and compare confidential policies
+        initdata  Write, read and measure initdata of confidential pods
         sample    Complete examples that run on this machine
       "
     `);
@@ -39,21 +42,22 @@ describe('holdfast --help', () => {
   it('explains up', async () => {
     expect((await capture(['up', '--help'])).stdout).toMatchInlineSnapshot(`
       "USAGE
-        holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--json]
+        holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--keep-policy] [--json]
         holdfast up --help
 
       Starts Azure endpoints, an attestation service, UID2 Core and Opt-Out with a seeded world, and a virtual node that runs the operator from its manifest, all on loopback. Ctrl-C stops everything.
 
       FLAGS
-           [--check]       Bring everything up, prove it, stop, and exit with 0 or 1          [default = false]
-           [--ready-file]  Write addresses and credentials here once everything is ready
-           [--home]        Home folder of the local cloud (./.holdfast)
-           [--port-base]   First of nine ports in a row, instead of 8080, 9080, …
-           [--salts]       Number of salts of a new world (1048576)
-           [--only]...     Start only these parts: azure, attestation, core, optout, operator [separator = ,]
-           [--json]        Write JSON to standard output, also when it fails                  [default = false]
-        -h  --help         Print help information and exit
-            --             All subsequent inputs should be interpreted as arguments
+           [--check]        Bring everything up, prove it, stop, and exit with 0 or 1                                      [default = false]
+           [--ready-file]   Write addresses and credentials here once everything is ready
+           [--home]         Home folder of the local cloud (./.holdfast)
+           [--port-base]    First of nine ports in a row, instead of 8080, 9080, …
+           [--salts]        Number of salts of a new world (1048576)
+           [--only]...      Start only these parts: azure, attestation, core, optout, operator                             [separator = ,]
+           [--keep-policy]  Run the manifest's policy as it is, also when images have changed and it no longer admits them [default = false]
+           [--json]         Write JSON to standard output, also when it fails                                              [default = false]
+        -h  --help          Print help information and exit
+            --              All subsequent inputs should be interpreted as arguments
       "
     `);
   });

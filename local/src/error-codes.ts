@@ -3,6 +3,11 @@ import type { ErrorCodeTable } from '@holdfast/base';
 import { azureErrorCodes } from './azure/error-codes.ts';
 
 export const errorCodes: ErrorCodeTable = {
+  LAYER_PATH_UNSAFE: {
+    family: 'malformed',
+    meaning: 'A layer of an image has a member outside of the image.',
+    action: 'Build the image anew.',
+  },
   ...azureErrorCodes,
   HOME_UNUSABLE: {
     family: 'dependency',

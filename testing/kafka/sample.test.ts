@@ -98,6 +98,17 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
     expect(readFileSync(join(home, 'logs', 'vault.log'), 'utf8')).toContain('x-ms-sevsnpvm-hostdata: different');
   });
 
+  it.each([
+    ['image', /storages: .*layer|root.?hash/],
+    ['command', /--inspect/],
+    ['variable', /NODE_OPTIONS/],
+  ])('--tamper %s shows that the pod is denied, and why', async (what, why) => {
+    const { code, stdout, stderr } = await runHoldfast(args('denied', '--tamper', what));
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^the pod was not started: PolicyDenied: .*\n$/)]);
+    expect(stdout).toMatch(why);
+    expect(stderr).toContain('container 2 (kafka-golang-consumer)');
+  });
+
   it('--check --outside-tee proves the same for an ordinary pod without the sidecar', async () => {
     const { code, stdout } = await runHoldfast(args('outside', '--check', '--outside-tee', '--json'));
     const proof = JSON.parse(stdout) as { example: string; key: string; hostData: null };

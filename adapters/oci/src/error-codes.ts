@@ -84,7 +84,7 @@ export const errorCodes: ErrorCodeTable = {
   },
   LAYER_TAR_MALFORMED: {
     family: 'malformed',
-    meaning: 'A layer is not a tar archive.',
+    meaning: 'A layer is not a tar archive, or one of its headers is damaged.',
     action: 'Build and push the image again.',
   },
   LAYOUT_NOT_FOUND: {

@@ -5,6 +5,11 @@ import type { CliContext } from '../context.ts';
 import { jsonFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
+/** What `--tamper` changes after the key was made. */
+export type Tampering = (typeof TAMPERINGS)[number];
+
+const TAMPERINGS = ['policy', 'image', 'command', 'variable'] as const;
+
 export interface EncryptedKafkaFlags {
   readonly kafka: string;
   readonly topic: string;
@@ -12,10 +17,17 @@ export interface EncryptedKafkaFlags {
   readonly port: number;
   readonly home: string;
   readonly portBase?: number;
-  readonly tamper: boolean;
+  readonly tamper?: Tampering;
   readonly outsideTee: boolean;
   readonly check: boolean;
   readonly json: boolean;
+}
+
+/** Without a word it is the policy. */
+function tampering(text: string): Tampering {
+  const found = text === '' ? 'policy' : TAMPERINGS.find((known) => known === text);
+  if (found === undefined) throw new SyntaxError(`"${text}" is none of ${TAMPERINGS.join(', ')}`);
+  return found;
 }
 
 const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
@@ -38,7 +50,16 @@ const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFl
         placeholder: 'N',
         optional: true,
       },
-      tamper: yes("Change the consumer's policy after the key was made, so that the key is refused"),
+      tamper: {
+        kind: 'parsed',
+        parse: tampering,
+        brief:
+          "After the key was made, change the consumer's policy, so that the key is refused; or its image, command or " +
+          'a variable, so that its policy denies it',
+        placeholder: `[${TAMPERINGS.join('|')}]`,
+        inferEmpty: true,
+        optional: true,
+      },
       outsideTee: yes('Run the consumer as an ordinary pod, without a guest and without the sidecar'),
       check: yes('Prove that messages arrive as they should, stop, and exit with 0 or 1'),
       json: jsonFlag,

@@ -40,7 +40,10 @@ export async function explainDeployment(
     );
   }
   const judged = await judgeDeployment(io, flags, file, policies);
-  const isDenied = judged.some(({ findings }) => findings.some(({ code }) => DENIALS.has(code)));
+  // What is only announced does not happen yet; --announced judges it as if it had.
+  const isDenied = judged.some(({ findings }) =>
+    findings.some(({ code }) => DENIALS.has(code) && code !== 'CCE-DENIED-ANNOUNCED'),
+  );
   if (isDenied) context.setExitCode(EXIT_FAILED);
   else if (judged.some(({ evaluated }) => !evaluated)) context.setExitCode(EXIT_NOT_EVALUABLE);
   const profile = profileFor(flags.platform, deploymentDocument(file, false));

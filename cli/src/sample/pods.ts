@@ -7,16 +7,19 @@ import { measureCceText, parseKataPolicy, readManifests, writeKataPolicy } from 
 import type { ImageFacts } from '@holdfast/policy';
 
 const SKR = 'skr';
-const CONSUMER = 'kafka-golang-consumer';
+/** Name of the consumer's pod and of the container in it. */
+export const CONSUMER = 'kafka-golang-consumer';
 
-interface PodObject {
+/** A Pod as far as this sample looks into it. */
+export interface PodObject {
   readonly kind: 'Pod';
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: { readonly runtimeClassName?: string; readonly containers: readonly PodContainer[] };
 }
 
-interface PodContainer {
+export interface PodContainer {
   readonly name: string;
+  readonly image: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -107,7 +110,10 @@ async function readPod(file: URL): Promise<PodObject> {
 }
 
 /** Sets variables of containers, by the containers' names; those that are not there yet come last. */
-function withVariables(pod: PodObject, changes: Readonly<Record<string, Readonly<Record<string, string>>>>): PodObject {
+export function withVariables(
+  pod: PodObject,
+  changes: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): PodObject {
   const containers = pod.spec.containers.map((container) => {
     const variables = new Map(container.env.map(({ name, value }) => [name, value]));
     for (const [name, value] of Object.entries(changes[container.name] ?? {})) variables.set(name, value);

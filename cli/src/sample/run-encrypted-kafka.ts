@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import type { VaultKey } from '@holdfast/azure';
+import { DependencyError, PlatformError } from '@holdfast/base';
 import { prepareTopic } from '@holdfast/encrypted-kafka';
 import { HttpClient } from '@holdfast/http';
 import { buildLocalImages, homeLayout, imageFolders, kafkaSampleImages, startLocalCloud } from '@holdfast/local';
@@ -18,15 +19,9 @@ import { progressPrinter, seconds } from '../up/progress.ts';
 import { stopRequests } from '../up/run-up.ts';
 import type { StopRequests } from '../up/run-up.ts';
 import { ConsumerWatch } from './consumer-watch.ts';
-import {
-  asOrdinaryPod,
-  consumerPod,
-  loosenedPolicy,
-  manifestOf,
-  policyDigest,
-  producerPod,
-  withPolicy,
-} from './pods.ts';
+import { asOrdinaryPod, consumerPod, manifestOf, policyDigest, producerPod, withPolicy } from './pods.ts';
+import { tamperedRun } from './tampering.ts';
+import type { PodRun } from './tampering.ts';
 
 const KEY_NAME = 'kafka-encryption-demo';
 const PARTITIONS = 3;
@@ -96,11 +91,15 @@ class Story {
       () => this.#createKey(cloud, policyDigest(policy)),
       () => `${KEY_NAME}, for policy digest ${policyDigest(policy).slice(0, 16)}…`,
     );
-    const pod = outsideTee ? asOrdinaryPod(honest) : withPolicy(honest, tamper ? loosenedPolicy(policy) : policy);
+    const run = await this.#consumerRun({ pod: honest, images }, policy);
+    if (!outsideTee && tamper !== undefined && tamper !== 'policy') {
+      await this.#showDenial(cloud, run);
+      return;
+    }
     const consumer = await this.#step(
       'consumer pod',
       async () => {
-        const running = await this.#runPod(cloud, manifestOf(pod), images);
+        const running = await this.#runPod(cloud, run);
         await this.#watch.reading();
         return running;
       },
@@ -114,7 +113,7 @@ class Story {
     );
     await this.#step(
       'producer pod',
-      async () => this.#runPod(cloud, manifestOf(await this.#producerPod(key)), images),
+      async () => this.#runPod(cloud, { pod: await this.#producerPod(key), images }),
       () => 'it has the public key only',
     );
     if (check) await this.#prove(partitions, consumer);
@@ -203,10 +202,19 @@ class Story {
     });
   }
 
-  #runPod(cloud: LocalCloud, manifest: string, images: readonly LocalImage[]): Promise<RunningPod> {
+  /** The consumer's pod as it is run: as it should be, tampered with, or as an ordinary pod. */
+  #consumerRun({ pod, images }: PodRun, policy: string): Promise<PodRun> | PodRun {
+    const { tamper, outsideTee, home } = this.#flags;
+    if (outsideTee) return { pod: asOrdinaryPod(pod), images };
+    if (tamper === undefined) return { pod: withPolicy(pod, policy), images };
+    const { podsFolder } = homeLayout(resolve(this.#io.cwd, home));
+    return tamperedRun(tamper, { pod, images }, policy, podsFolder);
+  }
+
+  #runPod(cloud: LocalCloud, { pod, images }: PodRun): Promise<RunningPod> {
     const notice = (text: string): void => this.#print({ kind: 'notice', text });
     return cloud.runPod({
-      manifest,
+      manifest: manifestOf(pod),
       images,
       onDenial: notice,
       onEnd: (sentence) => {
@@ -214,6 +222,17 @@ class Story {
         this.#watch.fail(sentence);
       },
     });
+  }
+
+  /** Tries to run a pod that its policy denies, and says why it was denied. */
+  async #showDenial(cloud: LocalCloud, run: PodRun): Promise<void> {
+    const denied = await this.#step(
+      'consumer pod',
+      () => denialOf(this.#runPod(cloud, run)),
+      () => 'denied by its policy, nothing was started',
+    );
+    if (this.#flags.json) writeJson(this.#io, { version: 1, denied });
+    else this.#io.stdout.write(`${denied}\n`);
   }
 
   /** Prints messages as they arrive, until Ctrl-C. */
@@ -235,7 +254,7 @@ class Story {
 
   /** Reads until every partition has had its say, and judges. */
   async #prove(partitions: number, consumer: RunningPod): Promise<void> {
-    const readable = !this.#flags.tamper && !this.#flags.outsideTee;
+    const readable = this.#flags.tamper === undefined && !this.#flags.outsideTee;
     const proof = await this.#step(
       'proof',
       () => this.#watch.prove({ partitions, readable }),
@@ -267,6 +286,21 @@ class Story {
       throw error;
     }
   }
+}
+
+/** Why a pod was denied. */
+async function denialOf(starting: Promise<RunningPod>): Promise<string> {
+  let name: string;
+  try {
+    ({ name } = await starting);
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === 'POD_NOT_STARTED') return error.message;
+    throw error;
+  }
+  throw new DependencyError('SAMPLE_NOT_AS_EXPECTED', `the pod ${name} was started, although its policy denies it`, {
+    retryable: false,
+    action: 'Read the logs in the home folder of the sample.',
+  });
 }
 
 /** Anybody may write to a topic; control characters would be commands to the terminal. */

@@ -38,7 +38,8 @@ export function recogniseInitdata(bytes: Uint8Array): RecognisedInitdata {
   }
   if (isDevice(bytes)) return { form: 'block-device', ...decompressInitdata(devicePayload(bytes)) };
   const text = documentText(bytes);
-  if (looksEncoded(text)) return { form: 'base64', ...decodeInitdata(text) };
+  // The line end of a file is no part of the value in it.
+  if (looksEncoded(text)) return { form: 'base64', ...decodeInitdata(text.replace(/\r?\n$/u, '')) };
   return { form: 'document', document: text, notes: [] };
 }
 

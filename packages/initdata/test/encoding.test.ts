@@ -102,6 +102,7 @@ describe('recogniseInitdata', () => {
     const recognised = recogniseInitdata(bytes);
     expect(recognised.form).toBe(form);
     expect([document, PLACEHOLDER_INITDATA]).toContain(recognised.document);
+    expect(recognised.notes).toEqual([]);
   });
 
   it('refuses an empty input and a block device that is cut off', () => {

@@ -60,7 +60,9 @@ const pool = z
 const aks = z
   .strictObject({
     name: name('Cluster').default('myvncluster'),
-    dnsPrefix: name('First part of the address of the API server; as the Azure CLI computes it when missing').optional(),
+    dnsPrefix: name(
+      'First part of the address of the API server; as the Azure CLI computes it when missing',
+    ).optional(),
     kubernetesVersion,
     serviceCidr: cidr('Range of the Services').default('10.4.0.0/16'),
     dnsServiceIp: z.string().min(1).default('10.4.0.10').describe('Address of the cluster DNS, inside serviceCidr'),
@@ -78,7 +80,9 @@ const aks = z
       .enum(['guide', 'preprovisioned'])
       .default('guide')
       .describe('preprovisioned: identities and their rights are made before the cluster'),
-    nodeResourceGroup: name('Group of the nodes; MC_<group>_<cluster>_<location> when missing').optional(),
+    nodeResourceGroup: name(
+      'Group of the nodes; MC_group_cluster_location, as Azure names it, when missing',
+    ).optional(),
     authorizedIpRanges: z
       .array(z.string())
       .default([])

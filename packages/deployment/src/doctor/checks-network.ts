@@ -1,5 +1,4 @@
 import type { DeploymentConfig } from '../config/profiles.ts';
-import type { ConfigPath } from '../config/yaml-places.ts';
 import {
   aksReservedRanges,
   cidrOf,
@@ -17,107 +16,8 @@ import {
 import type { Cidr } from '../network/cidr.ts';
 import { check, checkFor, notChecked } from './check.ts';
 import type { Check, Finding } from './check.ts';
-
-interface Range {
-  readonly what: string;
-  readonly text: string;
-  readonly path: ConfigPath;
-}
-
-/** The ranges of a configuration by what they are. */
-interface Ranges {
-  readonly networks: readonly { readonly network: Range; readonly subnets: readonly Range[] }[];
-  readonly services: readonly Range[];
-  readonly connected: readonly Range[];
-  /** Public ranges that are allowed to be anything. */
-  readonly sources: readonly Range[];
-}
-
-const range = (what: string, text: string, ...path: ConfigPath): Range => ({ what, text, path });
-
-function rangesOf(config: DeploymentConfig): Ranges {
-  if (config.profile === 'kata-cc') return { networks: [], services: [], connected: [], sources: [] };
-  const connected = config.network.connected.map(({ name, cidr }, index) =>
-    range(name, cidr, 'network', 'connected', index, 'cidr'),
-  );
-  switch (config.profile) {
-    case 'uid2-vn2': {
-      const { vnet, subnets } = config.network;
-      return {
-        networks: [
-          {
-            network: range('the network', vnet.cidr, 'network', 'vnet', 'cidr'),
-            subnets: [
-              range('the subnet default', subnets.default, 'network', 'subnets', 'default'),
-              range('the subnet aks', subnets.aks, 'network', 'subnets', 'aks'),
-              range(`the subnet ${subnets.cg.name}`, subnets.cg.cidr, 'network', 'subnets', 'cg', 'cidr'),
-            ],
-          },
-        ],
-        services: [range('the range of Services', config.aks.serviceCidr, 'aks', 'serviceCidr')],
-        connected,
-        sources: config.operator.exposure.allowedSources.map((text, index) =>
-          range('an allowed source', text, 'operator', 'exposure', 'allowedSources', index),
-        ),
-      };
-    }
-    case 'peer-pods': {
-      const { cluster, network } = config;
-      const own = {
-        network: range('the network of the pod VMs', network.vnet.cidr, 'network', 'vnet', 'cidr'),
-        subnets: [range('the subnet of the pod VMs', network.subnet.cidr, 'network', 'subnet', 'cidr')],
-      };
-      return {
-        networks: [
-          {
-            network: range('the network of the cluster', cluster.vnet.cidr, 'cluster', 'vnet', 'cidr'),
-            subnets: [range('the worker subnet', cluster.workerSubnet.cidr, 'cluster', 'workerSubnet', 'cidr')],
-          },
-          ...(network.peerPods.mode === 'dedicatedVnet' ? [own] : []),
-        ],
-        services: [
-          range('the range of Services', cluster.serviceCidr, 'cluster', 'serviceCidr'),
-          range('the range of pods', cluster.podCidr, 'cluster', 'podCidr'),
-        ],
-        connected,
-        sources: [],
-      };
-    }
-    default: {
-      const { vnet, subnets } = config.network;
-      return {
-        networks: [
-          {
-            network: range('the network', vnet.cidr, 'network', 'vnet', 'cidr'),
-            subnets: [
-              range('the subnet aks', subnets.aks, 'network', 'subnets', 'aks'),
-              range('the subnet endpoints', subnets.endpoints, 'network', 'subnets', 'endpoints'),
-            ],
-          },
-        ],
-        services: [range('the range of Services', config.aks.serviceCidr, 'aks', 'serviceCidr')],
-        connected,
-        sources: config.vault.allowedSources.map((text, index) =>
-          range('an allowed source', text, 'vault', 'allowedSources', index),
-        ),
-      };
-    }
-  }
-}
-
-type Parsed = Range & { readonly cidr: Cidr };
-
-/** Ranges that cannot be read are found by NW-01 alone. */
-function parsed(ranges: readonly Range[]): readonly Parsed[] {
-  return ranges.flatMap((one) => {
-    const cidr = cidrOf(one.text);
-    return cidr === undefined ? [] : [{ ...one, cidr }];
-  });
-}
-
-function pairs<T>(items: readonly T[]): readonly (readonly [T, T])[] {
-  return items.flatMap((a, index) => items.slice(index + 1).map((b) => [a, b] as const));
-}
+import { pairs, parsed, range, rangesOf } from './config-ranges.ts';
+import type { Parsed } from './config-ranges.ts';
 
 const overlap = (a: Parsed, b: Parsed): Finding => ({
   message: `${a.what} ${a.text} and ${b.what} ${b.text} overlap`,
@@ -153,8 +53,9 @@ export const networkPlanChecks: readonly Check[] = [
     severity: 'error',
     explanation: 'Azure refuses subnets outside the network or on top of each other.',
     remedy: 'Choose ranges inside the network that do not overlap.',
-    run: (config) =>
-      rangesOf(config).networks.flatMap(({ network, subnets }) => {
+    run: (config) => [
+      ...subnetNames(config),
+      ...rangesOf(config).networks.flatMap(({ network, subnets }) => {
         const whole = cidrOf(network.text);
         const known = parsed(subnets);
         const outside = known.filter(({ cidr }) => whole !== undefined && !contains(whole, cidr));
@@ -166,6 +67,7 @@ export const networkPlanChecks: readonly Check[] = [
           ...pairs(known).flatMap(([a, b]) => (overlaps(a.cidr, b.cidr) ? [overlap(b, a)] : [])),
         ];
       }),
+    ],
   }),
   check({
     id: 'NW-03',
@@ -340,6 +242,14 @@ export const networkPlanChecks: readonly Check[] = [
     },
   }),
 ];
+
+/** The subnet of the container groups is named by the configuration, the other two are not. */
+function subnetNames(config: DeploymentConfig): readonly Finding[] {
+  if (config.profile !== 'uid2-vn2') return [];
+  const { name } = config.network.subnets.cg;
+  if (!['default', 'aks'].includes(name.toLowerCase())) return [];
+  return [{ message: `two subnets would be called ${name}`, path: ['network', 'subnets', 'cg', 'name'] }];
+}
 
 function dnsProblem(text: string, cidr: Cidr): string | undefined {
   const address = parseAddress(text);

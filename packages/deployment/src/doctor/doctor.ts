@@ -7,7 +7,8 @@ import { clusterChecks, generalChecks, kataChecks, privateLinkChecks } from './c
 import { nameChecks } from './checks-names.ts';
 import { networkPlanChecks, networkStateChecks } from './checks-network.ts';
 import { bundleChecks, environmentChecks, keyChecks } from './checks-operator.ts';
-import { quotaChecks, regionChecks, versionChecks } from './checks-region.ts';
+import { quotaChecks } from './checks-quota.ts';
+import { regionChecks, versionChecks } from './checks-region.ts';
 import { rightsChecks } from './checks-rights.ts';
 import { groupChecks, providerChecks } from './checks-subscription.ts';
 import { notChecked } from './check.ts';

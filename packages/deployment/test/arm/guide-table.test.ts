@@ -15,7 +15,10 @@ interface Written {
 
 /** Every resource of every template by type and name. */
 function written(config: DeploymentConfig): ReadonlyMap<string, Written> {
-  const deployments = stageDeployments(buildGraph(config, resolved), stagesOf(config), { prefix: 'uid2-integ', location: config.location });
+  const deployments = stageDeployments(buildGraph(config, resolved), stagesOf(config), {
+    prefix: 'uid2-integ',
+    location: config.location,
+  });
   const all = deployments.flatMap(({ template }) => template.resources as unknown as readonly Written[]);
   return new Map(all.map((resource) => [`${resource.type} ${resource.name}`, resource]));
 }
@@ -43,7 +46,10 @@ const table: readonly (readonly [command: string, key: string, expected: object]
     {
       apiVersion: '2024-05-01',
       sku: { name: 'Standard' },
-      properties: { idleTimeoutInMinutes: 4, publicIpAddresses: [{ id: `${group}/Microsoft.Network/publicIPAddresses/my-public-ip` }] },
+      properties: {
+        idleTimeoutInMinutes: 4,
+        publicIpAddresses: [{ id: `${group}/Microsoft.Network/publicIPAddresses/my-public-ip` }],
+      },
     },
   ],
   [
@@ -62,7 +68,10 @@ const table: readonly (readonly [command: string, key: string, expected: object]
               addressPrefix: '10.2.0.0/16',
               natGateway: { id: `${group}/Microsoft.Network/natGateways/my-nat-gateway` },
               delegations: [
-                { name: 'Microsoft.ContainerInstance.containerGroups', properties: { serviceName: 'Microsoft.ContainerInstance/containerGroups' } },
+                {
+                  name: 'Microsoft.ContainerInstance.containerGroups',
+                  properties: { serviceName: 'Microsoft.ContainerInstance/containerGroups' },
+                },
               ],
               defaultOutboundAccess: false,
             },
@@ -71,7 +80,11 @@ const table: readonly (readonly [command: string, key: string, expected: object]
       },
     },
   ],
-  ['az identity create', 'Microsoft.ManagedIdentity/userAssignedIdentities my-vn-aks-opr-id', { apiVersion: '2023-01-31', location: 'eastus' }],
+  [
+    'az identity create',
+    'Microsoft.ManagedIdentity/userAssignedIdentities my-vn-aks-opr-id',
+    { apiVersion: '2023-01-31', location: 'eastus' },
+  ],
   [
     'az keyvault create',
     'Microsoft.KeyVault/vaults my-vn-aks-vault',
@@ -155,9 +168,24 @@ describe('the values of the UID2 guide', () => {
   });
 
   const roles: readonly (readonly [string, string, string, string | undefined])[] = [
-    ['on the vault', '4633458b-17de-408a-b874-0445c86b69e6', `[reference('${group}/Microsoft.ManagedIdentity/userAssignedIdentities/my-vn-aks-opr-id', '2023-01-31').principalId]`, 'Microsoft.KeyVault/vaults/my-vn-aks-vault'],
-    ['on the group, and on that of the nodes', 'b24988ac-6180-42a0-ab88-20f7382dd24c', `[reference('${cluster}', '2025-05-01').identityProfile.kubeletidentity.objectId]`, undefined],
-    ['on the subnet, which the CLI does silently', '4d97b98b-1d4f-4787-a291-c67834d212e7', `[reference('${cluster}', '2025-05-01', 'Full').identity.principalId]`, 'Microsoft.Network/virtualNetworks/my-vnet/subnets/aks'],
+    [
+      'on the vault',
+      '4633458b-17de-408a-b874-0445c86b69e6',
+      `[reference('${group}/Microsoft.ManagedIdentity/userAssignedIdentities/my-vn-aks-opr-id', '2023-01-31').principalId]`,
+      'Microsoft.KeyVault/vaults/my-vn-aks-vault',
+    ],
+    [
+      'on the group, and on that of the nodes',
+      'b24988ac-6180-42a0-ab88-20f7382dd24c',
+      `[reference('${cluster}', '2025-05-01').identityProfile.kubeletidentity.objectId]`,
+      undefined,
+    ],
+    [
+      'on the subnet, which the CLI does silently',
+      '4d97b98b-1d4f-4787-a291-c67834d212e7',
+      `[reference('${cluster}', '2025-05-01', 'Full').identity.principalId]`,
+      'Microsoft.Network/virtualNetworks/my-vnet/subnets/aks',
+    ],
   ];
   it.each(roles)('az role assignment create %s', (_where, role, principalId, scope) => {
     const found = [...defaults.values()].filter((one) => JSON.stringify(one).includes(`roleDefinitions/${role}`));
@@ -192,14 +220,19 @@ describe.each(variants)('templates of %s', (_name, config) => {
   const deployments = stageDeployments(graph, stagesOf(config), { prefix: 'p', location: config.location });
 
   it('are the same bytes for the same input', () => {
-    const again = stageDeployments(buildGraph(config, resolved), stagesOf(config), { prefix: 'p', location: config.location });
-    expect(again.map(({ template }) => templateText(template))).toEqual(deployments.map(({ template }) => templateText(template)));
+    const again = stageDeployments(buildGraph(config, resolved), stagesOf(config), {
+      prefix: 'p',
+      location: config.location,
+    });
+    expect(again.map(({ template }) => templateText(template))).toEqual(
+      deployments.map(({ template }) => templateText(template)),
+    );
   });
 
   it('depend only on resources of the same template, and on none of a later stage', () => {
-    for (const { template } of deployments) {
+    for (const { template, resources: nodes } of deployments) {
       const resources = template.resources as unknown as readonly Written[];
-      const ids = new Set(graph.nodes.flatMap((node) => (node.kind === 'arm' ? [idOf(node)] : [])));
+      const ids = new Set(nodes.map(idOf));
       for (const { dependsOn = [] } of resources) for (const id of dependsOn) expect(ids.has(id)).toBe(true);
     }
   });
@@ -211,16 +244,21 @@ describe.each(variants)('templates of %s', (_name, config) => {
 
   it('declare exactly the parameters they use, and name deployments as Azure allows', () => {
     for (const { template, name } of deployments) {
-      const used = new Set([...JSON.stringify(template.resources).matchAll(/parameters\('(\w+)'\)/g)].map((match) => match[1]));
+      const used = new Set(
+        [...JSON.stringify(template.resources).matchAll(/parameters\('(\w+)'\)/g)].map((match) => match[1]),
+      );
       expect([...used].sort()).toEqual(Object.keys(template.parameters).sort());
       expect(name).toMatch(/^[-\w.()]{1,64}$/);
     }
   });
 
   it('name every role assignment by a UUID of its own', () => {
-    const names = deployments.flatMap(({ resources }) => resources.filter(({ type }) => type.endsWith('roleAssignments')).map(({ name }) => name));
+    const names = deployments.flatMap(({ resources }) =>
+      resources.filter(({ type }) => type.endsWith('roleAssignments')).map(({ name }) => name),
+    );
     expect(new Set(names).size).toBe(names.length);
-    for (const name of names) expect(name).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const name of names)
+      expect(name).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 });
 
@@ -228,7 +266,9 @@ describe('confidential containers', () => {
   it('have the nodes of the guide', () => {
     const resource = written(configOf('kata-cc')).get('Microsoft.ContainerService/managedClusters myAKSCluster');
     expect(resource?.['properties']).toMatchObject({
-      agentPoolProfiles: [{ count: 1, osSKU: 'AzureLinux', vmSize: 'Standard_DC8as_cc_v5', workloadRuntime: 'KataCcIsolation' }],
+      agentPoolProfiles: [
+        { count: 1, osSKU: 'AzureLinux', vmSize: 'Standard_DC8as_cc_v5', workloadRuntime: 'KataCcIsolation' },
+      ],
       oidcIssuerProfile: { enabled: true },
       securityProfile: { workloadIdentity: { enabled: true } },
     });
@@ -237,12 +277,16 @@ describe('confidential containers', () => {
 
   it('get a second pool in a cluster that exists, whose other settings stay', () => {
     const all = written(configOf('kata-cc', 'cluster: {mode: adopt}\n'));
-    expect(all.get('Microsoft.ContainerService/managedClusters/agentPools myAKSCluster/nodepool2')?.['properties']).toMatchObject({ count: 2, mode: 'User' });
+    expect(
+      all.get('Microsoft.ContainerService/managedClusters/agentPools myAKSCluster/nodepool2')?.['properties'],
+    ).toMatchObject({ count: 2, mode: 'User' });
     expect(all.has('Microsoft.ContainerService/managedClusters myAKSCluster')).toBe(false);
   });
 
   it('federate the service account of the guide', () => {
-    const credential = written(configOf('kata-cc')).get('Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials myIdentity/myFedIdentity');
+    const credential = written(configOf('kata-cc')).get(
+      'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials myIdentity/myFedIdentity',
+    );
     expect(credential?.['properties']).toMatchObject({
       subject: 'system:serviceaccount:kafka:workload-identity-sa',
       audiences: ['api://AzureADTokenExchange'],
@@ -254,11 +298,22 @@ describe('peer pods', () => {
   it('open both ports in both directions, and peer in both directions', () => {
     const all = written(configOf('peer-pods'));
     const rules = [...all.values()].flatMap(({ type, properties }) => {
-      const list = type.endsWith('networkSecurityGroups') ? (properties as { securityRules: { properties: object }[] }).securityRules.map((one) => one.properties) : [];
+      const list = type.endsWith('networkSecurityGroups')
+        ? (properties as { securityRules: { properties: object }[] }).securityRules.map((one) => one.properties)
+        : [];
       return type.endsWith('securityRules') ? [properties as object] : list;
     });
-    const summary = rules.map((rule) => rule as Record<string, string>).map((rule) => `${rule['sourceAddressPrefix']} ${rule['destinationAddressPrefix']} ${rule['destinationPortRange']}`);
-    expect(summary.sort()).toEqual(['10.0.32.0/19 10.20.0.0/24 15150', '10.0.32.0/19 10.20.0.0/24 9000', '10.20.0.0/24 10.0.32.0/19 15150', '10.20.0.0/24 10.0.32.0/19 9000']);
+    const summary = rules
+      .map((rule) => rule as Record<string, string>)
+      .map(
+        (rule) => `${rule['sourceAddressPrefix']} ${rule['destinationAddressPrefix']} ${rule['destinationPortRange']}`,
+      );
+    expect(summary.toSorted((a, b) => a.localeCompare(b, 'en'))).toEqual([
+      '10.0.32.0/19 10.20.0.0/24 15150',
+      '10.0.32.0/19 10.20.0.0/24 9000',
+      '10.20.0.0/24 10.0.32.0/19 15150',
+      '10.20.0.0/24 10.0.32.0/19 9000',
+    ]);
     expect([...all.keys()].filter((key) => key.includes('virtualNetworkPeerings'))).toHaveLength(2);
   });
 });
@@ -266,9 +321,16 @@ describe('peer pods', () => {
 describe('private link', () => {
   it('closes vault and cache, and carries the key between them inside Azure', () => {
     const all = written(configOf('private-link'));
-    expect(all.get('Microsoft.KeyVault/vaults azure-vote')?.['properties']).toMatchObject({ publicNetworkAccess: 'Disabled' });
-    expect(all.get('Microsoft.Cache/redis azure-vote')?.['properties']).toMatchObject({ enableNonSslPort: false, publicNetworkAccess: 'Disabled' });
-    const secret = all.get('Microsoft.KeyVault/vaults/secrets azure-vote/redis-key')?.['properties'] as { value: string };
+    expect(all.get('Microsoft.KeyVault/vaults azure-vote')?.['properties']).toMatchObject({
+      publicNetworkAccess: 'Disabled',
+    });
+    expect(all.get('Microsoft.Cache/redis azure-vote')?.['properties']).toMatchObject({
+      enableNonSslPort: false,
+      publicNetworkAccess: 'Disabled',
+    });
+    const secret = all.get('Microsoft.KeyVault/vaults/secrets azure-vote/redis-key')?.['properties'] as {
+      value: string;
+    };
     expect(secret.value).toMatch(/^\[listKeys\('.*Microsoft\.Cache\/redis\/azure-vote', '2024-11-01'\)\.primaryKey\]$/);
   });
 });
@@ -280,6 +342,7 @@ it('text that looks like an expression is written as text', () => {
 
 it('the id of a child names its parents', () => {
   const scope = { subscriptionId: 's', resourceGroup: 'g' };
-  expect(resourceId(scope, 'Microsoft.KeyVault/vaults/secrets', 'v/x')).toBe('/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/x');
+  expect(resourceId(scope, 'Microsoft.KeyVault/vaults/secrets', 'v/x')).toBe(
+    '/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/x',
+  );
 });
-

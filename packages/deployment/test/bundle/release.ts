@@ -29,7 +29,8 @@ export function policyText(options: ReleaseOptions = {}): string {
     entry(
       'uid2-operator',
       ['python3', 'start.py'],
-      options.rules ?? ['VAULT_NAME', 'OPERATOR_KEY_SECRET_NAME', 'DEPLOYMENT_ENVIRONMENT'].map((name) => rule(`${name}=.+`, 're2')),
+      options.rules ??
+        ['VAULT_NAME', 'OPERATOR_KEY_SECRET_NAME', 'DEPLOYMENT_ENVIRONMENT'].map((name) => rule(`${name}=.+`, 're2')),
     ),
     ...(options.pause === false ? [] : [pauseContainer]),
   ];

@@ -69,7 +69,9 @@ operator:
   });
 
   it('asks for what has no default', () => {
-    expect(lines('profile: kata-cc\nallowRetired: true\n')).toEqual(['holdfast.yaml:1: vault: is missing and has no default.']);
+    expect(lines('profile: kata-cc\nallowRetired: true\n')).toEqual([
+      'holdfast.yaml:1: vault: is missing and has no default.',
+    ]);
   });
 
   it('says where the YAML is wrong', () => {
@@ -78,7 +80,12 @@ operator:
   });
 
   it('refuses aliases that multiply', () => {
-    const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...'bcdefg'.split('').map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[index]}`).join(', ')}]`)];
+    const bomb = [
+      'a: &a [x, x, x, x, x, x, x, x, x, x]',
+      ...'bcdefg'
+        .split('')
+        .map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[index]}`).join(', ')}]`),
+    ];
     expect(lines(bomb.join('\n'))[0]).toContain('aliases');
   });
 

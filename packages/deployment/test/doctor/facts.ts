@@ -82,19 +82,23 @@ const cg: SubnetFacts = {
 
 type Part<T> = Partial<T>;
 
-export const withTools = (tools: Part<NonNullable<Facts['tools']>> = {}): Facts => ({ tools: { node: '24.1.0', ...tools } });
+export const withTools = (tools: Part<NonNullable<Facts['tools']>> = {}): Facts => ({
+  tools: { node: '24.1.0', ...tools },
+});
 export const withFiles = (files: NonNullable<Facts['files']>): Facts => ({ files });
 export const withAzure = (azure: NonNullable<Facts['azure']>): Facts => ({ azure });
 export const withPermissions = (part: Part<PermissionFacts> = {}): Facts =>
   withAzure({ permissions: { ...permissions, ...part }, group: { ...group, exists: false } });
 export const withGroup = (part: Part<GroupFacts> = {}): Facts => withAzure({ group: { ...group, ...part } });
-export const withCapacity = (part: Part<CapacityFacts> = {}): Facts => withAzure({ capacity: { ...capacity, ...part } });
+export const withCapacity = (part: Part<CapacityFacts> = {}): Facts =>
+  withAzure({ capacity: { ...capacity, ...part } });
 export const withInside = (part: Part<typeof inside> = {}): Facts =>
   withAzure({ cluster: { ...cluster, inside: { ...inside, ...part } } });
 export const withCluster = (part: Part<ClusterFacts> = {}): Facts => withAzure({ cluster: { ...cluster, ...part } });
 export const withVault = (part: Part<VaultFacts> = {}): Facts => withAzure({ vault: { live, ...part } });
 export const withLive = (part: Part<typeof live> = {}): Facts => withAzure({ vault: { live: { ...live, ...part } } });
-export const withOffer = (part: Part<KubernetesOffer> = {}): Facts => withAzure({ kubernetes: [{ ...offer, ...part }] });
+export const withOffer = (part: Part<KubernetesOffer> = {}): Facts =>
+  withAzure({ kubernetes: [{ ...offer, ...part }] });
 export const withCredential = (part: Part<NonNullable<NonNullable<Facts['azure']>['credential']>> = {}): Facts =>
   withAzure({
     credential: {
@@ -109,10 +113,17 @@ export const withSubscription = (part: Part<NonNullable<NonNullable<Facts['azure
   withAzure({ subscription: { tenantId: 't', state: 'Enabled', spendingLimit: false, quotaId: 'Free', ...part } });
 export const withNetwork = (part: Part<NetworkFacts> = {}): Facts =>
   withAzure({ network: { subnets: [cg], connected: [], blockedHosts: [], ...part } });
-export const withSubnet = (part: Part<SubnetFacts> = {}): Facts =>
-  withNetwork({ subnets: [{ ...cg, ...part }] });
+export const withSubnet = (part: Part<SubnetFacts> = {}): Facts => withNetwork({ subnets: [{ ...cg, ...part }] });
 
-const namespaces = ['ContainerService', 'ContainerInstance', 'Network', 'Compute', 'Storage', 'KeyVault', 'ManagedIdentity'];
+const namespaces = [
+  'ContainerService',
+  'ContainerInstance',
+  'Network',
+  'Compute',
+  'Storage',
+  'KeyVault',
+  'ManagedIdentity',
+];
 
 export const withProviders = (state = 'Registered', part: Part<ProviderFacts> = {}): Facts => ({
   azure: {

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { addressText, cidrOf, contains, overlaps, parseCidr, suggestServiceCidr, usableAddresses } from '../../src/network/cidr.ts';
+import {
+  addressText,
+  cidrOf,
+  contains,
+  overlaps,
+  parseCidr,
+  suggestServiceCidr,
+  usableAddresses,
+} from '../../src/network/cidr.ts';
 import type { Cidr } from '../../src/network/cidr.ts';
 import { configOf } from '../configs.ts';
 import { runDoctor } from '../../src/index.ts';
@@ -40,12 +48,19 @@ describe('address ranges', () => {
     expect(one.text).toBe('255.255.255.255/32');
   });
 
-  it.each(['10.0.0.0', '10.0.0/8', '010.0.0.0/8', '10.0.0.0/33', '10.0.0.0/08', '10.0.0.256/32', '0x0a.0.0.0/8', '10.0.0.0/8 ', '::/0'])(
-    'refuses %s',
-    (text) => {
-      expect(parseCidr(text)).toHaveProperty('reason');
-    },
-  );
+  it.each([
+    '10.0.0.0',
+    '10.0.0/8',
+    '010.0.0.0/8',
+    '10.0.0.0/33',
+    '10.0.0.0/08',
+    '10.0.0.256/32',
+    '0x0a.0.0.0/8',
+    '10.0.0.0/8 ',
+    '::/0',
+  ])('refuses %s', (text) => {
+    expect(parseCidr(text)).toHaveProperty('reason');
+  });
 
   it('suggests the range without host bits', () => {
     expect(parseCidr('10.1.2.3/16')).toEqual({ reason: 'has host bits that are not zero', suggestion: '10.1.0.0/16' });
@@ -58,13 +73,17 @@ describe('address ranges', () => {
 
   it('find a free range for Services away from reserved ones', () => {
     expect(suggestServiceCidr([])).toBe('172.16.0.0/16');
-    const blocked = Array.from({ length: 14 }, (_, index) => `172.${16 + index}.0.0/16`).map((text) => make(cidrOf(text)?.base ?? 0, 16));
+    const blocked = Array.from({ length: 14 }, (_, index) => `172.${16 + index}.0.0/16`).map((text) =>
+      make(cidrOf(text)?.base ?? 0, 16),
+    );
     expect(suggestServiceCidr(blocked)).toBe('192.168.0.0/16');
     expect(suggestServiceCidr([make(0, 0)])).toBeUndefined();
   });
 });
 
 it('of the network checks, the defaults of the guide fail exactly one, as a warning', () => {
-  const failed = runDoctor(configOf('uid2-vn2')).filter(({ check, verdict }) => /^NW-0[1-8]$/.test(check.id) && verdict === 'failed');
+  const failed = runDoctor(configOf('uid2-vn2')).filter(
+    ({ check, verdict }) => /^NW-0[1-8]$/.test(check.id) && verdict === 'failed',
+  );
   expect(failed.map(({ check, severity }) => [check.id, severity])).toEqual([['NW-06', 'warning']]);
 });

@@ -17,7 +17,10 @@ describe('differences of written fields', () => {
   });
 
   it('what others add is none', () => {
-    const wanted = { tags: { a: '1' }, properties: { subnets: [{ name: 'aks', properties: { addressPrefix: '10.1.0.0/16' } }] } };
+    const wanted = {
+      tags: { a: '1' },
+      properties: { subnets: [{ name: 'aks', properties: { addressPrefix: '10.1.0.0/16' } }] },
+    };
     const live = {
       tags: { a: '1', b: '2' },
       properties: {
@@ -34,8 +37,19 @@ describe('differences of written fields', () => {
   it('names the field, what is there and what it means', () => {
     const wanted = { location: 'eastus', properties: { dnsPrefix: 'a', tier: 'Free', list: [{ name: 'x', size: 1 }] } };
     const live = { location: 'East US', properties: { dnsPrefix: 'b', list: [{ name: 'x', size: 2 }] } };
-    expect(ownedDifferences(wanted, live, { immutable: ['properties.dnsPrefix'], consequences: { 'properties.list[].size': 'moves' } })).toEqual([
-      { path: 'properties.dnsPrefix', live: 'b', wanted: 'a', kind: 'replace', note: 'cannot be changed: the resource would have to be made anew' },
+    expect(
+      ownedDifferences(wanted, live, {
+        immutable: ['properties.dnsPrefix'],
+        consequences: { 'properties.list[].size': 'moves' },
+      }),
+    ).toEqual([
+      {
+        path: 'properties.dnsPrefix',
+        live: 'b',
+        wanted: 'a',
+        kind: 'replace',
+        note: 'cannot be changed: the resource would have to be made anew',
+      },
       { path: 'properties.tier', live: undefined, wanted: 'Free', kind: 'update' },
       { path: 'properties.list[x].size', live: 2, wanted: 1, kind: 'disruptive', note: 'moves' },
     ]);
@@ -43,23 +57,31 @@ describe('differences of written fields', () => {
 
   it('leaves alone what is written at creation only, what is not known yet, and patch versions', () => {
     const wanted = { count: 2, principalId: "[reference('x').principalId]", version: '1.33' };
-    expect(ownedDifferences(wanted, { count: 5, principalId: 'abc', version: '1.33.4' }, { createOnly: ['count'] })).toEqual([]);
+    expect(
+      ownedDifferences(wanted, { count: 5, principalId: 'abc', version: '1.33.4' }, { createOnly: ['count'] }),
+    ).toEqual([]);
     expect(ownedDifferences({ version: '1.34' }, { version: '1.33.4' })).toHaveLength(1);
   });
 });
 
 const leaf: fc.Arbitrary<WhatIfPropertyChange> = fc.record({
-  path: fc.constantFrom('properties.powerState', 'properties.kubernetesVersion', 'tags.owner', 'properties.dnsPrefix', 'location'),
+  path: fc.constantFrom(
+    'properties.powerState',
+    'properties.kubernetesVersion',
+    'tags.owner',
+    'properties.dnsPrefix',
+    'location',
+  ),
   propertyChangeType: fc.constantFrom('Create', 'Delete', 'Modify', 'NoEffect'),
   before: fc.constantFrom<JsonValue>('1.33', 'eastus', 'a', 5, "[reference('x').y]"),
   after: fc.constantFrom<JsonValue>('1.33.4', 'East US', 'b', 6),
-}) as fc.Arbitrary<WhatIfPropertyChange>;
+});
 
 const change: fc.Arbitrary<WhatIfChange> = fc.record({
   resourceId: fc.constantFrom(cluster, '/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v'),
   changeType: fc.constantFrom('Create', 'Delete', 'Ignore', 'NoChange', 'Modify', 'Unsupported'),
   delta: fc.array(leaf, { maxLength: 5 }),
-}) as fc.Arbitrary<WhatIfChange>;
+});
 
 const ownsPrefix = (_id: string, path: string): boolean => path === 'properties.dnsPrefix';
 
@@ -69,13 +91,18 @@ describe('what Azure forecasts', () => {
       fc.property(fc.array(change, { maxLength: 4 }), (changes) => {
         const once = normaliseWhatIf(changes, ownsPrefix);
         const twice = normaliseWhatIf(once.map(asWhatIf), ownsPrefix);
-        const essence = (all: typeof once): unknown => all.map(({ resourceId, kind, fields }) => ({ resourceId, kind, fields }));
+        const essence = (all: typeof once): unknown =>
+          all.map(({ resourceId, kind, fields }) => ({ resourceId, kind, fields }));
         expect(essence(twice)).toEqual(essence(once));
       }),
     );
   });
 
-  const modify = (...delta: readonly WhatIfPropertyChange[]): WhatIfChange => ({ resourceId: cluster, changeType: 'Modify', delta });
+  const modify = (...delta: readonly WhatIfPropertyChange[]): WhatIfChange => ({
+    resourceId: cluster,
+    changeType: 'Modify',
+    delta,
+  });
   const ruled = (change: WhatIfChange): unknown => normaliseWhatIf([change], ownsPrefix)[0]?.dropped;
 
   it.each([
@@ -99,7 +126,10 @@ describe('what Azure forecasts', () => {
   });
 
   it('a field that is written and would vanish is a change', () => {
-    const [planned] = normaliseWhatIf([modify({ path: 'properties.dnsPrefix', propertyChangeType: 'Delete', before: 'x' })], ownsPrefix);
+    const [planned] = normaliseWhatIf(
+      [modify({ path: 'properties.dnsPrefix', propertyChangeType: 'Delete', before: 'x' })],
+      ownsPrefix,
+    );
     expect(planned?.kind).toBe('update');
   });
 
@@ -107,7 +137,13 @@ describe('what Azure forecasts', () => {
     const nested: WhatIfPropertyChange = {
       path: 'properties.agentPoolProfiles',
       propertyChangeType: 'Array',
-      children: [{ path: '0', propertyChangeType: 'Modify', children: [{ path: 'vmSize', propertyChangeType: 'Modify', before: 'a', after: 'b' }] }],
+      children: [
+        {
+          path: '0',
+          propertyChangeType: 'Modify',
+          children: [{ path: 'vmSize', propertyChangeType: 'Modify', before: 'a', after: 'b' }],
+        },
+      ],
     };
     expect(normaliseWhatIf([modify(nested)], ownsPrefix)[0]?.fields).toEqual([
       { path: 'properties.agentPoolProfiles[0].vmSize', before: 'a', after: 'b', knownAfterApply: false },
@@ -123,6 +159,10 @@ describe('what Azure forecasts', () => {
       ],
       ownsPrefix,
     );
-    expect(kinds.map(({ resourceId, kind }) => [resourceId, kind])).toEqual([['a', 'delete'], ['b', 'foreign'], ['c', 'unsupported']]);
+    expect(kinds.map(({ resourceId, kind }) => [resourceId, kind])).toEqual([
+      ['a', 'delete'],
+      ['b', 'foreign'],
+      ['c', 'unsupported'],
+    ]);
   });
 });

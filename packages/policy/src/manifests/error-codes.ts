@@ -47,4 +47,9 @@ export const manifestsErrorCodes: ErrorCodeTable = {
       'A value cannot be set without rewriting other parts of the document, for example because it is shared by an alias.',
     action: 'Write the mapping out in place, without anchors and aliases, and try again.',
   },
+  MANIFEST_EDIT_BROKEN: {
+    family: 'internal',
+    meaning: 'An edit of a document was asked for that cannot exist: a defect of this product.',
+    action: 'Report it, with the document if it may be shown.',
+  },
 };

@@ -98,7 +98,7 @@ function indentAt(text: string, at: number): string {
 
 function entryText(names: readonly string[], value: string, layout: Layout): string {
   const [name, ...rest] = names;
-  if (name === undefined) throw new InternalError('INTERNAL', 'an empty path cannot be set');
+  if (name === undefined) throw new InternalError('MANIFEST_EDIT_BROKEN', 'an empty path cannot be set');
   return `${JSON.stringify(name)}: ${rest.length === 0 ? JSON.stringify(value) : objectText(rest, value, layout)}`;
 }
 

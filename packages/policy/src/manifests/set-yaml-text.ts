@@ -65,7 +65,7 @@ function editFor(text: string, { document, path, value }: YamlChange): TextEdit 
     if (isNull(pair.value)) return nullReplacement(text, node, pair, rest.slice(1), value);
     node = pair.value;
   }
-  throw new InternalError('INTERNAL', 'an empty path cannot be set');
+  throw new InternalError('MANIFEST_EDIT_BROKEN', 'an empty path cannot be set');
 }
 
 function isNull(node: unknown): boolean {
@@ -177,7 +177,8 @@ function refuseProperties(node: unknown, tagsOnly = false): void {
 
 function rangeOf(node: { range?: readonly number[] | null | undefined }): readonly [number, number] {
   const [start, end] = node.range ?? [];
-  if (start === undefined || end === undefined) throw new InternalError('INTERNAL', 'a parsed node has no range');
+  if (start === undefined || end === undefined)
+    throw new InternalError('MANIFEST_EDIT_BROKEN', 'a parsed node has no range');
   return [start, end];
 }
 

@@ -35,24 +35,11 @@ const managedIdentityVariables: readonly InjectedVariable[] = [
   date: outageDate,
 }));
 
-const sidecars = [
-  'msi-atlas-adapter',
-  'atlas-mount-azure-file-volume',
-  'atlas-mount-secrets-volume',
-  'atlas-netstats',
-  'atlas-mount-resolv-conf',
-  'atlas-mount-gitrepo-volume',
-  'sc-proxy',
-  'vk-metrics-sidecar',
-  'configmaps-adapter-linux',
-].map((name) => `mcr.microsoft.com/aci/${name}`);
-
 /** Confidential containers on Azure Container Instances. */
 export const aciProfile: PlatformProfile = {
   name: 'aci',
   description: 'Azure Container Instances, confidential SKU, Linux',
   variables: [...knownVariables, ...managedIdentityVariables],
-  sidecars: [...sidecars, 'k8s.gcr.io/pause'],
 };
 
 /** Pods on virtual nodes, which are ACI container groups with Kubernetes variables. */
@@ -74,7 +61,6 @@ export const virtualNodeProfile: PlatformProfile = {
     variable('AZURE_FEDERATED_TOKEN_FILE', '/var/run/secrets/azure/tokens/azure-identity-token', 'workload-identity'),
     variable('AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com/', 'workload-identity'),
   ],
-  sidecars: aciProfile.sidecars,
 };
 
 /** Profiles by name, for a command line. */

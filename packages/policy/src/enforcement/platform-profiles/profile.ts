@@ -32,6 +32,4 @@ export interface PlatformProfile {
   readonly name: string;
   readonly description: string;
   readonly variables: readonly InjectedVariable[];
-  /** Images of the platform's own containers, repository without tag; they need the same rules. */
-  readonly sidecars: readonly string[];
 }
