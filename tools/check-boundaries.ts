@@ -10,7 +10,7 @@ import type { Workspace } from './workspaces.ts';
  * stands before them in `PACKAGE_ORDER`. Services never import services; only `local` and `cli` start them.
  */
 const LAYERS = ['packages', 'adapters', 'services', 'samples', 'local', 'cli', 'testing', 'bench'] as const;
-const PACKAGE_ORDER = ['base', 'uid2', 'attestation', 'key-release', 'policy', 'initdata', 'admission', 'deployment'];
+const PACKAGE_ORDER = ['base', 'uid2', 'attestation', 'key-release', 'initdata', 'policy', 'admission', 'deployment'];
 const ADAPTER_ORDER = ['process', 'http', 'azure', 'kubernetes', 'oci', 'kafka', 'redis', 'storage', 'core-client'];
 
 const PURE_PACKAGE_DEPENDENCIES = new Set([

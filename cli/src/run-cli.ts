@@ -10,6 +10,7 @@ import {
 } from '@stricli/core';
 import type { Application, ApplicationText } from '@stricli/core';
 
+import { doctorCommand, exportRoutes } from './commands/deployment.ts';
 import { evidenceRoutes } from './commands/evidence.ts';
 import { initdataRoutes } from './commands/initdata.ts';
 import { keyRoutes } from './commands/key.ts';
@@ -59,6 +60,8 @@ function buildApp(report: Report): Application<CliContext> {
       evidence: evidenceRoutes,
       key: keyRoutes,
       policy: policyRoutes,
+      doctor: doctorCommand,
+      export: exportRoutes,
       initdata: initdataRoutes,
       sample: sampleRoutes,
     },

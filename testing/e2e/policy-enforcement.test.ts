@@ -47,7 +47,7 @@ describe('the policy of the operator pod is enforced before anything runs', () =
     const failure = await deniedStart(home, env);
     expect([failure.exit, failure.code]).toEqual([1, 'OPERATOR_NOT_STARTED']);
     expect(failure.message).toContain('PolicyDenied: mount_device is denied');
-    expect(failure.explanation).toContain('deviceHash');
+    expect(failure.explanation).toContain('the image layer is not in the policy');
     rmSync(images, { recursive: true, force: true });
   });
 

@@ -16,6 +16,11 @@ const POLICY: readonly (readonly [number, string, string])[] = [
   [4, 'The policy needs a full evaluator of Rego, so nothing speaks for or against it.', 'Evaluate it elsewhere.'],
 ];
 
+const DOCTOR: readonly (readonly [number, string, string])[] = [
+  [3, 'A check of severity error failed.', 'Follow the remedy of the check.'],
+  [4, 'With `--strict`: a check of severity warning failed.', 'Follow the remedy of the check.'],
+];
+
 /** Exit codes of every command, and those of `holdfast serve operator`, from its own table. */
 export async function exitCodesPage(): Promise<string> {
   const lines = [
@@ -33,6 +38,11 @@ export async function exitCodesPage(): Promise<string> {
     '',
     ...tableHead('Exit code', 'Meaning', 'What to do'),
     ...POLICY.map(([code, meaning, action]) => row(String(code), meaning, action)),
+    '',
+    '## `holdfast doctor`',
+    '',
+    ...tableHead('Exit code', 'Meaning', 'What to do'),
+    ...DOCTOR.map(([code, meaning, action]) => row(String(code), meaning, action)),
     '',
     '## `holdfast serve operator`',
     '',

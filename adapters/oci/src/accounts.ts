@@ -1,5 +1,8 @@
-import { TAR_BLOCK, TarHeaders, cleanTarPath, malformed, paddedSize } from './tar-header.ts';
-import type { TarEntry } from './tar-header.ts';
+import { MalformedError } from '@holdfast/base';
+import { TarReader, tarEntryName } from '@holdfast/policy/layers';
+import type { TarEntry } from '@holdfast/policy/layers';
+
+import { cleanTarPath, isTarFile, tarNameText } from './tar-path.ts';
 
 /** What one layer does to an account file: sets its text, removes it, or leaves it as it was. */
 export type AccountChange = { readonly text: string } | 'removed' | 'unchanged';
@@ -30,79 +33,51 @@ const HIDES: ReadonlyMap<string, readonly (keyof LayerAccounts)[]> = new Map([
  * a link counts as removed: its text is that of another file.
  */
 export class AccountScanner {
-  readonly #headers = new TarHeaders();
-  #buffer = new Uint8Array(0);
-  /** Bytes of content that still belong to the current entry, padding included. */
-  #remaining = 0;
-  #kept: { entry: TarEntry; chunks: Uint8Array[] } | undefined;
-  #ended = false;
+  readonly #reader: TarReader;
+  #kept: { readonly file: keyof LayerAccounts; readonly chunks: Uint8Array[] } | undefined;
   readonly #found: { passwd: AccountChange; group: AccountChange } = { passwd: 'unchanged', group: 'unchanged' };
 
-  /** @throws MalformedError LAYER_TAR_MALFORMED */
-  push(chunk: Uint8Array): void {
-    let at = 0;
-    while (at < chunk.length && !this.#ended)
-      at += this.#remaining > 0 ? this.#content(chunk, at) : this.#header(chunk, at);
+  constructor() {
+    this.#reader = new TarReader({
+      entry: (entry) => this.#entry(entry),
+      content: (bytes) => this.#kept?.chunks.push(bytes.slice()),
+      hole: (length) => this.#kept?.chunks.push(new Uint8Array(length)),
+    });
   }
 
+  /** @throws MalformedError LAYER_TAR_MALFORMED, LAYER_LIMIT_EXCEEDED, LAYER_TOO_LARGE for an account file beyond a megabyte */
+  push(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+  }
+
+  /** @throws MalformedError LAYER_TAR_TRUNCATED */
   end(): LayerAccounts {
-    if (this.#remaining > 0 || (this.#buffer.length > 0 && !this.#ended)) throw malformed('it ends within an entry');
+    this.#reader.finish();
+    this.#finish();
     return this.#found;
   }
 
-  #content(chunk: Uint8Array, at: number): number {
-    const taken = Math.min(this.#remaining, chunk.length - at);
-    this.#kept?.chunks.push(chunk.slice(at, at + taken));
-    this.#remaining -= taken;
-    if (this.#remaining === 0) this.#finish();
-    return taken;
-  }
-
-  #header(chunk: Uint8Array, at: number): number {
-    const taken = Math.min(TAR_BLOCK - this.#buffer.length, chunk.length - at);
-    const block = new Uint8Array(this.#buffer.length + taken);
-    block.set(this.#buffer);
-    block.set(chunk.subarray(at, at + taken), this.#buffer.length);
-    this.#buffer = block;
-    if (block.length < TAR_BLOCK) return taken;
-    this.#buffer = new Uint8Array(0);
-    const entry = this.#headers.read(block);
-    if (entry === undefined) this.#ended = true;
-    else this.#start(entry);
-    return taken;
-  }
-
-  #start(entry: TarEntry): void {
-    this.#remaining = paddedSize(entry.size);
-    const isFile = entry.type === '0' || entry.type === '7';
-    if (this.#headers.isMetadata(entry)) this.#kept = { entry, chunks: [] };
-    else this.#look(entry, isFile);
-    if (this.#remaining === 0) this.#finish();
-  }
-
-  #look(entry: TarEntry, isFile: boolean): void {
-    const path = cleanTarPath(entry.name);
-    const wanted = WANTED.get(path);
+  #entry(entry: TarEntry): void {
+    this.#finish();
+    if (entry.header.typeflag === 'g') return;
+    const path = cleanTarPath(tarNameText(tarEntryName(entry)));
     // A whiteout hides what is below, not what this layer itself brings, in whatever order.
     for (const hidden of HIDES.get(path) ?? [])
       if (this.#found[hidden] === 'unchanged') this.#found[hidden] = 'removed';
-    if (wanted === undefined) return;
-    if (!isFile) this.#found[wanted] = 'removed';
-    else if (entry.size > MAX_FILE_BYTES) throw malformed(`${path} is longer than ${MAX_FILE_BYTES} bytes`);
-    else this.#kept = { entry, chunks: [] };
+    const file = WANTED.get(path);
+    if (file === undefined) return;
+    if (!isTarFile(entry)) this.#found[file] = 'removed';
+    else if (entry.size > MAX_FILE_BYTES) {
+      throw new MalformedError('LAYER_TOO_LARGE', `${path} of a layer is longer than ${MAX_FILE_BYTES} bytes`, {
+        action: 'Build the image with a shorter file.',
+      });
+    } else this.#kept = { file, chunks: [] };
   }
 
   #finish(): void {
-    const kept = this.#kept;
-    if (kept === undefined) return;
+    if (this.#kept === undefined) return;
+    this.#found[this.#kept.file] = { text: Buffer.concat(this.#kept.chunks).toString('utf8') };
     this.#kept = undefined;
-    const content = Buffer.concat(kept.chunks).subarray(0, kept.entry.size);
-    if (this.#headers.isMetadata(kept.entry)) {
-      this.#headers.takeMetadata(kept.entry, content);
-      return;
-    }
-    const wanted = WANTED.get(cleanTarPath(kept.entry.name));
-    if (wanted !== undefined) this.#found[wanted] = { text: content.toString('utf8') };
   }
 }
 

@@ -79,13 +79,8 @@ export const errorCodes: ErrorCodeTable = {
   },
   LAYER_TOO_LARGE: {
     family: 'malformed',
-    meaning: 'A layer expands to more bytes than the limit allows.',
+    meaning: 'A layer, or one of its account files, has more bytes than the limit allows.',
     action: 'Raise the limit if the image really is that large.',
-  },
-  LAYER_TAR_MALFORMED: {
-    family: 'malformed',
-    meaning: 'A layer is not a tar archive, or one of its headers is damaged.',
-    action: 'Build and push the image again.',
   },
   LAYOUT_NOT_FOUND: {
     family: 'request',

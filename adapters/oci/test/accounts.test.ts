@@ -63,6 +63,11 @@ describe('AccountScanner', () => {
     expect(await accountsOf([file('etc/passwd', PASSWD)], [link])).toEqual({});
   });
 
+  test('refuses a file that is too long to be a list of accounts', async ({ expect }) => {
+    const tar = await tarOf([file('etc/passwd', 'x'.repeat(1024 * 1024 + 1))]);
+    expect(() => scan(tar, 4096)).toThrow(expect.objectContaining({ code: 'LAYER_TOO_LARGE' }));
+  });
+
   test('a layer cut anywhere ends with one of our errors', async ({ expect }) => {
     const tar = await tarOf([file('etc/passwd', PASSWD)]);
     fc.assert(

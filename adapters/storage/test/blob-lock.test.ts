@@ -42,6 +42,15 @@ async function taken(lock: BlobLock): Promise<Extract<BlobLockAttempt, { taken: 
   return attempt;
 }
 
+function isLost(lock: BlobLock): boolean {
+  try {
+    lock.check();
+    return false;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'STORAGE_LOCK_LOST';
+  }
+}
+
 /** Real time, for what a socket does. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
@@ -71,6 +80,18 @@ function describeLock(name: string, open: () => Promise<Place & { close(): Promi
       const holders = attempts.filter((attempt) => attempt.taken);
       expect(holders).toHaveLength(1);
       await holders[0]?.release();
+    });
+
+    it('can be broken from outside, and then the one who had it learns that at the next renewal', async () => {
+      const ours = lockAt(place, 'limpet', { renewEveryMs: 5 });
+      await taken(ours);
+      const { BlobServiceClient, StorageSharedKeyCredential } = await import('@azure/storage-blob');
+      const credential = new StorageSharedKeyCredential(place.accountName, place.accountKey);
+      const container = new BlobServiceClient(place.accountUrl, credential).getContainerClient(place.container);
+      await container.getBlobClient('the.lock').getBlobLeaseClient().breakLease(0);
+      const next = await taken(lockAt(place, 'whelk'));
+      await until(() => isLost(ours));
+      await next.release();
     });
 
     it('protects its blob from those who write past it', async () => {

@@ -86,7 +86,7 @@ export async function startFakeBlobService(): Promise<FakeBlobService> {
     response.end(request.method === 'HEAD' ? undefined : blob.bytes);
   }
 
-  /** PUT ?comp=lease: acquire, renew, release. */
+  /** PUT ?comp=lease: acquire, renew, release, break. */
   function lease(name: string, request: IncomingMessage, response: ServerResponse): void {
     const text = (header: string): string => String(request.headers[header] ?? '');
     if (!blobs.has(name)) return refuse(response, 404, 'BlobNotFound');
@@ -97,6 +97,12 @@ export async function startFakeBlobService(): Promise<FakeBlobService> {
       if (held !== undefined && held.id !== id) return refuse(response, 409, 'LeaseAlreadyPresent');
       leases.set(name, { id });
       response.writeHead(201, { 'x-ms-lease-id': id }).end();
+      return;
+    }
+    if (action === 'break') {
+      if (held === undefined) return refuse(response, 409, 'LeaseNotPresentWithLeaseOperation');
+      leases.delete(name);
+      response.writeHead(202, { 'x-ms-lease-time': '0' }).end();
       return;
     }
     if (held?.id !== text('x-ms-lease-id')) return refuse(response, 409, 'LeaseIdMismatchWithLeaseOperation');

@@ -95,7 +95,7 @@ function leaseLock(lock: BlobLock, { accountUrl, container }: ContainerAddress):
       if (attempt.taken) return attempt;
       const breaking =
         `az storage blob lease break --account-name ${accountNameOf(accountUrl)} --container-name ${container} ` +
-        `--blob-name ${LOCK_NAME}`;
+        `--blob-name ${LOCK_NAME} --lease-break-period 0`;
       return {
         taken: false,
         holder: attempt.holder,

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 
 import { ConfigError, errorMessage, RequestError } from '@holdfast/base';
-import { allProblems, problemLines, readConfig } from '@holdfast/deployment';
+import { allProblems, pathText, problemLines, readConfig } from '@holdfast/deployment';
 import type { ConfigProblem, DeploymentConfig, ReadConfig } from '@holdfast/deployment';
 
 import type { CliIo } from '../context.ts';
@@ -18,20 +18,34 @@ export interface LoadedConfig {
 
 const MAX_BYTES = 1024 * 1024;
 
+/** Further problems that a command has with a configuration. */
+export type Requirements = (config: DeploymentConfig, lineOf: ReadConfig['lineOf']) => readonly ConfigProblem[];
+
 /**
- * Reads and checks the configuration of a deployment. With `complete`, what it means together is checked as well; without,
- * only grammar and values are, and the rest is left to the checks of the doctor.
+ * Reads and checks the configuration of a deployment. With `requirements`, what it means together and what the command
+ * needs is checked as well; without, only grammar and values are, and the rest is left to the checks of the doctor.
  */
-export async function loadDeployment(io: CliIo, name: string, json: boolean, complete: boolean): Promise<LoadedConfig> {
+export async function loadDeployment(
+  io: CliIo,
+  name: string,
+  json: boolean,
+  requirements?: Requirements,
+): Promise<LoadedConfig> {
   const path = resolve(io.cwd, name);
   const read = readConfig(await readText(path, name));
-  const problems = complete || read.problems.length > 0 ? allProblems(read) : [];
-  if (read.config === undefined || problems.length > 0) throw configError(io, problems, name, json);
-  return { config: read.config, lineOf: read.lineOf, file: basename(path), folder: dirname(path) };
+  const { config, lineOf } = read;
+  const problems: ConfigProblem[] = [];
+  if (requirements !== undefined || read.problems.length > 0) problems.push(...allProblems(read));
+  if (requirements !== undefined && config !== undefined) {
+    const known = new Set(problems.map((problem) => pathText(problem.path)));
+    problems.push(...requirements(config, lineOf).filter((problem) => !known.has(pathText(problem.path))));
+  }
+  if (config === undefined || problems.length > 0) throw configError(io, problems, name, json);
+  return { config, lineOf, file: basename(path), folder: dirname(path) };
 }
 
 /** The error for problems; people get them one in a line, programs as details. */
-export function configError(io: CliIo, problems: readonly ConfigProblem[], file: string, json: boolean): ConfigError {
+function configError(io: CliIo, problems: readonly ConfigProblem[], file: string, json: boolean): ConfigError {
   const lines = problemLines(problems, file);
   if (!json) for (const line of lines) io.stderr.write(`${line}\n`);
   const count = `${lines.length} ${lines.length === 1 ? 'problem' : 'problems'} in ${file}`;

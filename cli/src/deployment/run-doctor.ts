@@ -23,7 +23,7 @@ const DAY_MS = 86_400_000;
 export async function runDoctorCommand(context: CliContext, flags: DoctorFlags): Promise<void> {
   const { io } = context;
   const only = selected(flags.only);
-  const loaded = await loadDeployment(io, flags.file, flags.json, false);
+  const loaded = await loadDeployment(io, flags.file, flags.json);
   const facts: Facts = { tools: await probeTools(io.env), files: await fileFacts(io, loaded) };
   const results = runDoctor(loaded.config, facts, only);
   if (flags.json) writeJson(io, jsonReport(results, loaded));
@@ -138,6 +138,10 @@ function textReport(results: readonly CheckResult[], loaded: LoadedConfig, verbo
   }
   const { passed, errors, warnings, notChecked } = counts(results);
   const open = notChecked === 0 ? '' : `, ${notChecked} not checked because they need Azure, the cluster or more files`;
-  lines.push(`${passed} passed, ${errors} errors, ${warnings} warnings${open}.`);
+  lines.push(`${passed} passed, ${plural(errors, 'error')}, ${plural(warnings, 'warning')}${open}.`);
   return `${lines.join('\n')}\n`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }

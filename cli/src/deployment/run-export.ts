@@ -1,14 +1,14 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-import { PolicyError, RequestError } from '@holdfast/base';
+import { InternalError, PolicyError, RequestError } from '@holdfast/base';
 import { exportDeployment, inspectBundle, resolveOffline } from '@holdfast/deployment';
 import type { Bundle, DeploymentExport } from '@holdfast/deployment';
 
 import type { ExportFlags } from '../commands/deployment.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
-import { configError, loadDeployment } from './load-config.ts';
+import { loadDeployment } from './load-config.ts';
 import type { LoadedConfig } from './load-config.ts';
 import { readRelease } from './read-release.ts';
 
@@ -20,9 +20,15 @@ export async function runExport(context: CliContext, flags: ExportFlags, what: '
       action: 'Name one with --out.',
     });
   }
-  const loaded = await loadDeployment(io, flags.file, flags.json, true);
-  const { resolved, problems } = resolveOffline(loaded.config, loaded.lineOf);
-  if (resolved === undefined) throw configError(io, problems, flags.file, flags.json);
+  const loaded = await loadDeployment(
+    io,
+    flags.file,
+    flags.json,
+    (config, lineOf) => resolveOffline(config, lineOf).problems,
+  );
+  const { resolved } = resolveOffline(loaded.config, loaded.lineOf);
+  if (resolved === undefined)
+    throw new InternalError('DEPLOYMENT_GRAPH_BROKEN', 'a configuration without problems was not resolved');
   const bundle = await verifiedRelease(io, loaded);
   const exported = exportDeployment(loaded.config, resolved, bundle === undefined ? {} : { bundle });
   for (const { file, notes } of exported.manifests) {

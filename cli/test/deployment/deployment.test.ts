@@ -180,8 +180,8 @@ describe('holdfast export', () => {
   });
 
   it('asks for what only Azure would know', async () => {
-    await save('profile: uid2-vn2\n');
-    expect(await failing(write('arm'))).toMatchObject({ exitCode: 78, message: '2 problems in holdfast.yaml' });
+    await save('profile: uid2-vn2\nvault: {name: a_b}\n');
+    expect(await failing(write('arm'))).toMatchObject({ exitCode: 78, message: '3 problems in holdfast.yaml' });
   });
 
   it('refuses a bundle that is not what was published', async () => {

@@ -12,6 +12,8 @@ import {
   producerPod,
   withPolicy,
 } from '../../src/sample/pods.ts';
+import type { PodContainer } from '../../src/sample/pods.ts';
+import { tamperedRun } from '../../src/sample/tampering.ts';
 
 const SETTINGS = {
   brokers: '127.0.0.1:9092',
@@ -80,6 +82,23 @@ describe('the pods of the Kafka sample', () => {
       undefined,
       ['kafka-golang-consumer'],
     ]);
+  });
+
+  it('name images and commands that are built from this repository', async () => {
+    const { pod } = await consumerPod(SETTINGS, IMAGES);
+    const producer = await producerPod({ brokers: 'a:1', topic: 't', message: 'm', publicKeyPem: 'p', more: {} });
+    const named = [...pod.spec.containers, ...producer.spec.containers] as (PodContainer & { command: unknown })[];
+    expect(named.map(({ image, command }) => [image, command])).toEqual(
+      kafkaSampleImages.map(({ reference, config }) => [reference, config.Entrypoint]),
+    );
+  });
+
+  it.each(['command', 'variable'] as const)('a tampered %s leaves the policy as it is', async (what) => {
+    const { pod, policy } = await consumerPod(SETTINGS, IMAGES);
+    const run = await tamperedRun(what, { pod, images: [] }, policy, '/nowhere');
+    expect(run.pod.metadata.annotations).toEqual(withPolicy(pod, policy).metadata.annotations);
+    expect(run.pod.spec.containers[0]).toEqual(pod.spec.containers[0]);
+    expect(run.pod.spec.containers[1]).not.toEqual(pod.spec.containers[1]);
   });
 
   it('the producer gets the public key and the message', async () => {

@@ -160,6 +160,7 @@ export class Container {
       if (this.#stopping.signal.aborted) return;
       if (!this.#isRestartedAfter(exit)) {
         this.#result = exit?.code === 0 ? 'succeeded' : 'failed';
+        this.#state = { state: 'terminated', exitCode: exit?.code ?? null, signal: exit?.signal ?? null };
         this.#tellEnd(exit, undefined);
         return;
       }

@@ -173,10 +173,22 @@ function nameOf(input: unknown): string | undefined {
 /** The agent says no more than which request it was; why is worked out here. */
 function refusalOf(decision: KataDecision): GuestRefusal {
   const { summary, containers, suggestions } = explainKataDecision(decision);
+  const section = (title: string, lines: readonly string[]): readonly string[] =>
+    lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
   const explanation = [
     summary,
-    ...containers.map(({ container, name, failing }) => `  container ${container} (${name}): ${failing.join(', ')}`),
-    ...suggestions.map((suggestion) => `  → ${suggestion}`),
+    ...section(
+      'Also:',
+      decision.causes.slice(1).map(({ message }) => `- ${message}`),
+    ),
+    ...section(
+      'What to do:',
+      suggestions.map((suggestion, index) => `${index + 1}. ${suggestion}`),
+    ),
+    ...section(
+      'Rules that do not hold:',
+      containers.map(({ container, name, failing }) => `container ${container} (${name}): ${failing.join(', ')}`),
+    ),
   ].join('\n');
   const message = `failed to create shim task: "${decision.request} is blocked by policy": unknown`;
   return { message: decision.request === 'CreateContainerRequest' ? message : blocked(decision), explanation };

@@ -122,6 +122,7 @@ const podSpec = z.object({
   terminationGracePeriodSeconds: z.number().min(0).default(30),
   securityContext: podSecurity.optional(),
   containers: z.array(container).min(1),
+  initContainers: z.array(z.unknown()).max(0, 'init containers are not run here').optional(),
 });
 
 const objectMetadata = z.object({ name, namespace: name.default('default') });

@@ -194,7 +194,7 @@ describe('a pod of runtime class kata-cc-isolation', () => {
   ])('%s: denied, named, and nothing is started', async (_what, changes, word) => {
     await using running = await startedNode(changes);
     expect(refusal(running.node)).toEqual({ headline: expect.stringContaining(word), told: BLOCKED, started: false });
-    expect(running.node.events().find(({ reason }) => reason === 'PolicyDenied')?.message).toContain('→');
+    expect(running.node.events().find(({ reason }) => reason === 'PolicyDenied')?.message).toContain('What to do:');
   });
 
   it('runs commands that the policy has inside a container, and no others', async () => {

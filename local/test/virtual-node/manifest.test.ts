@@ -86,6 +86,43 @@ describe('parseManifest', () => {
     expect(container?.readinessProbe?.action).toEqual({ kind: 'exec', command: ['/bin/true'] });
   });
 
+  it.each([
+    ['{}', '', 'node'],
+    ['{ microsoft.containerinstance.virtualnode.injectdns: "false" }', '', 'container-group'],
+    ['{}', 'kata-cc-isolation', 'kata'],
+    ['{ microsoft.containerinstance.virtualnode.ccepolicy: YQ== }', 'kata-cc', 'kata'],
+    ['{}', 'runc', 'node'],
+  ])('a pod with annotations %s and runtime class "%s" runs in: %s', (annotations, className, runtime) => {
+    const pod = parseManifest(`apiVersion: v1
+kind: Pod
+metadata: { name: demo, namespace: shop, annotations: ${annotations}, labels: { azure.workload.identity/use: 'true' } }
+spec:
+  restartPolicy: Never
+  ${className === '' ? '' : `runtimeClassName: ${className}`}
+  containers: [{ name: app, image: 'example/app:1' }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { yes: 'no' }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: s }
+`);
+    expect(pod).toMatchObject({
+      kind: 'Pod',
+      name: 'demo',
+      namespace: 'shop',
+      replicas: 1,
+      restartPolicy: 'Never',
+      workloadIdentity: true,
+      runtime,
+    });
+    const kinds = pod.resources.split('\n---\n').map((text) => (JSON.parse(text) as { kind: string }).kind);
+    expect(kinds).toEqual(['Pod', 'ConfigMap']);
+  });
+
   it('leaves other documents of the stream alone', () => {
     expect(parseManifest(`${MINIMAL}---\napiVersion: v1\nkind: Service\nmetadata: { name: s }\n`).name).toBe('demo');
   });
@@ -95,6 +132,13 @@ describe('parseManifest', () => {
     ['no Deployment', 'kind: Service\n', /0 Deployments/],
     ['two Deployments', `${MINIMAL}---\n${MINIMAL}`, /2 Deployments/],
     ['no containers', MINIMAL.replace(/containers:[\s\S]*/, 'containers: []\n'), /containers/],
+    ['a Pod beside the Deployment', `${MINIMAL}---\napiVersion: v1\nkind: Pod\n`, /2 Deployments and Pods/],
+    ['init containers', MINIMAL.replace('containers:', 'initContainers: [{}]\n      containers:'), /init containers/],
+    [
+      'a restart policy that Deployments cannot have',
+      MINIMAL.replace('containers:', 'restartPolicy: Never\n      containers:'),
+      /restartPolicy/,
+    ],
     ['a value that is no text', `${MINIMAL}          env: [{ name: A, value: 1 }]\n`, /env\.0\.value/],
     ['a name with a path in it', MINIMAL.replace('name: app', 'name: ../app'), /name/],
   ])('refuses a manifest with %s', (_what, text, message) => {

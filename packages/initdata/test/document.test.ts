@@ -74,6 +74,23 @@ describe('parseInitdata', () => {
     }
   });
 
+  it('reads the older form with single quotes, and the four kinds of strings', () => {
+    const lines = [
+      "version = '0.1.0'",
+      "algorithm = 'sha384' # why not",
+      '[data]',
+      String.raw`basic = "a\"b\u00e9\n"`,
+      "'literal' = 'c:\\d'",
+      'long = """',
+      'one\\',
+      '   two"""',
+      '',
+    ];
+    const { algorithm, data } = parseInitdata(lines.join('\n'));
+    expect(algorithm).toBe('sha384');
+    expect(Object.fromEntries(data)).toEqual({ basic: 'a"bé\n', literal: String.raw`c:\d`, long: 'onetwo' });
+  });
+
   it('keeps a name that is special in JavaScript as an entry like any other', () => {
     const { data } = parseInitdata(`${head}[data]\n"__proto__" = 'x'\n"constructor" = 'y'\n`);
     expect([...data]).toEqual([

@@ -4,9 +4,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, sep } from 'node:path';
 
 import { errorMessage, MalformedError, PlatformError, RequestError } from '@holdfast/base';
+import { TAR_BLOCK, TarReader, tarEntryLinkname, tarEntryName } from '@holdfast/policy/layers';
+import type { TarEntry, TarHandler } from '@holdfast/policy/layers';
 
-import { TAR_BLOCK, TarHeaders, cleanTarPath, paddedSize } from '../tar-header.ts';
-import type { TarEntry } from '../tar-header.ts';
+import { cleanTarPath, isTarFile, tarNameText } from '../tar-path.ts';
 
 /** Files by path, read only: a folder or a tar archive. Paths have forward slashes and no leading slash. */
 export interface FileTree {
@@ -23,7 +24,8 @@ export interface FileTree {
 
 const READ_BYTES = 256 * 1024;
 const MAX_ENTRIES = 200_000;
-const MAX_METADATA_TOTAL = 64 * 1024 * 1024;
+/** Headers of that many entries, with long names for some. */
+const MAX_HEADER_BYTES = MAX_ENTRIES * TAR_BLOCK + 64 * 1024 * 1024;
 const MAX_LINKS = 40;
 
 /**
@@ -147,9 +149,9 @@ class TarTree implements FileTree {
 }
 
 interface TarIndex {
-  readonly files: Map<string, TarFile>;
+  readonly files: ReadonlyMap<string, TarFile>;
   /** From path to path, hard and symbolic links alike. */
-  readonly links: Map<string, string>;
+  readonly links: ReadonlyMap<string, string>;
 }
 
 async function openTarTree(path: string): Promise<FileTree> {
@@ -163,44 +165,64 @@ async function openTarTree(path: string): Promise<FileTree> {
 }
 
 async function readTarIndex(path: string, handle: FileHandle): Promise<TarIndex> {
-  const index: TarIndex = { files: new Map(), links: new Map() };
-  const headers = new TarHeaders();
   const { size: end } = await handle.stat();
+  const indexer = new TarIndexer(path, end);
+  const reader = new TarReader(indexer);
   let at = 0;
-  let metadataBytes = 0;
-  for (let count = 0; at + TAR_BLOCK <= end; count += 1) {
-    if (count > MAX_ENTRIES) throw layoutMalformed(path, `it has more than ${MAX_ENTRIES} entries`);
+  let headerBytes = 0;
+  while (at + TAR_BLOCK <= end && !reader.ended) {
     const block = await readAt(handle, at, TAR_BLOCK);
-    if (count === 0) refuseCompressed(path, block);
-    const entry = headers.read(block);
-    if (entry === undefined) return index;
-    const offset = at + TAR_BLOCK;
-    at = offset + paddedSize(entry.size);
-    if (offset + entry.size > end)
-      throw layoutMalformed(path, `it ends within ${JSON.stringify(entry.name.slice(0, 200))}`);
-    if (headers.isMetadata(entry)) {
-      metadataBytes += entry.size;
-      if (metadataBytes > MAX_METADATA_TOTAL) throw layoutMalformed(path, 'its extended headers are too long');
-      headers.takeMetadata(entry, await readAt(handle, offset, entry.size));
-    } else {
-      note(index, entry, offset);
-    }
+    if (at === 0) refuseCompressed(path, block);
+    reader.push(block);
+    headerBytes += TAR_BLOCK;
+    if (headerBytes > MAX_HEADER_BYTES) throw layoutMalformed(path, 'its headers are too long');
+    at += TAR_BLOCK + reader.skipContent();
   }
   if (at === 0) throw layoutMalformed(path, 'it is no tar archive');
-  return index;
+  reader.finish();
+  return indexer;
 }
 
-/** A later entry of the same name replaces an earlier one. */
-function note(index: TarIndex, entry: TarEntry, offset: number): void {
-  const name = cleanTarPath(entry.name);
-  index.files.delete(name);
-  index.links.delete(name);
-  if (entry.type === '0' || entry.type === '7') index.files.set(name, { offset, size: entry.size });
-  if (entry.type === '1') index.links.set(name, cleanTarPath(entry.linkName));
-  if (entry.type === '2') {
-    const folder = name.slice(0, name.lastIndexOf('/') + 1);
-    const target = entry.linkName.startsWith('/') ? entry.linkName : `${folder}${entry.linkName}`;
-    index.links.set(name, cleanTarPath(target));
+/** Notes where the members of an archive are. A later member of the same name replaces an earlier one. */
+class TarIndexer implements TarIndex, TarHandler {
+  readonly files = new Map<string, TarFile>();
+  readonly links = new Map<string, string>();
+  readonly #location: string;
+  readonly #end: number;
+  #entries = 0;
+
+  constructor(location: string, end: number) {
+    this.#location = location;
+    this.#end = end;
+  }
+
+  entry(entry: TarEntry): void {
+    this.#entries += 1;
+    if (this.#entries > MAX_ENTRIES) throw layoutMalformed(this.#location, `it has more than ${MAX_ENTRIES} entries`);
+    const { typeflag } = entry.header;
+    if (typeflag === 'g') return;
+    const name = cleanTarPath(tarNameText(tarEntryName(entry)));
+    const shown = JSON.stringify(name.slice(0, 200));
+    if (entry.contentPosition + entry.storedSize > this.#end)
+      throw layoutMalformed(this.#location, `it ends within ${shown}`);
+    if (entry.sparse) throw layoutMalformed(this.#location, `${shown} is stored as a sparse file`);
+    this.files.delete(name);
+    this.links.delete(name);
+    const link = tarNameText(tarEntryLinkname(entry));
+    if (isTarFile(entry)) this.files.set(name, { offset: entry.contentPosition, size: entry.size });
+    if (typeflag === '1') this.links.set(name, cleanTarPath(link));
+    if (typeflag === '2') {
+      const folder = name.slice(0, name.lastIndexOf('/') + 1);
+      this.links.set(name, cleanTarPath(link.startsWith('/') ? link : `${folder}${link}`));
+    }
+  }
+
+  content(): void {
+    // Skipped: only positions are of interest.
+  }
+
+  hole(): void {
+    // No sparse file gets here.
   }
 }
 

@@ -2,8 +2,9 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
 import { errorMessage, RequestError } from '@holdfast/base';
+import { TAR_BLOCK } from '@holdfast/policy/layers';
 
-import { TAR_BLOCK, cleanTarPath, paddedSize } from '../tar-header.ts';
+import { cleanTarPath } from '../tar-path.ts';
 
 /** One entry of a layer to write. Paths are as in the image, with forward slashes; folders above an entry are added. */
 export type LayerEntry =
@@ -199,4 +200,9 @@ function isAscii(text: string): boolean {
 function invalid(problem: string, cause?: unknown): RequestError {
   const message = `the image cannot be written: ${problem}`;
   return new RequestError('LAYOUT_SOURCE_INVALID', message, cause === undefined ? {} : { cause });
+}
+
+/** Bytes of content with the padding that fills the last block. */
+function paddedSize(size: number): number {
+  return Math.ceil(size / TAR_BLOCK) * TAR_BLOCK;
 }

@@ -12,12 +12,19 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue };
 
+/** A parameter as a template declares it. */
+export interface TemplateParameterJson {
+  readonly type: string;
+  readonly defaultValue?: string;
+  readonly metadata: { readonly description: string };
+}
+
 /** A template of Azure Resource Manager. */
 export interface ArmTemplate {
   readonly $schema: string;
   readonly contentVersion: '1.0.0.0';
   readonly metadata: { readonly description: string };
-  readonly parameters: Readonly<Record<string, JsonValue>>;
+  readonly parameters: Readonly<Record<string, TemplateParameterJson>>;
   readonly resources: readonly JsonValue[];
 }
 
@@ -97,7 +104,10 @@ function templateOf(
     contentVersion: '1.0.0.0',
     metadata: { description: title },
     parameters: Object.fromEntries(
-      parameters.map(([name, { type, description }]) => [name, { type, metadata: { description } }]),
+      parameters.map(([name, { type, description, defaultValue }]) => [
+        name,
+        { type, ...(defaultValue === undefined ? {} : { defaultValue }), metadata: { description } },
+      ]),
     ),
     resources,
   };
@@ -162,7 +172,8 @@ function reference({ resource, path }: { resource: string; path: string }, conte
 
 function nodeOf(id: string, context: WriteContext): ArmResource {
   const node = context.all.get(id);
-  if (node === undefined) throw new InternalError('INTERNAL', `the graph refers to ${id}, which is not a resource`);
+  if (node === undefined)
+    throw new InternalError('DEPLOYMENT_GRAPH_BROKEN', `the graph refers to ${id}, which is not a resource`);
   return node;
 }
 

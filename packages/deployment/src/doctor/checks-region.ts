@@ -9,7 +9,7 @@ import {
 } from '../rules/regions.ts';
 import type { RegionFacts } from '../rules/regions.ts';
 import { chartCompatibility, chartTableDate, isMinorAlias, minorOf } from '../rules/kubernetes-versions.ts';
-import { check, checkFor, findings, notChecked } from './check.ts';
+import { check, checkFor, notChecked } from './check.ts';
 import type { Check, Finding } from './check.ts';
 import type { Facts } from './facts.ts';
 

@@ -47,13 +47,14 @@ function ordered(nodes: readonly GraphNode[]): readonly GraphNode[] {
   const done = new Map<string, GraphNode>();
   const visit = (node: GraphNode, trail: readonly string[]): void => {
     if (done.has(node.id)) return;
-    if (trail.includes(node.id)) throw new InternalError('INTERNAL', `the graph has a cycle at ${node.id}`);
+    if (trail.includes(node.id))
+      throw new InternalError('DEPLOYMENT_GRAPH_BROKEN', `the graph has a cycle at ${node.id}`);
     for (const id of node.dependsOn) {
       const needed = byId.get(id);
       if (needed === undefined)
-        throw new InternalError('INTERNAL', `${node.id} depends on ${id}, which does not exist`);
+        throw new InternalError('DEPLOYMENT_GRAPH_BROKEN', `${node.id} depends on ${id}, which does not exist`);
       if (stageIds.indexOf(needed.stage) > stageIds.indexOf(node.stage)) {
-        throw new InternalError('INTERNAL', `${node.id} depends on ${id} of a later stage`);
+        throw new InternalError('DEPLOYMENT_GRAPH_BROKEN', `${node.id} depends on ${id} of a later stage`);
       }
       visit(needed, [...trail, node.id]);
     }

@@ -112,6 +112,7 @@ export interface Graph {
 export interface TemplateParameter {
   readonly type: 'string' | 'securestring';
   readonly description: string;
+  readonly defaultValue?: string;
 }
 
 /** What has been found out and is not in the configuration. */

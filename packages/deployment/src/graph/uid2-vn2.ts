@@ -93,6 +93,7 @@ const secretParameters: Graph['parameters'] = {
   operatorKey: { type: 'securestring', description: 'The operator key; never stored in a file or shown' },
   keyFingerprint: {
     type: 'string',
+    defaultValue: '',
     description: 'Tells later runs whether the secret holds this key, without revealing it',
   },
 };

@@ -253,7 +253,7 @@ export function measuredFields(deployment: unknown): unknown {
 function assertMeasuredFieldsKept(before: unknown, after: unknown): void {
   if (JSON.stringify(measuredFields(before)) === JSON.stringify(measuredFields(after))) return;
   throw new InternalError(
-    'INTERNAL',
+    'OPERATOR_MANIFEST_CHANGED',
     'the generated manifest differs from the release in a field that its policy measures',
   );
 }

@@ -245,7 +245,7 @@ describe.each(variants)('templates of %s', (_name, config) => {
   it('declare exactly the parameters they use, and name deployments as Azure allows', () => {
     for (const { template, name } of deployments) {
       const used = new Set(
-        [...JSON.stringify(template.resources).matchAll(/parameters\('(\w+)'\)/g)].map((match) => match[1]),
+        [...JSON.stringify(template.resources).matchAll(/parameters\('(\w+)'\)/g)].map((match) => match[1] ?? ''),
       );
       expect([...used].sort()).toEqual(Object.keys(template.parameters).sort());
       expect(name).toMatch(/^[-\w.()]{1,64}$/);

@@ -173,6 +173,7 @@ describe('judging a release', () => {
         policyText({ rules: [{ pattern: '.*=.*', strategy: 're2', required: false }] }),
       ),
     ],
+    ['a variable is not admitted', 'OB-05', judge(releaseOf(policyText({ rules: [] })), policyText({ rules: [] }))],
     [
       'the policy lists no sandbox',
       'OB-05',

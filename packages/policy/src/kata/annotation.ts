@@ -19,7 +19,7 @@ export interface KataAnnotation {
 /**
  * Reads the value of a pod's policy annotation: base64 of the policy (`io.katacontainers.config.agent.policy`) in the MS profile,
  * base64 of a gzip of an initdata document (`io.katacontainers.config.hypervisor.cc_init_data`) upstream.
- * @throws MalformedError KATA_POLICY_MALFORMED, KATA_INITDATA_MALFORMED
+ * @throws MalformedError KATA_POLICY_MALFORMED; for initdata, the errors of `initdataDocument` and `parseInitdata`
  */
 export function readKataAnnotation(profile: KataProfile, value: string): KataAnnotation {
   if (profile === 'ms') {
@@ -31,7 +31,7 @@ export function readKataAnnotation(profile: KataProfile, value: string): KataAnn
   const initdata = parseInitdata(document);
   const policyText = Object.hasOwn(initdata.data, 'policy.rego') ? initdata.data['policy.rego'] : undefined;
   if (policyText === undefined) {
-    throw new MalformedError('KATA_INITDATA_MALFORMED', 'The initdata document has no entry "policy.rego".');
+    throw new MalformedError('KATA_POLICY_MALFORMED', 'The initdata document has no entry "policy.rego".');
   }
   const digest = initdataDigest(document, initdata.algorithm);
   return {

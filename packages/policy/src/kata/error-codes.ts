@@ -40,7 +40,7 @@ export const kataErrorCodes: ErrorCodeTable = {
   },
   KATA_IMAGE_FACTS_MISSING: {
     family: 'request',
-    meaning: 'Nothing is known about an image of the manifest, or a layer of it has no tarfs root hash.',
+    meaning: 'Nothing is known about an image of the manifest, or a layer of it has no tarfs root hash or no name.',
     action: 'Supply the image facts, or let the tool read the image from its registry.',
   },
   KATA_IMAGE_UNSUPPORTED: {
@@ -62,10 +62,5 @@ export const kataErrorCodes: ErrorCodeTable = {
     family: 'malformed',
     meaning: 'A recorded request is not one: no request name, no input, or a base or patch that does not apply.',
     action: 'Correct the recording.',
-  },
-  KATA_INITDATA_MALFORMED: {
-    family: 'malformed',
-    meaning: 'The annotation or file is not an initdata document.',
-    action: 'Pass the value of the annotation io.katacontainers.config.hypervisor.cc_init_data, or the TOML text.',
   },
 };

@@ -97,7 +97,7 @@ function writePolicy(
   const document =
     profile === 'ms'
       ? policyText
-      : writeInitdata({ version: '0.1.0', algorithm, data: { ...options.initdata?.data, 'policy.rego': policyText } });
+      : writeInitdata({ algorithm, data: { ...options.initdata?.data, 'policy.rego': policyText } });
   return {
     kind: resource.kind,
     name: resource.label,

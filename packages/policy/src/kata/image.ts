@@ -31,7 +31,7 @@ export interface KataImage {
 /**
  * The generator's view of an image.
  * @throws UnsupportedError KATA_IMAGE_UNSUPPORTED for a layer that is not gzip: the runtime would number the layers differently
- * @throws RequestError KATA_IMAGE_FACTS_MISSING when a layer has no tarfs root hash
+ * @throws RequestError KATA_IMAGE_FACTS_MISSING when a layer has no tarfs root hash, or neither a name nor the diff ids that make one
  */
 export function kataImageOf(facts: ImageFacts, profile: KataProfile): KataImage {
   const { config } = facts;
@@ -60,13 +60,25 @@ function layersOf(facts: ImageFacts): KataImageLayer[] {
       );
     }
     if (layer.rootHashTarfs === undefined || !/^[0-9a-f]{64}$/u.test(layer.rootHashTarfs)) {
-      throw new RequestError(
-        'KATA_IMAGE_FACTS_MISSING',
-        `Layer ${index} of ${facts.reference} has no tarfs root hash.`,
-        { details: { image: facts.reference, layer: index } },
-      );
+      throw factMissing(facts, index, 'has no tarfs root hash');
     }
-    return { name: layer.layerName ?? names[index] ?? '', rootHash: layer.rootHashTarfs };
+    return { name: layer.layerName ?? computedName(facts, index, names), rootHash: layer.rootHashTarfs };
+  });
+}
+
+/** Recorded facts may lack diff ids; a chain id over an empty one would be a name that no runtime uses. */
+function computedName(facts: ImageFacts, index: number, names: readonly string[]): string {
+  const name = names[index];
+  const complete = facts.layers.slice(0, index + 1).every(({ diffId }) => diffId !== '');
+  if (name === undefined || !complete) {
+    throw factMissing(facts, index, 'has no name, and not all diff ids are known that would make one');
+  }
+  return name;
+}
+
+function factMissing({ reference }: ImageFacts, index: number, problem: string): RequestError {
+  return new RequestError('KATA_IMAGE_FACTS_MISSING', `Layer ${index} of ${reference} ${problem}.`, {
+    details: { image: reference, layer: index },
   });
 }
 

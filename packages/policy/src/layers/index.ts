@@ -1,7 +1,9 @@
 export type { WriteBlock } from './block-stream.ts';
+export { tarEntryLinkname, tarEntryName } from './entry-names.ts';
 export { layersErrorCodes } from './error-codes.ts';
 export { hashLayer, hashLayerFormats, LAYER_HASHER_VERSION } from './hash-layer.ts';
 export type { HashLayerOptions, LayerFormat, LayerHashes, LayerImageHash } from './hash-layer.ts';
+export { TAR_BLOCK } from './tar-fields.ts';
 export { TarReader } from './tar-reader.ts';
 export type { TarEntry, TarHandler } from './tar-reader.ts';
 export { DIGEST, hashBlocksHere, SALTED_BLOCK } from './verity.ts';

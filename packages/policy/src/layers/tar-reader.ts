@@ -82,6 +82,26 @@ export class TarReader {
     }
   }
 
+  /** Whether the end marker was read; what follows it is no part of the archive. */
+  get ended(): boolean {
+    return this.#state === 'end';
+  }
+
+  /**
+   * For an archive in which one can seek: how many of the next bytes are content or padding of the current member. They count as
+   * pushed, but the handler sees none of them. Extension headers are not skipped.
+   */
+  skipContent(): number {
+    if (this.#state !== 'content' && (this.#state !== 'skip' || this.#extensions > 0)) return 0;
+    const length = (this.#state === 'content' ? this.#remaining : 0) + this.#padding;
+    this.#position += length;
+    this.#remaining = 0;
+    this.#padding = 0;
+    this.#header = undefined;
+    this.#state = 'header';
+    return length;
+  }
+
   /**
    * Says that the archive has ended. As in the reference, the end marker and the padding of the last member may be missing.
    * @throws MalformedError LAYER_TAR_TRUNCATED

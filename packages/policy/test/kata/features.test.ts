@@ -367,6 +367,24 @@ describe('kataImageOf', () => {
     expect(() => kataImageOf(smallImage('i', { layers: [bare] }), 'ms')).toThrow(RequestError);
     expect(kataImageOf(zstd, 'upstream').layers).toEqual([]);
   });
+
+  it('takes recorded layer names over computed ones, and computes none over diff ids that are not known', ({
+    expect,
+  }) => {
+    const [base, top] = smallImage('i').layers;
+    if (base === undefined || top === undefined) throw new Error('the image has no layers');
+    const recorded = { ...base, diffId: '', layerName: 'a'.repeat(64) };
+    const named = smallImage('i', { layers: [recorded, { ...top, diffId: '', layerName: 'b'.repeat(64) }] });
+    expect(kataImageOf(named, 'ms').layers.map(({ name }) => name)).toEqual(['a'.repeat(64), 'b'.repeat(64)]);
+    const refused = expect.objectContaining({ code: 'KATA_IMAGE_FACTS_MISSING', details: { image: 'i', layer: 1 } });
+    for (const layers of [
+      [base, { ...top, diffId: '' }],
+      // The name of a layer is made of the diff ids of those below it too.
+      [recorded, top],
+    ]) {
+      expect(() => kataImageOf(smallImage('i', { layers }), 'ms')).toThrow(refused);
+    }
+  });
 });
 
 describe.skipIf(vectorsMissing)('readKataAnnotation', () => {

@@ -1,3 +1,4 @@
+import { tarEntryLinkname, tarEntryName } from '../entry-names.ts';
 import { paxInteger, paxTime } from '../pax-records.ts';
 import type { TarTime } from '../pax-records.ts';
 import { low32 } from '../tar-header.ts';
@@ -27,7 +28,7 @@ export class TarToExt4 implements TarHandler {
   }
 
   entry(entry: TarEntry): void {
-    const name = nameOf(entry);
+    const name = tarEntryName(entry);
     this.#image.makeParents(name);
     const slash = name.lastIndexOf('/') + 1;
     const base = name.slice(slash);
@@ -35,7 +36,7 @@ export class TarToExt4 implements TarHandler {
     else if (base.startsWith(WHITEOUT)) {
       const hidden = base.slice(WHITEOUT.length);
       this.#image.create(name.slice(0, slash) + hidden, emptyFile(FILE_TYPE.character));
-    } else if (entry.header.typeflag === '1') this.#image.link(linknameOf(entry), name);
+    } else if (entry.header.typeflag === '1') this.#image.link(tarEntryLinkname(entry), name);
     else if (entry.header.typeflag === 'g') this.#image.create(name, globalHeaderFile(entry));
     else this.#image.create(name, fileOf(entry, name));
   }
@@ -47,16 +48,6 @@ export class TarToExt4 implements TarHandler {
   hole(length: number): void {
     this.#image.hole(length);
   }
-}
-
-function nameOf({ header, pax, gnuName, sparse }: TarEntry): string {
-  if (header.typeflag === 'g') return header.name;
-  const sparseName = sparse ? pax.get('GNU.sparse.name') : undefined;
-  return sparseName || gnuName || pax.get('path') || header.name;
-}
-
-function linknameOf({ header, pax, gnuLinkname }: TarEntry): string {
-  return gnuLinkname || pax.get('linkpath') || header.linkname;
 }
 
 function fileOf(entry: TarEntry, name: string): ImageFile {
@@ -73,7 +64,7 @@ function fileOf(entry: TarEntry, name: string): ImageFile {
     crtime: mtime,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
-    target: linknameOf(entry),
+    target: tarEntryLinkname(entry),
     attributes: attributesOf(entry),
   };
 }

@@ -1,3 +1,4 @@
+import { tarEntryLinkname } from '../entry-names.ts';
 import { limitExceeded } from '../layer-errors.ts';
 import { compareNames, componentsInside } from '../names.ts';
 import { low32 } from '../tar-header.ts';
@@ -103,7 +104,7 @@ export class TarfsTree implements TarHandler {
       node.size = entry.storedSize;
       node.offset = BigInt(entry.contentPosition);
     } else if (type === TARFS_TYPE.symlink) {
-      const target = linknameOf(entry);
+      const target = tarEntryLinkname(entry);
       node.size = target.length;
       if (target === header.linkname) node.offset = BigInt(header.position + LINKNAME_OFFSET);
       else this.#queueLinkText(target);
@@ -133,7 +134,7 @@ export class TarfsTree implements TarHandler {
 
   /** A second name for a regular file; looking for it creates what is missing on the way. */
   #link(entry: TarEntry, components: readonly string[]): void {
-    const target = componentsInside(linknameOf(entry));
+    const target = componentsInside(tarEntryLinkname(entry));
     if (target === undefined) return;
     const node = this.#walk(target);
     if (typeOf(node) !== TARFS_TYPE.regular) return;
@@ -167,10 +168,6 @@ export class TarfsTree implements TarHandler {
     this.#nodes += 1;
     if (this.#nodes > this.#maximum) throw limitExceeded('too many files', this.#maximum);
   }
-}
-
-function linknameOf({ header, pax, gnuLinkname }: TarEntry): string {
-  return gnuLinkname || pax.get('linkpath') || header.linkname;
 }
 
 function isDevice(type: number): boolean {
