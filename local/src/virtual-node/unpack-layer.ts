@@ -13,7 +13,7 @@ import {
 import { dirname, join, sep } from 'node:path';
 
 import { MalformedError } from '@holdfast/base';
-import { TarReader } from '@holdfast/policy/layers';
+import { tarEntryLinkname, tarEntryName, TarReader } from '@holdfast/policy/layers';
 import type { TarEntry } from '@holdfast/policy/layers';
 
 const EXECUTABLE = 0o755;
@@ -63,12 +63,12 @@ export class LayerUnpacker {
     this.close();
     const { typeflag, mode } = entry.header;
     if (typeflag === 'g') return;
-    const name = textOf(entry.pax.get('path') || entry.gnuName || entry.header.name);
+    const name = textOf(tarEntryName(entry));
     const target = this.#inside(name);
     if (target === this.#root) return;
     this.#makeFolder(dirname(target));
     if (this.#whiteOut(target)) return;
-    const link = textOf(entry.pax.get('linkpath') || entry.gnuLinkname || entry.header.linkname);
+    const link = textOf(tarEntryLinkname(entry));
     switch (typeflag) {
       case '5':
         this.#makeFolder(target);
