@@ -4,6 +4,8 @@ const shared = { pool: 'forks', testTimeout: 20_000, hookTimeout: 60_000 } as co
 
 export default defineConfig({
   test: {
+    // All processors: the default leaves one free, which is half of a small machine.
+    maxWorkers: '100%',
     reporters: ['default', './tools/totals-reporter.ts'],
     projects: [
       {

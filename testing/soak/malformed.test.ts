@@ -151,7 +151,7 @@ describe(`an operator process that gets ${(REQUESTS + NO_HTTP).toLocaleString('e
     record('malformed requests', {
       requests: REQUESTS + NO_HTTP,
       seed: SEED,
-      ...Object.fromEntries([...statuses].toSorted()),
+      ...Object.fromEntries(statuses),
       heapBeforeMB: megabytes(before.heapUsed),
       heapAfterMB: megabytes(after.heapUsed),
       residentBeforeMB: megabytes(before.rss),

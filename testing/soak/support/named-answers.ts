@@ -19,12 +19,16 @@ const WORDS: Readonly<Record<number, readonly string[]>> = {
 /** Why an answer is none that the UID2 operator reference knows; undefined when it is one. */
 export function strangeAnswer(method: string, answer: Answer): string | undefined {
   const { status, contentType, allow, body } = answer;
+  if (method === 'HEAD') {
+    // An answer to HEAD has no body, whatever it is.
+    return body === '' && [400, 404, 405, 414].includes(status) ? undefined : 'no refusal without a body';
+  }
   switch (status) {
     case 200:
     case 204:
       return undefined;
     case 404:
-      return body === (method === 'HEAD' ? '' : NOT_FOUND) ? undefined : 'a 404 with another body';
+      return body === NOT_FOUND ? undefined : 'a 404 with another body';
     case 405:
       return body === '' && allow !== undefined ? undefined : 'a 405 with a body, or without Allow';
     case 413:
