@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 import { fromBase64 } from '@holdfast/base';
 import type { GeneratedCcePolicy } from '@holdfast/policy';
 import { writeFileAtomic } from '@holdfast/process';
 
+import { readIfPresent } from '../home/read-if-present.ts';
 import { buildLocalImages } from '../images/build-local-image.ts';
 import type { LocalImage, LocalImageDefinition } from '../images/build-local-image.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
@@ -69,14 +69,5 @@ function measure(policy: string): string | undefined {
     return createHash('sha256').update(fromBase64(policy)).digest('hex');
   } catch {
     return undefined; // not Base64, so nothing that was generated
-  }
-}
-
-async function readIfPresent(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -1,13 +1,12 @@
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { formatThimCertificates } from '@holdfast/attestation';
-import { errorMessage, MalformedError, RequestError } from '@holdfast/base';
+import { errorMessage } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import { listen } from '@holdfast/http';
 import { writeFileAtomic } from '@holdfast/process';
-import { z } from 'zod';
 
 import { openCertificateAuthority } from '../azure/index.ts';
 import type { CertificateAuthority } from '../azure/index.ts';
@@ -23,6 +22,7 @@ import { describeExit, necessaryEnvironment } from '../process/managed-process.t
 import type { ManagedProcess } from '../process/managed-process.ts';
 import { buildVirtualNodeApp } from '../virtual-node/api.ts';
 import type { BackOffSettings } from '../virtual-node/back-off.ts';
+import { readNodeSettings } from '../virtual-node/node-settings.ts';
 import { VirtualNode } from '../virtual-node/virtual-node.ts';
 import type { VirtualNodeOptions } from '../virtual-node/virtual-node.ts';
 import { OPERATOR_IDENTITY, OPERATOR_KEY_SECRET_NAME, startAzureEndpoints, VAULT_NAME } from './azure-endpoints.ts';
@@ -32,29 +32,20 @@ import type { LocalService } from './local-service.ts';
 import { describeTermination, startOperator } from './operator-start.ts';
 import { buildOperatorWorkload, writeOperatorManifest } from './operator-workload.ts';
 import type { OperatorWorkload } from './operator-workload.ts';
+import { chosenParts, portsOf } from './parts.ts';
+import type { LocalCloudPart } from './parts.ts';
 import { localPorts, requireFreePorts } from './ports.ts';
 import type { LocalPorts } from './ports.ts';
+import { Progress } from './progress.ts';
+import type { ProgressEvent } from './progress.ts';
 import { startPod } from './run-pod.ts';
 import type { RunningPod, RunPodOptions } from './run-pod.ts';
-import { removeReadyFile, writeReadyFile } from './ready-file.ts';
+import { describeCloud, removeReadyFile, writeReadyFile } from './ready-file.ts';
 import type { ReadyFile } from './ready-file.ts';
 import { attestationConfig, coreConfig, localAddresses, optoutConfig } from './service-configs.ts';
 import type { LocalAddresses, ServiceConfig } from './service-configs.ts';
 import { verifyOperator } from './verify.ts';
 import type { ProvedCheck } from './verify.ts';
-
-/** The parts of a local cloud, in the order in which they start. */
-export const LOCAL_CLOUD_PARTS = ['azure', 'attestation', 'core', 'optout', 'operator'] as const;
-
-export type LocalCloudPart = (typeof LOCAL_CLOUD_PARTS)[number];
-
-/** One step of bringing the cloud up, told when it begins and when it ends. */
-export type ProgressEvent =
-  | { readonly kind: 'begin'; readonly step: string }
-  | { readonly kind: 'done'; readonly step: string; readonly detail: string; readonly ms: number }
-  | { readonly kind: 'failed'; readonly step: string; readonly ms: number }
-  /** Something worth knowing that is no step: a container that ended, a service that is gone. */
-  | { readonly kind: 'notice'; readonly text: string };
 
 export interface LocalCloudOptions {
   /** Home folder. */
@@ -142,6 +133,7 @@ class CloudStart {
   readonly #clock: Clock;
   readonly #randomBytes: RandomBytes;
   readonly #signal: AbortSignal;
+  readonly #progress: Progress;
   readonly #processes = new Set<ManagedProcess>();
   readonly #nodes = new Set<VirtualNode>();
   /** What undoes the start, last thing first. */
@@ -158,6 +150,7 @@ class CloudStart {
     this.#clock = options.clock ?? Date.now;
     this.#randomBytes = options.randomBytes ?? cryptoRandomBytes;
     this.#signal = options.signal ?? new AbortController().signal;
+    this.#progress = new Progress(this.#signal, options.onProgress);
     options.killSignal?.addEventListener('abort', () => this.#kill(), { once: true });
   }
 
@@ -166,15 +159,15 @@ class CloudStart {
     await prepareHomeFolder(layout);
     const lock = await lockHome(layout.lock);
     this.#undo.push(() => lock.release());
-    await requireFreePorts(this.#ports, this.#neededPorts());
+    await requireFreePorts(this.#ports, portsOf(this.#parts));
     await removeReadyFile(layout.readyFile);
-    const workload = await this.#step(
+    const workload = await this.#progress.step(
       'images',
       () => buildOperatorWorkload(this.#images, this.#options.operatorImages),
       ({ images, policy }) => `${images.length} images, policy ${policy.sha256.slice(0, 16)}…`,
     );
-    const home = await this.#step('world', () => this.#openHome(workload), worldDetail);
-    const { authority, azure } = await this.#step(
+    const home = await this.#progress.step('world', () => this.#openHome(workload), worldDetail);
+    const { authority, azure } = await this.#progress.step(
       'Azure endpoints',
       () => this.#startAzure(home),
       () =>
@@ -182,7 +175,17 @@ class CloudStart {
     );
     const services = await this.#startServices(home, authority);
     const pod = this.#parts.has('operator') ? await this.#startOperator(home, authority, azure, workload) : undefined;
-    const ready = this.#readyFile(home, services, pod, workload.policy.sha256);
+    const ready = describeCloud({
+      addresses: this.#addresses,
+      parts: this.#parts,
+      home: layout.folder,
+      caFile: layout.caFile,
+      client: home.credentials.client,
+      acceptedEnclaveId: workload.policy.sha256,
+      operator: pod,
+      core: services.get('core'),
+      optout: services.get('optout'),
+    });
     await writeReadyFile(layout.readyFile, ready);
     this.#undo.push(() => removeReadyFile(layout.readyFile));
     this.#ready = true;
@@ -205,22 +208,12 @@ class CloudStart {
       // One thing that does not stop must not keep the others running.
       await undo().catch((error: unknown) => problems.push(error));
     }
-    for (const problem of problems) this.#notice(`while stopping: ${errorMessage(problem)}`);
+    for (const problem of problems) this.#progress.notice(`while stopping: ${errorMessage(problem)}`);
   }
 
   #kill(): void {
     for (const node of this.#nodes) node.kill();
     for (const process of this.#processes) process.kill();
-  }
-
-  #neededPorts(): (keyof LocalPorts)[] {
-    const names: (keyof LocalPorts)[] = [];
-    if (this.#parts.has('operator')) names.push('operator', 'metrics', 'virtualNode', 'sidecar');
-    if (this.#parts.has('core')) names.push('core');
-    if (this.#parts.has('optout')) names.push('optout');
-    if (this.#parts.has('attestation')) names.push('attestation');
-    if (this.#parts.has('azure')) names.push('authority', 'vault');
-    return names;
   }
 
   #openHome({ policy }: OperatorWorkload): Promise<OpenedHome> {
@@ -265,7 +258,7 @@ class CloudStart {
     ];
     for (const [name, serviceConfig, url, healthPath] of plan) {
       if (!this.#parts.has(name)) continue;
-      const service = await this.#step(
+      const service = await this.#progress.step(
         SERVICE_TITLES[name] ?? name,
         () => this.#startService(name, serviceConfig, `${url}${healthPath}`, authority),
         () => url,
@@ -306,7 +299,7 @@ class CloudStart {
       signal: this.#signal,
       onStarted: (process) => this.#processes.add(process),
       onExit: (exit, line) =>
-        this.#notice(`${name} ended with ${describeExit(exit)}${line === undefined ? '' : `: ${line}`}`),
+        this.#progress.notice(`${name} ended with ${describeExit(exit)}${line === undefined ? '' : `: ${line}`}`),
     });
     this.#undo.push(() => service.stop());
     return service;
@@ -318,12 +311,12 @@ class CloudStart {
     azure: AzureEndpoints | undefined,
     workload: OperatorWorkload,
   ): Promise<{ readonly pid: number; readonly hostData: string }> {
-    const node = await this.#step(
+    const node = await this.#progress.step(
       'virtual node',
       () => this.#startVirtualNode(home, authority, azure, workload),
       () => this.#addresses.virtualNode,
     );
-    await this.#step(
+    await this.#progress.step(
       'private operator',
       () =>
         startOperator({
@@ -331,15 +324,15 @@ class CloudStart {
           failFast: this.#options.failFast ?? false,
           timeoutMs: this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS,
           signal: this.#signal,
-          onNotice: (text) => this.#notice(text),
+          onNotice: (text) => this.#progress.notice(text),
         }),
       () => `attested and ready at ${this.#addresses.operator}`,
     );
     node.subscribe((change) => {
       if (change.kind !== 'terminated' || !this.#ready) return;
       void describeTermination(node, change.termination).then(
-        (sentence) => this.#notice(sentence),
-        (error: unknown) => this.#notice(errorMessage(error)),
+        (sentence) => this.#progress.notice(sentence),
+        (error: unknown) => this.#progress.notice(errorMessage(error)),
       );
     });
     const pod = node.pods[0];
@@ -423,39 +416,9 @@ class CloudStart {
     return { ...necessaryEnvironment(this.#options.environment), NODE_EXTRA_CA_CERTS: authority.caFile };
   }
 
-  #readyFile(
-    home: OpenedHome,
-    services: ReadonlyMap<LocalCloudPart, LocalService>,
-    pod: { readonly pid: number; readonly hostData: string } | undefined,
-    acceptedEnclaveId: string,
-  ): ReadyFile {
-    const { client } = home.credentials;
-    const addresses = this.#addresses;
-    const started = (part: LocalCloudPart): boolean => this.#parts.has(part);
-    const core = services.get('core');
-    const optout = services.get('optout');
-    return {
-      version: 1,
-      operator: pod === undefined ? null : { url: addresses.operator, metricsUrl: addresses.metrics, pid: pod.pid },
-      core: core === undefined ? null : { url: addresses.core, pid: core.pid },
-      optout: optout === undefined ? null : { url: addresses.optout, pid: optout.pid },
-      azure: {
-        armUrl: null,
-        authorityUrl: started('azure') ? addresses.authority : null,
-        vaultUrl: started('azure') ? addresses.vault : null,
-        attestationUrl: started('attestation') ? addresses.attestation : null,
-        caFile: this.#layout.caFile,
-      },
-      virtualNode: pod === undefined ? null : { url: addresses.virtualNode },
-      client: { apiKey: client.apiKey, secret: client.secret, siteId: client.siteId, name: client.name },
-      enclaveId: pod?.hostData ?? acceptedEnclaveId,
-      home: this.#layout.folder,
-    };
-  }
-
   async #verify(home: OpenedHome): Promise<readonly ProvedCheck[]> {
     if (!this.#parts.has('operator')) return [];
-    return this.#step(
+    return this.#progress.step(
       'proof',
       () =>
         verifyOperator({
@@ -467,28 +430,6 @@ class CloudStart {
       (checks) => `${checks.length} checks passed`,
     );
   }
-
-  async #step<T>(step: string, work: () => Promise<T>, detail: (result: T) => string): Promise<T> {
-    this.#signal.throwIfAborted();
-    const begun = performance.now();
-    this.#tell({ kind: 'begin', step });
-    try {
-      const result = await work();
-      this.#tell({ kind: 'done', step, detail: detail(result), ms: performance.now() - begun });
-      return result;
-    } catch (error) {
-      this.#tell({ kind: 'failed', step, ms: performance.now() - begun });
-      throw error;
-    }
-  }
-
-  #notice(text: string): void {
-    this.#tell({ kind: 'notice', text });
-  }
-
-  #tell(event: ProgressEvent): void {
-    this.#options.onProgress?.(event);
-  }
 }
 
 const SERVICE_TITLES: Readonly<Partial<Record<LocalCloudPart, string>>> = {
@@ -499,44 +440,4 @@ const SERVICE_TITLES: Readonly<Partial<Record<LocalCloudPart, string>>> = {
 
 function worldDetail(home: OpenedHome): string {
   return `${home.salts.toLocaleString('en')} salts, ${home.created ? 'made anew' : 'as left before'}`;
-}
-
-function chosenParts(only: readonly string[] | undefined): ReadonlySet<LocalCloudPart> {
-  if (only === undefined) return new Set(LOCAL_CLOUD_PARTS);
-  const known: readonly string[] = LOCAL_CLOUD_PARTS;
-  const unknown = only.find((name) => !known.includes(name));
-  if (unknown !== undefined || only.length === 0) {
-    throw new RequestError('LOCAL_CLOUD_PART_UNKNOWN', `there is no part "${unknown ?? ''}" of the local cloud`, {
-      action: `Name parts out of ${LOCAL_CLOUD_PARTS.join(', ')}, joined with commas.`,
-    });
-  }
-  return new Set(only as readonly LocalCloudPart[]);
-}
-
-const settingsSchema = z.object({
-  guest: z.object({ debug: z.boolean().default(false) }).prefault({}),
-  platformVariables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).default({}),
-});
-
-/** How the virtual node behaves: its guests, and the variables that its platform gives to every container. */
-async function readNodeSettings(file: string): Promise<z.output<typeof settingsSchema>> {
-  const text = await readIfPresent(file);
-  try {
-    return settingsSchema.parse(text === undefined ? {} : JSON.parse(text));
-  } catch (cause) {
-    throw new MalformedError('NODE_SETTINGS_INVALID', `the virtual node's settings ${file} cannot be used`, {
-      cause,
-      details: { file },
-      action: 'Write {"guest":{"debug":false},"platformVariables":{}} into it, or delete it.',
-    });
-  }
-}
-
-async function readIfPresent(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

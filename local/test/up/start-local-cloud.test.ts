@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { ProgressEvent } from '../../src/up/progress.ts';
 import { startLocalCloud } from '../../src/up/start-local-cloud.ts';
-import type { LocalCloud, LocalCloudOptions, ProgressEvent } from '../../src/up/start-local-cloud.ts';
+import type { LocalCloud, LocalCloudOptions } from '../../src/up/start-local-cloud.ts';
 import { fakeOperatorImages } from '../../testing/fake-images.ts';
 import { fakeServeCommand } from '../../testing/fake-serve-command.ts';
 import { freePortBase } from '../../testing/free-port-base.ts';
