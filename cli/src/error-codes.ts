@@ -173,6 +173,12 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Options of a policy command, or the files they name, do not go together.',
     action: 'See the help of the command.',
   },
+  POLICY_SIGNING_KEY_UNUSABLE: {
+    family: 'malformed',
+    meaning:
+      'A file that was given as the key of a fragment is no private key, or one of a kind that fragments are not signed with.',
+    action: 'Give a private key in PEM form, EC P-384 or RSA.',
+  },
   POLICY_OUTPUT_UNWRITABLE: {
     family: 'request',
     meaning: 'A policy command cannot write the file it should.',

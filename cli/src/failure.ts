@@ -87,6 +87,8 @@ const UNREADABLE_CODES =
 /** A failure of `holdfast policy`, whose exit codes tell input that cannot be used from a negative verdict. */
 export function policyFailure(failure: Failure): Failure {
   if (failure.exitCode !== EXIT_FAILED) return failure;
+  // A signature that does not hold is a verdict on a fragment, which could be read.
+  if (failure.code === 'CCE_FRAGMENT_UNTRUSTED') return failure;
   if (NOT_EVALUABLE_CODES.has(failure.code)) return { ...failure, exitCode: EXIT_NOT_EVALUABLE };
   return UNREADABLE_CODES.test(failure.code) ? { ...failure, exitCode: EXIT_UNREADABLE } : failure;
 }

@@ -91,6 +91,7 @@ export class HttpClient {
         retryable: true,
         cause,
         details: { host },
+        action: 'Check that the server runs, the address is right, and its certificate is trusted.',
       });
     }
     return { status: response.statusCode, headers: flatHeaders(response.headers) };

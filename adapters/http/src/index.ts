@@ -1,14 +1,5 @@
-export { createApp } from './app.ts';
-export type { AppOptions } from './app.ts';
-export { bearerKey } from './bearer-key.ts';
 export { HttpClient } from './client.ts';
 export type { HttpAnswer, HttpRequest } from './client.ts';
 export { errorCodes } from './error-codes.ts';
-export { refuseFormsOnGet } from './form-refusal.ts';
-export { claimPort, listen } from './listen.ts';
-export type { ListenAddress } from './listen.ts';
 export { buildMetricsApp, createMetricsRegistry } from './metrics.ts';
-export { useReferenceCors } from './reference-cors.ts';
-export type { CorsHeaders } from './reference-cors.ts';
-export { sendReason, useReferenceFallbacks } from './reference-fallbacks.ts';
-export { sendUntyped } from './untyped-reply.ts';
+export * from './serving.ts';

@@ -16,6 +16,7 @@ import {
   policyType,
   switchedOn,
 } from './policy-flags.ts';
+import { fragmentRoutes } from './policy-fragment.ts';
 import { generateCommand } from './policy-generate.ts';
 
 export interface InspectFlags {
@@ -208,6 +209,7 @@ export const policyRoutes: RouteMap<CliContext> = buildRouteMap({
     verify: verifyCommand,
     layer: layerCommand,
     evaluate: evaluateCommand,
+    fragment: fragmentRoutes,
   },
   docs: { brief: 'Generate, measure, explain and compare confidential policies' },
 });

@@ -31,7 +31,14 @@ export async function generateCcePolicies(
     });
     return {
       type: 'cce',
-      policies: [{ ...fragment, owner: undefined, containers: fragment.containers.length }],
+      policies: [
+        {
+          ...fragment,
+          owner: undefined,
+          fragment: flags.fragmentNamespace,
+          containers: fragment.containers.length,
+        },
+      ],
       document: undefined,
     };
   }

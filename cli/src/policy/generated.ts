@@ -4,6 +4,8 @@ import type { PolicyType } from './found-policies.ts';
 export interface GeneratedPolicy {
   /** Container group, or kind and name of what starts the pods; undefined where there is no document. */
   readonly owner: string | undefined;
+  /** It is a fragment of this namespace: signed and imported, never measured. */
+  readonly fragment?: string;
   readonly text: string;
   /** What goes into the document. */
   readonly base64: string;

@@ -1,12 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-
-import { errorMessage, fromUtf8, RequestError } from '@holdfast/base';
+import { errorMessage, RequestError } from '@holdfast/base';
 
 import type { CliIo } from '../context.ts';
+import { inputName, inputText, readInputBytes as readBytes } from '../input-bytes.ts';
+import type { InputRules } from '../input-bytes.ts';
 
 /** Far above any manifest, template, policy or recording. */
-const MAX_BYTES = 32 * 1024 * 1024;
+const RULES: InputRules = { maxBytes: 32 * 1024 * 1024, unreadable };
 
 /** A text that a command was given, and how to name where it comes from. */
 export interface InputText {
@@ -20,11 +19,22 @@ export interface InputText {
  * @throws RequestError POLICY_INPUT_UNREADABLE for whatever is missing, a folder, too large, empty or no text
  */
 export async function readInputText(io: CliIo, path: string): Promise<InputText> {
-  const name = path === '-' ? 'standard input' : path;
-  const bytes = path === '-' ? await readStandardInput(io) : await readFileOf(resolve(io.cwd, path), name);
-  const text = textOf(bytes, name);
+  const { name, bytes } = await readInputBytes(io, path);
+  if (bytes.includes(0)) throw unreadable(name, 'it is a binary file, not a text');
+  const text = inputText(bytes, path, RULES);
   if (text.trim() === '') throw unreadable(name, 'it is empty');
   return { name, text };
+}
+
+/**
+ * Reads a file of any kind, or standard input for `-`.
+ * @throws RequestError POLICY_INPUT_UNREADABLE for whatever is missing, a folder or too large
+ */
+export async function readInputBytes(
+  io: CliIo,
+  path: string,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+  return { name: inputName(path), bytes: await readBytes(io, path, RULES) };
 }
 
 /**
@@ -37,40 +47,6 @@ export async function readInputJson(io: CliIo, path: string): Promise<{ readonly
     return { name, value: JSON.parse(text) as unknown };
   } catch (cause) {
     throw unreadable(name, `it is not JSON: ${errorMessage(cause).replaceAll(/\s+/gu, ' ')}`, cause);
-  }
-}
-
-async function readFileOf(file: string, name: string): Promise<Uint8Array> {
-  try {
-    const facts = await stat(file);
-    if (facts.isDirectory()) throw new Error('it is a folder');
-    if (facts.size > MAX_BYTES) throw new Error(`it has ${facts.size} bytes, and at most ${MAX_BYTES} are read`);
-    return new Uint8Array(await readFile(file));
-  } catch (cause) {
-    const missing = (cause as { readonly code?: unknown }).code === 'ENOENT';
-    throw unreadable(name, missing ? 'there is no such file' : errorMessage(cause), cause);
-  }
-}
-
-async function readStandardInput(io: CliIo): Promise<Uint8Array> {
-  if (io.stdin.isTTY === true) throw unreadable('standard input', 'it is a terminal; pipe the text into the command');
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of io.stdin) {
-    const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
-    size += bytes.length;
-    if (size > MAX_BYTES) throw unreadable('standard input', `it is longer than ${MAX_BYTES} bytes`);
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
-}
-
-function textOf(bytes: Uint8Array, name: string): string {
-  if (bytes.includes(0)) throw unreadable(name, 'it is a binary file, not a text');
-  try {
-    return fromUtf8(bytes);
-  } catch (cause) {
-    throw unreadable(name, 'it is not UTF-8 text', cause);
   }
 }
 

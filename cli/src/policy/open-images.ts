@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { errorMessage, RequestError } from '@holdfast/base';
+import { RequestError } from '@holdfast/base';
 import {
   combinedSources,
   createBlockHashingPool,
@@ -16,13 +16,13 @@ import {
 import type { ImageSource, LayerFormat, LayerProgress } from '@holdfast/oci';
 import { formatImageFacts, parseImageFacts, recordedImageFacts } from '@holdfast/policy';
 import type { ImageFacts, ImageFactsSource } from '@holdfast/policy';
-import { writeFileAtomic } from '@holdfast/process';
 
 import type { CliIo } from '../context.ts';
 import type { ImageFlags } from './image-flags.ts';
 import { readInputJson } from './input-file.ts';
 import { parsedJson } from './json-shape.ts';
 import { say } from './terminal.ts';
+import { writeOutput } from './write-output.ts';
 
 export interface ImagesOptions {
   /** Root hashes to compute; none for Kata policies of the upstream profile. */
@@ -67,7 +67,7 @@ export async function openImages(io: CliIo, flags: ImageFlags, options: ImagesOp
     },
     save: async () => {
       if (flags.saveImageFacts === undefined) return;
-      await writeText(
+      await writeOutput(
         resolve(io.cwd, flags.saveImageFacts),
         flags.saveImageFacts,
         formatImageFacts([...used.values()]),
@@ -77,18 +77,6 @@ export async function openImages(io: CliIo, flags: ImageFlags, options: ImagesOp
       await live?.close();
     },
   };
-}
-
-/** Writes a file, or says which one cannot be written. */
-export async function writeText(file: string, name: string, text: string): Promise<void> {
-  try {
-    await writeFileAtomic(file, text);
-  } catch (cause) {
-    throw new RequestError('POLICY_OUTPUT_UNWRITABLE', `${name} cannot be written: ${errorMessage(cause)}`, {
-      cause,
-      action: 'Name a file in a folder you may write to.',
-    });
-  }
 }
 
 async function recordedFrom(io: CliIo, path: string): Promise<ImageFactsSource> {

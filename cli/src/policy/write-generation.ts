@@ -8,8 +8,8 @@ import type { FoundPolicy } from './found-policies.ts';
 import type { GenerateInput } from './generate-input.ts';
 import type { GeneratedPolicy, Generation } from './generated.ts';
 import { optionsConflict } from './input-file.ts';
-import { writeText } from './open-images.ts';
-import { say } from './terminal.ts';
+import { writeOutput } from './write-output.ts';
+import { counted, say } from './terminal.ts';
 
 /** Puts policies where they belong: into the document, or where the options say. Says what it did on standard error. */
 export async function writeGeneration(
@@ -54,7 +54,7 @@ async function writeInPlace(
       replaced.map(({ where }) => `${where} carries another policy, which would be replaced.`),
     );
   }
-  await writeText(resolve(io.cwd, document.path), document.name, made.document);
+  await writeOutput(resolve(io.cwd, document.path), document.name, made.document);
   if (!flags.json) say(io, `${document.name} was written.`, io.stderr);
 }
 
@@ -75,7 +75,7 @@ function contentOf(io: CliIo, flags: GenerateFlags, made: Generation): string {
 /** Writes a text to a file, or to standard output. */
 export async function writeOut(io: CliIo, output: string | undefined, content: string): Promise<void> {
   if (output === undefined) io.stdout.write(content);
-  else await writeText(resolve(io.cwd, output), output, content);
+  else await writeOutput(resolve(io.cwd, output), output, content);
 }
 
 function sayPolicies(
@@ -83,9 +83,16 @@ function sayPolicies(
   policies: readonly GeneratedPolicy[],
   existing: readonly FoundPolicy[] | undefined,
 ): void {
-  for (const [index, { owner, sha256, containers, warnings }] of policies.entries()) {
+  for (const [index, { owner, fragment, sha256, containers, warnings }] of policies.entries()) {
     const who = owner === undefined ? '' : `${owner}: `;
-    say(io, `${who}policy for ${containers} containers, HOST_DATA must equal ${sha256}`, io.stderr);
+    const count = counted(containers, 'container');
+    say(
+      io,
+      fragment === undefined
+        ? `${who}policy for ${count}, HOST_DATA must equal ${sha256}`
+        : `fragment ${fragment} for ${count}, to be signed with holdfast policy fragment sign`,
+      io.stderr,
+    );
     if (existing !== undefined) say(io, `  ${changeOf(existing[index], sha256)}`, io.stderr);
     for (const { code, container, message } of warnings) {
       const about = container === undefined ? '' : `container ${container}: `;

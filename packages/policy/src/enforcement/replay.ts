@@ -46,9 +46,12 @@ export function parseCceRecording(value: unknown): CceRecording {
   const result = recordingSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  throw new RequestError('CCE_REPLAY_INVALID', `The recording is invalid: ${issue?.message ?? 'unknown'}.`, {
-    details: { path: issue?.path.map(String).join('.') ?? '' },
-  });
+  const path = issue?.path.map(String).join('.') ?? '';
+  throw new RequestError(
+    'CCE_REPLAY_INVALID',
+    `The recording is invalid: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'unknown'}.`,
+    { details: { path }, action: 'Give a JSON object with "policy" or "policyText", and a list "steps".' },
+  );
 }
 
 /**
