@@ -64,7 +64,7 @@ export async function pushBlob(
       target,
       push: true,
       headers: { 'content-type': 'application/octet-stream', 'content-length': String(blob.size) },
-      body: open,
+      body: () => withheld(open()),
       timeoutMs: UPLOAD_GRACE_MS + (blob.size / MIN_UPLOAD_BYTES_PER_SECOND) * 1000,
     });
     if (answer.status !== 201) throw await client.refusal(answer, what);
@@ -92,6 +92,19 @@ export async function pushManifest(
     await answer.discard();
   });
   return digest;
+}
+
+/**
+ * The same chunks, each given away once the next has come: whether content is what its digest says is known at its end, and
+ * until then the registry must not have all of it. Otherwise the registry's refusal would race with ours.
+ */
+async function* withheld(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array | undefined;
+  for await (const chunk of chunks) {
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (held !== undefined) yield held;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -102,6 +102,8 @@ describe('pushImage', () => {
     await writeFile(join(folder, 'blobs/sha256', (layer?.digest ?? '').slice(7)), Buffer.alloc(layer?.size ?? 0));
     await expect(push()).rejects.toMatchObject({ code: 'IMAGE_DIGEST_MISMATCH' });
     expect(registry.requests(/manifests/)).toEqual([]);
+    // Not even the registry has seen the whole of it.
+    expect(registry.blobs.has(layer?.digest ?? '')).toBe(false);
   });
 
   test('reports a refusal', async ({ expect }) => {
