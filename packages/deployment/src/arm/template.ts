@@ -13,7 +13,7 @@ export type JsonValue =
   | { readonly [name: string]: JsonValue };
 
 /** A parameter as a template declares it. */
-export interface TemplateParameterJson {
+interface TemplateParameterJson {
   readonly type: string;
   readonly defaultValue?: string;
   readonly metadata: { readonly description: string };

@@ -27,7 +27,7 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === 'string' ? found : undefined;
 }
 
-export interface ManifestVariable {
+interface ManifestVariable {
   readonly name: string;
   /** Undefined when the value comes from somewhere else. */
   readonly value: string | undefined;

@@ -2,7 +2,7 @@ import { inflateRawSync } from 'node:zlib';
 
 import { fromUtf8, MalformedError } from '@holdfast/base';
 
-export interface ZipLimits {
+interface ZipLimits {
   readonly maxEntries: number;
   /** Of all contents together, unpacked. */
   readonly maxBytes: number;

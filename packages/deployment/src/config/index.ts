@@ -1,14 +1,13 @@
-export type { AttestationProvider, KataCcConfig } from './kata-cc.ts';
+export type { KataCcConfig } from './kata-cc.ts';
 export type { PeerPodsConfig } from './peer-pods.ts';
 export type { PrivateLinkConfig } from './private-link.ts';
-export { pathText, problemText } from './problem.ts';
+export { pathText } from './problem.ts';
 export type { ConfigProblem } from './problem.ts';
-export { isProfileName, profileNames, profileSchemas } from './profiles.ts';
+export { profileNames, profileSchemas } from './profiles.ts';
 export type { DeploymentConfig, ProfileName } from './profiles.ts';
 export { readConfig } from './read-config.ts';
 export type { ReadConfig } from './read-config.ts';
 export { settingSchema } from './schema-keys.ts';
 export type { SettingSchema } from './schema-keys.ts';
-export { nearest } from './suggest.ts';
 export type { Uid2Vn2Config } from './uid2-vn2.ts';
 export type { ConfigPath } from './yaml-places.ts';

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 
-import { count, kubernetesVersion, location, name, resourceGroup, subscription } from './schema-parts.ts';
+import {
+  count,
+  federatedIdentity,
+  kubernetesVersion,
+  location,
+  name,
+  resourceGroup,
+  sha256,
+  subscription,
+  vaultRecovery,
+} from './schema-parts.ts';
 
 const cluster = z
   .strictObject({
@@ -41,12 +51,7 @@ export const kataCcSchema = z.strictObject({
   resourceGroup: resourceGroup('myResourceGroup'),
   allowRetired: z.boolean().default(false).describe('Go on although Azure has retired this kind of node pool'),
   cluster,
-  identity: z
-    .strictObject({
-      name: name('Identity of the consumer').default('myIdentity'),
-      federatedCredential: name('Its federated credential').default('myFedIdentity'),
-    })
-    .prefault({}),
+  identity: federatedIdentity('Identity of the consumer', 'myIdentity', 'myFedIdentity'),
   deployer: z
     .strictObject({
       principalId: z
@@ -62,8 +67,7 @@ export const kataCcSchema = z.strictObject({
       .default('premium')
       .describe('A vault that is created, or an HSM that exists'),
     name: name('Key vault or managed HSM; unique in the whole of Azure'),
-    purgeProtection: z.boolean().default(true).describe('A deleted vault cannot be purged'),
-    retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),
+    ...vaultRecovery(),
     keyName: name('Key that the consumer gets').default('kafka-encryption-demo'),
   }),
   attestation: z
@@ -97,14 +101,9 @@ export const kataCcSchema = z.strictObject({
     .prefault({}),
   policy: z
     .strictObject({
-      measurement: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in 64 lower-case hexadecimal digits')
-        .optional()
-        .describe('SHA-256 of the policy of the consumer, which the key is bound to'),
+      measurement: sha256('SHA-256 of the policy of the consumer, which the key is bound to').optional(),
     })
     .prefault({}),
 });
 
 export type KataCcConfig = z.output<typeof kataCcSchema>;
-export type AttestationProvider = z.output<typeof provider>;

@@ -1,20 +1,24 @@
 import { z } from 'zod';
 
-import { cidr, connectedNetworks, count, location, name, resourceGroup, subscription } from './schema-parts.ts';
+import {
+  cidr,
+  connectedNetworks,
+  count,
+  location,
+  name,
+  namedRange,
+  natGateway,
+  publicIp,
+  resourceGroup,
+  subscription,
+} from './schema-parts.ts';
 
 const cluster = z
   .strictObject({
     subscriptionId: z.uuid().optional().describe('Subscription of the network, when it is another one'),
     resourceGroup: name('Group of the network').default('openshift'),
-    vnet: z
-      .strictObject({
-        name: name('Virtual network').default('openshift-vnet'),
-        cidr: cidr('Its range').default('10.0.0.0/16'),
-      })
-      .prefault({}),
-    workerSubnet: z
-      .strictObject({ name: name('Worker subnet').default('worker'), cidr: cidr('Its range').default('10.0.32.0/19') })
-      .prefault({}),
+    vnet: namedRange(name('Virtual network').default('openshift-vnet'), cidr('Its range').default('10.0.0.0/16')),
+    workerSubnet: namedRange(name('Worker subnet').default('worker'), cidr('Its range').default('10.0.32.0/19')),
     networkSecurityGroup: name('Network security group of the worker subnet').default('openshift-nsg'),
     serviceCidr: cidr('Range of the Services').default('172.30.0.0/16'),
     podCidr: cidr('Range of the pods').default('10.128.0.0/14'),
@@ -32,25 +36,13 @@ const network = z
           .describe('Pod VMs in the worker subnet (simpler) or in a network of their own (more isolation)'),
       })
       .prefault({}),
-    vnet: z
-      .strictObject({
-        name: name('Network of the pod VMs').default('peer-pods-vnet'),
-        cidr: cidr('Its range').default('10.20.0.0/16'),
-      })
-      .prefault({}),
-    subnet: z
-      .strictObject({
-        name: name('Subnet of the pod VMs').default('peer-pods'),
-        cidr: cidr('Its range').default('10.20.0.0/24'),
-      })
-      .prefault({}),
-    publicIp: z.strictObject({ name: name('Outbound address').default('peer-pods-ip') }).prefault({}),
-    nat: z
-      .strictObject({
-        name: name('NAT gateway').default('peer-pods-nat'),
-        idleTimeoutMinutes: count('Minutes until an idle connection is dropped', 4, 120).default(4),
-      })
-      .prefault({}),
+    vnet: namedRange(
+      name('Network of the pod VMs').default('peer-pods-vnet'),
+      cidr('Its range').default('10.20.0.0/16'),
+    ),
+    subnet: namedRange(name('Subnet of the pod VMs').default('peer-pods'), cidr('Its range').default('10.20.0.0/24')),
+    publicIp: publicIp('Outbound address', 'peer-pods-ip'),
+    nat: natGateway('NAT gateway', 'peer-pods-nat'),
     nsg: z
       .strictObject({
         name: name('Network security group of the pod VMs').default('peer-pods-nsg'),

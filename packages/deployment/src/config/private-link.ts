@@ -4,21 +4,19 @@ import {
   cidr,
   connectedNetworks,
   count,
+  federatedIdentity,
   kubernetesVersion,
   location,
   name,
+  namedRange,
   resourceGroup,
   subscription,
+  vaultRecovery,
 } from './schema-parts.ts';
 
 const network = z
   .strictObject({
-    vnet: z
-      .strictObject({
-        name: name('Virtual network').default('pod-identity-vnet'),
-        cidr: cidr('Its range').default('10.0.0.0/8'),
-      })
-      .prefault({}),
+    vnet: namedRange(name('Virtual network').default('pod-identity-vnet'), cidr('Its range').default('10.0.0.0/8')),
     subnets: z
       .strictObject({
         aks: cidr('Subnet of the nodes').default('10.240.0.0/16'),
@@ -56,17 +54,11 @@ export const privateLinkSchema = z.strictObject({
   resourceGroup: resourceGroup('pod-identity'),
   network,
   aks,
-  identity: z
-    .strictObject({
-      name: name('Identity of the application').default('azure-vote'),
-      federatedCredential: name('Its federated credential').default('azure-vote'),
-    })
-    .prefault({}),
+  identity: federatedIdentity('Identity of the application', 'azure-vote', 'azure-vote'),
   vault: z
     .strictObject({
       name: name('Key vault; unique in the whole of Azure').default('azure-vote'),
-      purgeProtection: z.boolean().default(true).describe('A deleted vault cannot be purged'),
-      retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),
+      ...vaultRecovery(),
       secretName: name('Secret with the key of Redis').default('redis-key'),
       allowedSources: z
         .array(cidr('Range'))

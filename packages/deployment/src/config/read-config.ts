@@ -22,7 +22,7 @@ export interface ReadConfig {
 
 /**
  * Reads the text of a `holdfast.yaml`: grammar, profile, types, ranges and unknown keys, all problems at once. What the
- * values mean together is checked by the doctor's offline checks (`checkConfig`).
+ * values mean together is checked by the doctor's offline checks (`allProblems`).
  */
 export function readConfig(text: string): ReadConfig {
   const placed = parsePlacedYaml(text);

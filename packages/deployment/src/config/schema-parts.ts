@@ -53,4 +53,39 @@ export const connectedNetworks = z
   .default([])
   .describe('Networks that are or will be peered or connected, on premises too; no range may overlap with them');
 
-export const vaultHost = 'vault.azure.net';
+type Text = z.ZodDefault<z.ZodString>;
+
+/** A network or subnet: what it is called, and its range. */
+export const namedRange = (called: Text, range: Text) => z.strictObject({ name: called, cidr: range }).prefault({});
+
+export const publicIp = (description: string, fallback: string) =>
+  z.strictObject({ name: name(description).default(fallback) }).prefault({});
+
+export const natGateway = (description: string, fallback: string) =>
+  z
+    .strictObject({
+      name: name(description).default(fallback),
+      idleTimeoutMinutes: count('Minutes until an idle connection is dropped', 4, 120).default(4),
+    })
+    .prefault({});
+
+/** An identity that a service account of the cluster may act as. */
+export const federatedIdentity = (description: string, fallback: string, credential: string) =>
+  z
+    .strictObject({
+      name: name(description).default(fallback),
+      federatedCredential: name('Its federated credential').default(credential),
+    })
+    .prefault({});
+
+/** What becomes of a vault that is deleted. */
+export const vaultRecovery = (purgeProtection = 'A deleted vault cannot be purged') => ({
+  purgeProtection: z.boolean().default(true).describe(purgeProtection),
+  retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),
+});
+
+export const sha256 = (description: string): z.ZodString =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in 64 lower-case hexadecimal digits')
+    .describe(description);

@@ -8,39 +8,30 @@ import {
   kubernetesVersion,
   location,
   name,
+  namedRange,
+  natGateway,
+  publicIp,
   resourceGroup,
+  sha256,
   subscription,
+  vaultRecovery,
 } from './schema-parts.ts';
 
 const network = z
   .strictObject({
-    vnet: z
-      .strictObject({
-        name: name('Virtual network').default('my-vnet'),
-        cidr: cidr('Its address space').default('10.0.0.0/8'),
-      })
-      .prefault({}),
+    vnet: namedRange(name('Virtual network').default('my-vnet'), cidr('Its address space').default('10.0.0.0/8')),
     subnets: z
       .strictObject({
         default: cidr('Kept free, so that nobody else takes the range').default('10.0.0.0/24'),
         aks: cidr('Subnet of the nodes').default('10.1.0.0/16'),
-        cg: z
-          .strictObject({
-            name: name('Subnet of the container groups; the virtual node finds it by this name').default('cg'),
-            cidr: cidr('Its range').default('10.2.0.0/16'),
-          })
-          .prefault({}),
+        cg: namedRange(
+          name('Subnet of the container groups; the virtual node finds it by this name').default('cg'),
+          cidr('Its range').default('10.2.0.0/16'),
+        ),
       })
       .prefault({}),
-    publicIp: z
-      .strictObject({ name: name('Address that confidential pods are seen with').default('my-public-ip') })
-      .prefault({}),
-    nat: z
-      .strictObject({
-        name: name('NAT gateway of the container groups').default('my-nat-gateway'),
-        idleTimeoutMinutes: count('Minutes until an idle connection is dropped', 4, 120).default(4),
-      })
-      .prefault({}),
+    publicIp: publicIp('Address that confidential pods are seen with', 'my-public-ip'),
+    nat: natGateway('NAT gateway of the container groups', 'my-nat-gateway'),
     connected: connectedNetworks,
   })
   .prefault({});
@@ -94,11 +85,7 @@ const vault = z
   .strictObject({
     name: name('Key vault; unique in the whole of Azure').default('my-vn-aks-vault'),
     sku: z.enum(['standard', 'premium']).default('standard').describe('Kind of vault'),
-    purgeProtection: z
-      .boolean()
-      .default(true)
-      .describe('A deleted vault cannot be purged; cannot be switched off again'),
-    retentionDays: count('Days that a deleted vault can be recovered', 7, 90).default(90),
+    ...vaultRecovery('A deleted vault cannot be purged; cannot be switched off again'),
     secretName: name('Secret with the operator key').default('my-vn-aks-opr-key-name'),
   })
   .prefault({});
@@ -123,11 +110,7 @@ const operator = z
     bundle: z
       .strictObject({
         path: name('operator.yaml, its folder, or the ZIP that UID2 sent'),
-        digest: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in 64 lower-case hexadecimal digits')
-          .optional()
-          .describe('SHA-256 of the decoded policy, from the release'),
+        digest: sha256('SHA-256 of the decoded policy, from the release').optional(),
         version: name('Version of the release, for names and records').optional(),
         released: z.iso.date().optional().describe('Day of the release'),
       })

@@ -17,12 +17,16 @@ import type { Cidr } from '../network/cidr.ts';
 import { check, checkFor, notChecked } from './check.ts';
 import type { Check, Finding } from './check.ts';
 import { pairs, parsed, range, rangesOf } from './config-ranges.ts';
-import type { Parsed } from './config-ranges.ts';
+import type { Parsed, Range } from './config-ranges.ts';
 
 const overlap = (a: Parsed, b: Parsed): Finding => ({
   message: `${a.what} ${a.text} and ${b.what} ${b.text} overlap`,
   path: a.path,
 });
+
+/** Networks and their subnets. */
+const planned = (config: DeploymentConfig): readonly Range[] =>
+  rangesOf(config).plans.flatMap(({ network, subnets }) => [network, ...subnets]);
 
 export const networkPlanChecks: readonly Check[] = [
   check({
@@ -32,14 +36,8 @@ export const networkPlanChecks: readonly Check[] = [
     explanation: 'Four decimal numbers without leading zeros, a length, and nothing behind the length.',
     remedy: 'Write the range as the message suggests.',
     run: (config) => {
-      const { networks, services, connected, sources } = rangesOf(config);
-      const all = [
-        ...networks.flatMap(({ network, subnets }) => [network, ...subnets]),
-        ...services,
-        ...connected,
-        ...sources,
-      ];
-      return all.flatMap(({ text, path }): Finding[] => {
+      const { services, connected, sources } = rangesOf(config);
+      return [...planned(config), ...services, ...connected, ...sources].flatMap(({ text, path }): Finding[] => {
         const result = parseCidr(text);
         if (!('reason' in result)) return [];
         const hint = result.suggestion === undefined ? '' : `; the range is ${result.suggestion}`;
@@ -55,7 +53,7 @@ export const networkPlanChecks: readonly Check[] = [
     remedy: 'Choose ranges inside the network that do not overlap.',
     run: (config) => [
       ...subnetNames(config),
-      ...rangesOf(config).networks.flatMap(({ network, subnets }) => {
+      ...rangesOf(config).plans.flatMap(({ network, subnets }) => {
         const whole = cidrOf(network.text);
         const known = parsed(subnets);
         const outside = known.filter(({ cidr }) => whole !== undefined && !contains(whole, cidr));
@@ -76,7 +74,7 @@ export const networkPlanChecks: readonly Check[] = [
     explanation: 'From /2 to /29.',
     remedy: 'Choose a length from 2 to 29.',
     run: (config) =>
-      parsed(rangesOf(config).networks.flatMap(({ network, subnets }) => [network, ...subnets]))
+      parsed(planned(config))
         .filter(({ cidr }) => cidr.length < 2 || cidr.length > 29)
         .map(({ what, text, path }) => ({ message: `${what} ${text} is not between /2 and /29`, path })),
   }),
@@ -87,13 +85,9 @@ export const networkPlanChecks: readonly Check[] = [
     explanation: 'AKS keeps 169.254.0.0/16, 172.30.0.0/16, 172.31.0.0/16 and 192.0.2.0/24 for itself.',
     remedy: 'Choose ranges from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16.',
     run: (config) => {
-      const { networks, services } = rangesOf(config);
       // OpenShift's Services are in one of the ranges that only AKS keeps.
       const onAks = config.profile !== 'peer-pods';
-      const all = parsed([
-        ...networks.flatMap(({ network, subnets }) => [network, ...subnets]),
-        ...(onAks ? services : []),
-      ]);
+      const all = parsed([...planned(config), ...(onAks ? rangesOf(config).services : [])]);
       return all.flatMap(({ what, text, path, cidr }): Finding[] => {
         const reserved = onAks ? aksReservedRanges.find((one) => overlaps(one, cidr)) : undefined;
         if (reserved !== undefined)
@@ -133,16 +127,16 @@ export const networkPlanChecks: readonly Check[] = [
     explanation: 'On top of a subnet nothing works; inside the network it works, and blocks future subnets there.',
     remedy: 'Choose another range, such as the one in the message.',
     run: (config) => {
-      const { networks, services, connected } = rangesOf(config);
-      const known = parsed([...networks.map(({ network }) => network), ...connected]).map(({ cidr }) => cidr);
+      const { networks, plans, services, connected } = rangesOf(config);
+      const known = parsed([...networks, ...connected]).map(({ cidr }) => cidr);
       const suggestion = suggestServiceCidr(known);
       const hint = suggestion === undefined ? '' : `; ${suggestion} is free`;
       return parsed(services).flatMap((service): Finding[] => {
-        const subnets = parsed(networks.flatMap((network) => network.subnets));
+        const subnets = parsed(plans.flatMap((plan) => plan.subnets));
         const hit = subnets.find(({ cidr }) => overlaps(cidr, service.cidr));
         if (hit !== undefined)
           return [{ ...overlap(service, hit), message: `${overlap(service, hit).message}${hint}` }];
-        const inside = parsed(networks.map(({ network }) => network)).find(({ cidr }) => overlaps(cidr, service.cidr));
+        const inside = parsed(networks).find(({ cidr }) => overlaps(cidr, service.cidr));
         if (inside === undefined) return [];
         return [
           {
@@ -183,16 +177,14 @@ export const networkPlanChecks: readonly Check[] = [
     run: (config, { azure }) => {
       const { networks, services, connected } = rangesOf(config);
       const live = (azure?.network?.connected ?? []).map(({ name, cidr }) => range(name, cidr));
-      const own = parsed([...networks.map(({ network }) => network), ...services]);
+      const own = parsed([...networks, ...services]);
       const others = parsed([...connected, ...live]);
-      const peers = config.profile === 'peer-pods' ? pairs(parsed(networks.map(({ network }) => network))) : [];
+      const peers = config.profile === 'peer-pods' ? pairs(parsed(networks)) : [];
       const crossed = own.flatMap((a) => others.map((b) => [a, b] as const));
       // Of peer pods the Services and pods of the cluster must be apart from the network of the pod VMs.
       const inside =
         config.profile === 'peer-pods'
-          ? parsed(services).flatMap((a) =>
-              parsed(networks.slice(1).map(({ network }) => network)).map((b) => [a, b] as const),
-            )
+          ? parsed(services).flatMap((a) => parsed(networks.slice(1)).map((b) => [a, b] as const))
           : [];
       return [...peers, ...crossed, ...inside].flatMap(([a, b]) => (overlaps(a.cidr, b.cidr) ? [overlap(a, b)] : []));
     },

@@ -7,7 +7,7 @@ const POD = { cores: 6.1, memoryGb: 26.3 } as const;
 const VIRTUAL_NODE = { cores: 2.8, memoryGb: 9 } as const;
 
 /** What a node leaves to pods. */
-export function allocatable(vcpus: number, memoryGb: number, maxPods: number): { cores: number; memoryGb: number } {
+function allocatable(vcpus: number, memoryGb: number, maxPods: number): { cores: number; memoryGb: number } {
   const reserved: Readonly<Record<number, number>> = { 1: 60, 2: 100, 4: 140, 8: 180, 16: 260, 32: 420, 64: 740 };
   const memoryMb = memoryGb * 1024;
   return {

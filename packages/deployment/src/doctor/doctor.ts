@@ -71,7 +71,7 @@ export function runDoctor(
 }
 
 /** Problems of severity error that the configuration has by itself: what makes it useless to go on. */
-export function configProblems(config: DeploymentConfig, lineOf: ReadConfig['lineOf']): readonly ConfigProblem[] {
+function configProblems(config: DeploymentConfig, lineOf: ReadConfig['lineOf']): readonly ConfigProblem[] {
   return runDoctor(config).flatMap(({ check, findings }) =>
     findings
       .filter((finding) => (finding.severity ?? check.severity) === 'error')

@@ -21,7 +21,7 @@ export interface DeploymentExport {
 }
 
 /** First part of the names of deployments. */
-export function deploymentPrefix(config: DeploymentConfig): string {
+function deploymentPrefix(config: DeploymentConfig): string {
   return config.profile === 'uid2-vn2' ? `uid2-${config.operator.environment}` : config.profile;
 }
 

@@ -7,7 +7,7 @@ import type { ManifestSet } from '../manifests/object.ts';
 import { egressHosts } from './egress.ts';
 import { quantities } from './quantities.ts';
 
-export interface InstructionInput {
+interface InstructionInput {
   readonly config: DeploymentConfig;
   readonly graph: Graph;
   readonly stages: readonly Stage[];

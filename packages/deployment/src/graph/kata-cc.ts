@@ -1,24 +1,26 @@
 import type { KataCcConfig } from '../config/kata-cc.ts';
 import { kataApiVersion } from './api-versions.ts';
-import { dnsPrefix } from './ids.ts';
-import { assignment, clusterRules, groupResource, identity, idOf, keyVault, resource, runtime } from './parts.ts';
-import { stage } from './stages.ts';
-import type { Stage } from './stages.ts';
+import { cluster, clusterRules, workloadIdentity } from './cluster-parts.ts';
+import { assignment, federatedCredential, identity } from './identity-parts.ts';
+import { clusterProviders, groupResource, idsIn, kubernetesSet, registration, resource, runtime } from './parts.ts';
+import { firstStages, healthStage, stage, workloadIdentityStages } from './stages.ts';
+import type { Stage, StageId } from './stages.ts';
 import type {
   ArmResource,
   DataPlaneStep,
   Graph,
   GraphNode,
+  KubernetesSet,
   Resolved,
-  ResourceObject,
   ResourceValue,
   Scope,
 } from './types.ts';
+import { keyVault } from './vault-parts.ts';
 
 /** Names and ids that follow from the configuration alone. */
 export function kataNames(config: KataCcConfig, subscriptionId: string) {
   const scope: Scope = { subscriptionId, resourceGroup: config.resourceGroup.name };
-  const at = (type: ArmResource['type'], name: string): string => idOf({ scope, type, name });
+  const at = idsIn(scope);
   const { endpoint } = config.attestation;
   return {
     scope,
@@ -40,23 +42,12 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
   const { provider, scope } = names;
   const premium = config.vault.kind === 'premium';
   const nodes: GraphNode[] = [
-    {
-      kind: 'registration',
+    registration({
       id: 'K-FEAT',
-      stage: 'S1',
-      providers: [
-        'Microsoft.ContainerService',
-        'Microsoft.Network',
-        'Microsoft.Compute',
-        'Microsoft.Storage',
-        'Microsoft.KeyVault',
-        'Microsoft.ManagedIdentity',
-        ...(provider === undefined ? [] : ['Microsoft.Attestation']),
-      ],
+      providers: [...clusterProviders, ...(provider === undefined ? [] : ['Microsoft.Attestation'])],
       features: [{ provider: 'Microsoft.ContainerService', feature: 'KataCcIsolationPreview' }],
-      dependsOn: [],
       purpose: 'Preview of confidential containers; afterwards the provider is registered once more',
-    },
+    }),
     groupResource('K-RG', scope, config.location, config.resourceGroup.tags),
     identity({
       id: 'K-ID',
@@ -66,15 +57,23 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
       purpose: 'What the consumer asks for its key as',
       dependsOn: ['K-RG'],
     }),
-    ...(premium ? vault(config, resolved, names) : []),
+    ...(premium ? [vault(config, resolved, names)] : []),
     ...(provider?.create === true ? [attestationProvider(config, names)] : []),
-    ...cluster(config, resolved, names),
-    federation(config, names),
+    ...clusterNodes(config, resolved, names),
+    federatedCredential({
+      id: 'K-FIC',
+      scope,
+      identity: config.identity,
+      serviceAccount: config.kafka,
+      identityNode: 'K-ID',
+      clusterNode: 'K-AKS',
+      purpose: 'The service account of the consumer may act as the identity',
+    }),
     ...(premium ? vaultRoles(config, names) : [hsmRoles(names)]),
     key(config, names),
-    { ...set('K-NS', 'Namespace and service account', ['K-FIC']) },
-    { ...set('K-KAFKA', 'Kafka', ['K-NS']) },
-    { ...set('K-APP', 'Consumer and producer', ['K-KEY', 'K-KAFKA']) },
+    kafkaSet('K-NS', 'S7', 'Namespace and service account', ['K-FIC']),
+    kafkaSet('K-KAFKA', 'S7', 'Kafka', ['K-NS']),
+    kafkaSet('K-APP', 'S8', 'Consumer and producer', ['K-KEY', 'K-KAFKA']),
   ];
   const deployer = config.deployer.principalId === undefined;
   return {
@@ -87,31 +86,20 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
   };
 }
 
-function set(id: string, purpose: string, dependsOn: readonly string[]): GraphNode {
-  return {
-    kind: 'kubernetes',
-    id,
-    stage: id === 'K-APP' ? 'S8' : 'S7',
-    fieldManager: 'holdfast-kafka',
-    dependsOn,
-    purpose,
-  };
+function kafkaSet(id: string, stageId: StageId, purpose: string, dependsOn: readonly string[]): KubernetesSet {
+  return kubernetesSet({ id, stage: stageId, fieldManager: 'holdfast-kafka', dependsOn, purpose });
 }
 
-function vault(config: KataCcConfig, resolved: Resolved, names: Names): ArmResource[] {
-  return [
-    keyVault({
-      id: 'K-KV',
-      scope: names.scope,
-      name: config.vault.name,
-      location: config.location,
-      tenantId: config.tenantId ?? resolved.tenantId,
-      sku: 'premium',
-      purgeProtection: config.vault.purgeProtection,
-      retentionDays: config.vault.retentionDays,
-      dependsOn: ['K-RG'],
-    }),
-  ];
+function vault(config: KataCcConfig, resolved: Resolved, names: Names): ArmResource {
+  return keyVault({
+    id: 'K-KV',
+    scope: names.scope,
+    vault: config.vault,
+    sku: 'premium',
+    location: config.location,
+    tenantId: config.tenantId ?? resolved.tenantId,
+    dependsOn: ['K-RG'],
+  });
 }
 
 function attestationProvider(config: KataCcConfig, names: Names): ArmResource {
@@ -128,16 +116,10 @@ function attestationProvider(config: KataCcConfig, names: Names): ArmResource {
   });
 }
 
-const workloadIdentity: ResourceObject = {
-  oidcIssuerProfile: { enabled: true },
-  securityProfile: { workloadIdentity: { enabled: true } },
-};
-
-function cluster(config: KataCcConfig, resolved: Resolved, names: Names): ArmResource[] {
+function clusterNodes(config: KataCcConfig, resolved: Resolved, names: Names): ArmResource[] {
   const { scope } = names;
   const { pool, sshPublicKey, adminUsername } = config.cluster;
   const nodes = { osType: 'Linux', osSKU: pool.osSku, vmSize: pool.vmSize, workloadRuntime: 'KataCcIsolation' };
-  const type = 'Microsoft.ContainerService/managedClusters';
   if (config.cluster.mode === 'adopt') {
     return [
       resource({
@@ -160,7 +142,7 @@ function cluster(config: KataCcConfig, resolved: Resolved, names: Names): ArmRes
         id: 'K-AKS',
         stage: 'S4',
         scope,
-        type,
+        type: 'Microsoft.ContainerService/managedClusters',
         apiVersion: kataApiVersion,
         name: config.cluster.name,
         body: { properties: workloadIdentity },
@@ -171,57 +153,28 @@ function cluster(config: KataCcConfig, resolved: Resolved, names: Names): ArmRes
       }),
     ];
   }
-  const group = config.resourceGroup.name;
   return [
-    resource({
+    cluster({
       id: 'K-AKS',
-      stage: 'S4',
       scope,
-      type,
       apiVersion: kataApiVersion,
       name: config.cluster.name,
-      body: {
-        location: config.location,
-        sku: { name: 'Base', tier: 'Free' },
-        identity: { type: 'SystemAssigned' },
-        properties: {
-          kubernetesVersion: resolved.kubernetesVersion,
-          dnsPrefix: dnsPrefix(config.cluster.name, group, resolved.subscriptionId),
-          enableRBAC: true,
-          agentPoolProfiles: [
-            { name: names.poolName, mode: 'System', type: 'VirtualMachineScaleSets', count: names.poolCount, ...nodes },
-          ],
-          ...workloadIdentity,
-          ...(sshPublicKey === undefined
-            ? {}
-            : { linuxProfile: { adminUsername, ssh: { publicKeys: [{ keyData: sshPublicKey }] } } }),
-        },
+      location: config.location,
+      resolved,
+      properties: {
+        enableRBAC: true,
+        agentPoolProfiles: [
+          { name: names.poolName, mode: 'System', type: 'VirtualMachineScaleSets', count: names.poolCount, ...nodes },
+        ],
+        ...workloadIdentity,
+        ...(sshPublicKey === undefined
+          ? {}
+          : { linuxProfile: { adminUsername, ssh: { publicKeys: [{ keyData: sshPublicKey }] } } }),
       },
       dependsOn: ['K-RG', 'K-FEAT'],
       purpose: 'The cluster',
-      rules: clusterRules,
     }),
   ];
-}
-
-function federation(config: KataCcConfig, names: Names): ArmResource {
-  const { namespace, serviceAccount } = config.kafka;
-  return resource({
-    id: 'K-FIC',
-    stage: 'S5a',
-    scope: names.scope,
-    type: 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials',
-    name: `${config.identity.name}/${config.identity.federatedCredential}`,
-    body: {
-      properties: {
-        issuer: runtime('K-AKS', 'properties.oidcIssuerProfile.issuerURL'),
-        subject: `system:serviceaccount:${namespace}:${serviceAccount}`,
-        audiences: ['api://AzureADTokenExchange'],
-      },
-    },
-    dependsOn: ['K-ID', 'K-AKS'],
-    purpose: 'The service account of the consumer may act as the identity',
-  });
 }
 
 /** Both roles, for the identity and for whoever creates the key, as the guide asks. */
@@ -295,18 +248,16 @@ function key(config: KataCcConfig, names: Names): DataPlaneStep {
 
 export function kataStages(config: KataCcConfig): readonly Stage[] {
   return [
-    stage('S0'),
-    stage('S1'),
-    stage('S2'),
-    stage('S3', undefined, undefined, 'Vault, identity, attestation provider'),
-    stage('S4', [
-      { kind: 'field', resource: 'K-AKS', path: 'properties.provisioningState', equals: 'Succeeded' },
-      { kind: 'field', resource: 'K-AKS', path: 'properties.oidcIssuerProfile.issuerURL' },
-    ]),
-    stage('S5a', [{ kind: 'owned-fields-equal' }], 'the federated credential is as written'),
-    stage('S6', [{ kind: 'key-exists' }], `the key ${config.vault.keyName} exists with its release policy`, 'Key'),
-    stage('S7', undefined, undefined, 'Namespace and Kafka'),
-    stage('S8', undefined, undefined, 'Consumer and producer'),
-    stage('S9', [{ kind: 'healthy', path: '/', body: '', times: 3 }]),
+    ...firstStages,
+    stage('S3', { title: 'Vault, identity, attestation provider' }),
+    ...workloadIdentityStages('K-AKS'),
+    stage('S6', {
+      title: 'Key',
+      tests: [{ kind: 'key-exists' }],
+      done: `the key ${config.vault.keyName} exists with its release policy`,
+    }),
+    stage('S7', { title: 'Namespace and Kafka' }),
+    stage('S8', { title: 'Consumer and producer' }),
+    healthStage('/', ''),
   ];
 }

@@ -1,27 +1,29 @@
 import type { PeerPodsConfig } from '../config/peer-pods.ts';
-import { groupResource, idOf, natGateway, publicIp, resource } from './parts.ts';
-import { stage } from './stages.ts';
+import { natGateway, publicIp, virtualNetwork } from './network-parts.ts';
+import { groupResource, idsIn, registration, resource } from './parts.ts';
+import { firstStages, stage } from './stages.ts';
 import type { Stage } from './stages.ts';
 import type { ArmResource, Graph, GraphNode, Resolved, ResourceObject, Scope } from './types.ts';
 
 /** Ports between the Kata shim on the worker and the agent in the pod VM. */
-export const peerPodPorts = [15_150, 9_000] as const;
+const peerPodPorts = [15_150, 9_000] as const;
 
-export function peerPodsNames(config: PeerPodsConfig, subscriptionId: string) {
+function peerPodsNames(config: PeerPodsConfig, subscriptionId: string) {
   const scope: Scope = { subscriptionId, resourceGroup: config.resourceGroup.name };
   const clusterScope: Scope = {
     subscriptionId: config.cluster.subscriptionId ?? subscriptionId,
     resourceGroup: config.cluster.resourceGroup,
   };
+  const at = idsIn(scope);
   const vnetType = 'Microsoft.Network/virtualNetworks';
   return {
     scope,
     clusterScope,
-    nat: idOf({ scope, type: 'Microsoft.Network/natGateways', name: config.network.nat.name }),
-    publicIp: idOf({ scope, type: 'Microsoft.Network/publicIPAddresses', name: config.network.publicIp.name }),
-    vnet: idOf({ scope, type: vnetType, name: config.network.vnet.name }),
-    clusterVnet: idOf({ scope: clusterScope, type: vnetType, name: config.cluster.vnet.name }),
-    nsg: idOf({ scope, type: 'Microsoft.Network/networkSecurityGroups', name: config.network.nsg.name }),
+    nat: at('Microsoft.Network/natGateways', config.network.nat.name),
+    publicIp: at('Microsoft.Network/publicIPAddresses', config.network.publicIp.name),
+    vnet: at(vnetType, config.network.vnet.name),
+    clusterVnet: idsIn(clusterScope)(vnetType, config.cluster.vnet.name),
+    nsg: at('Microsoft.Network/networkSecurityGroups', config.network.nsg.name),
   };
 }
 
@@ -33,15 +35,7 @@ export function peerPodsGraph(config: PeerPodsConfig, resolved: Resolved): Graph
   const { scope } = names;
   const { location } = config;
   const nodes: GraphNode[] = [
-    {
-      kind: 'registration',
-      id: 'P-PROVIDERS',
-      stage: 'S1',
-      providers: ['Microsoft.Network', 'Microsoft.Compute'],
-      features: [],
-      dependsOn: [],
-      purpose: 'Allows the subscription to hold these kinds of resources',
-    },
+    registration({ id: 'P-PROVIDERS', providers: ['Microsoft.Network', 'Microsoft.Compute'] }),
     groupResource('P-RG', scope, location, config.resourceGroup.tags),
     publicIp({ id: 'P-PIP', scope, name: config.network.publicIp.name, location, dependsOn: ['P-RG'] }),
     natGateway({
@@ -83,35 +77,24 @@ function dedicated(config: PeerPodsConfig, names: Names): ArmResource[] {
       purpose: 'Lets the workers reach the pod VMs',
       rules: { carryOver: ['tags', 'properties.securityRules'] },
     }),
-    resource({
+    virtualNetwork({
       id: 'P-VNET',
-      stage: 'S3',
       scope,
-      type: 'Microsoft.Network/virtualNetworks',
-      name: network.vnet.name,
-      body: {
-        location,
-        properties: {
-          addressSpace: { addressPrefixes: [network.vnet.cidr] },
-          subnets: [
-            {
-              name: network.subnet.name,
-              properties: {
-                addressPrefix: podVms,
-                natGateway: { id: names.nat },
-                networkSecurityGroup: { id: names.nsg },
-                defaultOutboundAccess: false,
-              },
-            },
-          ],
-        },
-      },
+      network: network.vnet,
+      location,
+      subnets: [
+        [
+          network.subnet.name,
+          {
+            addressPrefix: podVms,
+            natGateway: { id: names.nat },
+            networkSecurityGroup: { id: names.nsg },
+            defaultOutboundAccess: false,
+          },
+        ],
+      ],
       dependsOn: ['P-NAT', 'P-NSG'],
       purpose: 'Network of the pod VMs',
-      rules: {
-        carryOver: ['tags', 'properties.subnets', 'properties.virtualNetworkPeerings', 'properties.dhcpOptions'],
-        immutable: ['location'],
-      },
     }),
     peering('P-PEER-B', scope, `${network.vnet.name}/${network.peering.toCluster}`, names.clusterVnet),
     peering('P-PEER-A', clusterScope, `${cluster.vnet.name}/${network.peering.toPodVms}`, names.vnet),
@@ -198,21 +181,18 @@ function inboundRule(port: number, from: string, to: string, priority: number): 
 export function peerPodsStages(config: PeerPodsConfig): readonly Stage[] {
   const peered = config.network.peerPods.mode === 'dedicatedVnet';
   return [
-    stage('S0'),
-    stage('S1'),
-    stage('S2'),
-    stage('S3', undefined, undefined, 'Network of the pod VMs'),
-    stage(
-      'S4',
-      peered
+    ...firstStages,
+    stage('S3', { title: 'Network of the pod VMs' }),
+    stage('S4', {
+      title: 'Network of the cluster',
+      tests: peered
         ? [
             { kind: 'field', resource: 'P-PEER-A', path: 'properties.peeringState', equals: 'Connected' },
             { kind: 'field', resource: 'P-PEER-B', path: 'properties.peeringState', equals: 'Connected' },
             { kind: 'owned-fields-equal' },
           ]
         : [{ kind: 'owned-fields-equal' }],
-      peered ? 'both peerings are Connected' : 'the worker subnet has the NAT gateway',
-      'Network of the cluster',
-    ),
+      done: peered ? 'both peerings are Connected' : 'the worker subnet has the NAT gateway',
+    }),
   ];
 }

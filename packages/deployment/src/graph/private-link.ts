@@ -1,18 +1,21 @@
 import type { PrivateLinkConfig } from '../config/private-link.ts';
-import { dnsPrefix } from './ids.ts';
-import { assignment, clusterRules, groupResource, identity, idOf, keyVault, resource, runtime } from './parts.ts';
-import { stage } from './stages.ts';
+import { cluster, networkProfile, workloadIdentity } from './cluster-parts.ts';
+import { assignment, federatedCredential, identity } from './identity-parts.ts';
+import { virtualNetwork } from './network-parts.ts';
+import { clusterProviders, groupResource, idsIn, kubernetesSet, registration, resource, runtime } from './parts.ts';
+import { firstStages, healthStage, stage, workloadIdentityStages } from './stages.ts';
 import type { Stage } from './stages.ts';
 import type { ArmResource, Graph, GraphNode, Resolved, Scope } from './types.ts';
+import { keyVault, vaultSecret } from './vault-parts.ts';
 
-export const privateZones = {
+const privateZones = {
   vault: 'privatelink.vaultcore.azure.net',
   redis: 'privatelink.redis.cache.windows.net',
 } as const;
 
-export function privateLinkNames(config: PrivateLinkConfig, subscriptionId: string) {
+function privateLinkNames(config: PrivateLinkConfig, subscriptionId: string) {
   const scope: Scope = { subscriptionId, resourceGroup: config.resourceGroup.name };
-  const at = (type: ArmResource['type'], name: string): string => idOf({ scope, type, name });
+  const at = idsIn(scope);
   const vnet = at('Microsoft.Network/virtualNetworks', config.network.vnet.name);
   return {
     scope,
@@ -31,53 +34,9 @@ type Names = ReturnType<typeof privateLinkNames>;
 export function privateLinkGraph(config: PrivateLinkConfig, resolved: Resolved): Graph {
   const names = privateLinkNames(config, resolved.subscriptionId);
   const { scope } = names;
-  const { location } = config;
-  const closed = config.vault.allowedSources.length === 0;
   const nodes: GraphNode[] = [
-    {
-      kind: 'registration',
-      id: 'L-PROVIDERS',
-      stage: 'S1',
-      providers: [
-        'Microsoft.ContainerService',
-        'Microsoft.Network',
-        'Microsoft.Compute',
-        'Microsoft.Storage',
-        'Microsoft.KeyVault',
-        'Microsoft.ManagedIdentity',
-        'Microsoft.Cache',
-      ],
-      features: [],
-      dependsOn: [],
-      purpose: 'Allows the subscription to hold these kinds of resources',
-    },
-    groupResource('L-RG', scope, location, config.resourceGroup.tags),
-    network(config, names),
-    identity({
-      id: 'L-ID',
-      scope,
-      name: config.identity.name,
-      location,
-      purpose: 'The application',
-      dependsOn: ['L-RG'],
-    }),
-    keyVault({
-      id: 'L-KV',
-      scope,
-      name: config.vault.name,
-      location,
-      tenantId: config.tenantId ?? resolved.tenantId,
-      sku: 'standard',
-      purgeProtection: config.vault.purgeProtection,
-      retentionDays: config.vault.retentionDays,
-      publicNetworkAccess: closed ? 'Disabled' : 'Enabled',
-      networkAcls: {
-        defaultAction: 'Deny',
-        bypass: 'AzureServices',
-        ...(closed ? {} : { ipRules: config.vault.allowedSources.map((value) => ({ value })) }),
-      },
-      dependsOn: ['L-RG'],
-    }),
+    registration({ id: 'L-PROVIDERS', providers: [...clusterProviders, 'Microsoft.Cache'] }),
+    ...groupAndVault(config, resolved, scope),
     redis(config, names),
     ...privateAccess(config, names, 'KV'),
     ...privateAccess(config, names, 'REDIS'),
@@ -92,54 +51,54 @@ export function privateLinkGraph(config: PrivateLinkConfig, resolved: Resolved):
       dependsOn: ['L-ID', 'L-KV'],
       purpose: 'The application may read secrets of the vault',
     }),
-    cluster(config, resolved, names),
-    federation(config, names),
-    secret(config, names),
-    {
-      kind: 'kubernetes',
-      id: 'L-SPC',
-      stage: 'S8',
-      fieldManager: 'holdfast-app',
-      dependsOn: ['L-AKS', 'L-FIC', 'L-RA'],
-      purpose: 'Service account, and which secrets of the vault the pod gets',
-    },
-    {
-      kind: 'kubernetes',
-      id: 'L-APP',
-      stage: 'S8',
-      fieldManager: 'holdfast-app',
-      dependsOn: ['L-SPC', 'L-SECRET', 'L-ZG-KV', 'L-ZG-REDIS'],
-      purpose: 'The application',
-    },
+    clusterWithSecretsStore(config, resolved, names),
+    ...workload(config, scope),
   ];
   return { profile: config.profile, nodes, parameters: {} };
 }
 
-function network(config: PrivateLinkConfig, names: Names): ArmResource {
-  const { vnet, subnets } = config.network;
-  return resource({
-    id: 'L-VNET',
-    stage: 'S3',
-    scope: names.scope,
-    type: 'Microsoft.Network/virtualNetworks',
-    name: vnet.name,
-    body: {
-      location: config.location,
-      properties: {
-        addressSpace: { addressPrefixes: [vnet.cidr] },
-        subnets: [
-          { name: 'aks', properties: { addressPrefix: subnets.aks } },
-          { name: 'endpoints', properties: { addressPrefix: subnets.endpoints } },
-        ],
+/** The group, the network, the identity and the vault, which is closed to the internet unless sources are allowed. */
+function groupAndVault(config: PrivateLinkConfig, resolved: Resolved, scope: Scope): ArmResource[] {
+  const { location } = config;
+  const closed = config.vault.allowedSources.length === 0;
+  return [
+    groupResource('L-RG', scope, location, config.resourceGroup.tags),
+    virtualNetwork({
+      id: 'L-VNET',
+      scope,
+      network: config.network.vnet,
+      location,
+      subnets: [
+        ['aks', { addressPrefix: config.network.subnets.aks }],
+        ['endpoints', { addressPrefix: config.network.subnets.endpoints }],
+      ],
+      dependsOn: ['L-RG'],
+      purpose: 'Network of nodes and private endpoints',
+    }),
+    identity({
+      id: 'L-ID',
+      scope,
+      name: config.identity.name,
+      location,
+      purpose: 'The application',
+      dependsOn: ['L-RG'],
+    }),
+    keyVault({
+      id: 'L-KV',
+      scope,
+      vault: config.vault,
+      sku: 'standard',
+      location,
+      tenantId: config.tenantId ?? resolved.tenantId,
+      publicNetworkAccess: closed ? 'Disabled' : 'Enabled',
+      networkAcls: {
+        defaultAction: 'Deny',
+        bypass: 'AzureServices',
+        ...(closed ? {} : { ipRules: config.vault.allowedSources.map((value) => ({ value })) }),
       },
-    },
-    dependsOn: ['L-RG'],
-    purpose: 'Network of nodes and private endpoints',
-    rules: {
-      carryOver: ['tags', 'properties.subnets', 'properties.virtualNetworkPeerings', 'properties.dhcpOptions'],
-      immutable: ['location'],
-    },
-  });
+      dependsOn: ['L-RG'],
+    }),
+  ];
 }
 
 function redis(config: PrivateLinkConfig, names: Names): ArmResource {
@@ -229,110 +188,88 @@ function privateAccess(config: PrivateLinkConfig, names: Names, to: 'KV' | 'REDI
   ];
 }
 
-function cluster(config: PrivateLinkConfig, resolved: Resolved, names: Names): ArmResource {
+function clusterWithSecretsStore(config: PrivateLinkConfig, resolved: Resolved, names: Names): ArmResource {
   const { aks } = config;
-  return resource({
+  return cluster({
     id: 'L-AKS',
-    stage: 'S4',
     scope: names.scope,
-    type: 'Microsoft.ContainerService/managedClusters',
     name: aks.name,
-    body: {
-      location: config.location,
-      sku: { name: 'Base', tier: 'Free' },
-      identity: { type: 'SystemAssigned' },
-      properties: {
-        kubernetesVersion: resolved.kubernetesVersion,
-        dnsPrefix: dnsPrefix(aks.name, config.resourceGroup.name, resolved.subscriptionId),
-        enableRBAC: true,
-        networkProfile: {
-          networkPlugin: aks.networkPlugin,
-          serviceCidr: aks.serviceCidr,
-          dnsServiceIP: aks.dnsServiceIp,
-          loadBalancerSku: 'standard',
-          outboundType: 'loadBalancer',
+    location: config.location,
+    resolved,
+    properties: {
+      enableRBAC: true,
+      networkProfile: networkProfile({ networkPlugin: aks.networkPlugin, aks }),
+      ...workloadIdentity,
+      addonProfiles: {
+        azureKeyvaultSecretsProvider: {
+          enabled: true,
+          config: { enableSecretRotation: 'true', rotationPollInterval: '2m' },
         },
-        oidcIssuerProfile: { enabled: true },
-        securityProfile: { workloadIdentity: { enabled: true } },
-        addonProfiles: {
-          azureKeyvaultSecretsProvider: {
-            enabled: true,
-            config: { enableSecretRotation: 'true', rotationPollInterval: '2m' },
-          },
-        },
-        agentPoolProfiles: [
-          {
-            name: aks.pool.name,
-            mode: 'System',
-            type: 'VirtualMachineScaleSets',
-            osType: 'Linux',
-            vmSize: aks.pool.vmSize,
-            count: aks.pool.count,
-            maxPods: aks.pool.maxPods,
-            orchestratorVersion: resolved.kubernetesVersion,
-            vnetSubnetID: names.subnet('aks'),
-          },
-        ],
       },
+      agentPoolProfiles: [
+        {
+          name: aks.pool.name,
+          mode: 'System',
+          type: 'VirtualMachineScaleSets',
+          osType: 'Linux',
+          vmSize: aks.pool.vmSize,
+          count: aks.pool.count,
+          maxPods: aks.pool.maxPods,
+          orchestratorVersion: resolved.kubernetesVersion,
+          vnetSubnetID: names.subnet('aks'),
+        },
+      ],
     },
     dependsOn: ['L-VNET'],
     purpose: 'The cluster, with workload identity and the secrets store add-on',
-    rules: clusterRules,
   });
 }
 
-function federation(config: PrivateLinkConfig, names: Names): ArmResource {
-  return resource({
-    id: 'L-FIC',
-    stage: 'S5a',
-    scope: names.scope,
-    type: 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials',
-    name: `${config.identity.name}/${config.identity.federatedCredential}`,
-    body: {
-      properties: {
-        issuer: runtime('L-AKS', 'properties.oidcIssuerProfile.issuerURL'),
-        subject: `system:serviceaccount:${config.app.namespace}:${config.app.serviceAccount}`,
-        audiences: ['api://AzureADTokenExchange'],
-      },
-    },
-    dependsOn: ['L-ID', 'L-AKS'],
-    purpose: 'The service account of the application may act as the identity',
-  });
-}
-
-/** The key goes from the cache to the vault inside Azure: nobody sees it, and no firewall has to be opened for it. */
-function secret(config: PrivateLinkConfig, names: Names): ArmResource {
-  return resource({
-    id: 'L-SECRET',
-    stage: 'S6',
-    scope: names.scope,
-    type: 'Microsoft.KeyVault/vaults/secrets',
-    name: `${config.vault.name}/${config.vault.secretName}`,
-    body: {
-      properties: {
-        value: { $listKeys: { resource: 'L-REDIS', path: 'primaryKey' } },
-        contentType: 'text/plain',
-        attributes: { enabled: true },
-      },
-    },
-    dependsOn: ['L-KV', 'L-REDIS'],
-    purpose: 'The key of Redis',
-  });
+/** The application, and what lets it read the key of Redis as itself. */
+function workload(config: PrivateLinkConfig, scope: Scope): GraphNode[] {
+  return [
+    federatedCredential({
+      id: 'L-FIC',
+      scope,
+      identity: config.identity,
+      serviceAccount: config.app,
+      identityNode: 'L-ID',
+      clusterNode: 'L-AKS',
+      purpose: 'The service account of the application may act as the identity',
+    }),
+    // The key goes from the cache to the vault inside Azure: nobody sees it, and no firewall has to be opened for it.
+    vaultSecret({
+      id: 'L-SECRET',
+      scope,
+      vault: config.vault,
+      value: { $listKeys: { resource: 'L-REDIS', path: 'primaryKey' } },
+      dependsOn: ['L-KV', 'L-REDIS'],
+      purpose: 'The key of Redis',
+    }),
+    kubernetesSet({
+      id: 'L-SPC',
+      stage: 'S8',
+      fieldManager: 'holdfast-app',
+      dependsOn: ['L-AKS', 'L-FIC', 'L-RA'],
+      purpose: 'Service account, and which secrets of the vault the pod gets',
+    }),
+    kubernetesSet({
+      id: 'L-APP',
+      stage: 'S8',
+      fieldManager: 'holdfast-app',
+      dependsOn: ['L-SPC', 'L-SECRET', 'L-ZG-KV', 'L-ZG-REDIS'],
+      purpose: 'The application',
+    }),
+  ];
 }
 
 export function privateLinkStages(): readonly Stage[] {
   return [
-    stage('S0'),
-    stage('S1'),
-    stage('S2'),
-    stage('S3', undefined, undefined, 'Network, vault, Redis, private endpoints'),
-    stage('S4', [
-      { kind: 'field', resource: 'L-AKS', path: 'properties.provisioningState', equals: 'Succeeded' },
-      { kind: 'field', resource: 'L-AKS', path: 'properties.oidcIssuerProfile.issuerURL' },
-    ]),
-    stage('S5a', [{ kind: 'owned-fields-equal' }], 'the federated credential is as written'),
-    stage('S6', undefined, 'the current version is enabled'),
-    stage('S8', undefined, undefined, 'Application'),
-    stage('S9', [{ kind: 'healthy', path: '/', body: '', times: 3 }]),
+    ...firstStages,
+    stage('S3', { title: 'Network, vault, Redis, private endpoints' }),
+    ...workloadIdentityStages('L-AKS'),
+    stage('S6', { done: 'the current version is enabled' }),
+    stage('S8', { title: 'Application' }),
+    healthStage('/', ''),
   ];
 }

@@ -46,8 +46,29 @@ const titles: Readonly<Record<StageId, readonly [title: string, done: string, te
   S9: ['Health', 'it answers several times in a row', []],
 };
 
-/** A stage with the tests of a profile in place of the general ones. */
-export function stage(id: StageId, tests?: readonly CompletionTest[], done?: string, title?: string): Stage {
-  const [generalTitle, generalDone, generalTests] = titles[id];
-  return { id, title: title ?? generalTitle, done: done ?? generalDone, tests: tests ?? generalTests };
+/** A stage, with what a profile says in place of the general title and tests. */
+export function stage(id: StageId, own: Partial<Omit<Stage, 'id'>> = {}): Stage {
+  const [title, done, tests] = titles[id];
+  return { id, title, done, tests, ...own };
+}
+
+/** What every deployment begins with. */
+export const firstStages: readonly Stage[] = [stage('S0'), stage('S1'), stage('S2')];
+
+/** The stages of a cluster whose service accounts act as identities, by the id of the cluster in the graph. */
+export function workloadIdentityStages(cluster: string): readonly Stage[] {
+  return [
+    stage('S4', {
+      tests: [
+        { kind: 'field', resource: cluster, path: 'properties.provisioningState', equals: 'Succeeded' },
+        { kind: 'field', resource: cluster, path: 'properties.oidcIssuerProfile.issuerURL' },
+      ],
+    }),
+    stage('S5a', { tests: [{ kind: 'owned-fields-equal' }], done: 'the federated credential is as written' }),
+  ];
+}
+
+/** The last stage: the workload answers three times in a row. */
+export function healthStage(path: string, body: string): Stage {
+  return stage('S9', { tests: [{ kind: 'healthy', path, body, times: 3 }] });
 }

@@ -1,27 +1,21 @@
 import type { Uid2Vn2Config } from '../config/uid2-vn2.ts';
-import { defaultNodeGroup, dnsPrefix } from './ids.ts';
-import {
-  assignment,
-  clusterRules,
-  groupResource,
-  identity,
-  idOf,
-  keyVault,
-  natGateway,
-  publicIp,
-  resource,
-  runtime,
-} from './parts.ts';
-import { stage } from './stages.ts';
+import { virtualNodeName } from '../manifests/virtual-node-values.ts';
+import { cluster, networkProfile } from './cluster-parts.ts';
+import { assignment, identity } from './identity-parts.ts';
+import { defaultNodeGroup } from './ids.ts';
+import { natGateway, publicIp, virtualNetwork } from './network-parts.ts';
+import { groupResource, idOf, idsIn, kubernetesSet, registration, runtime } from './parts.ts';
+import { firstStages, healthStage, stage } from './stages.ts';
 import type { Stage } from './stages.ts';
 import type { ArmResource, Graph, GraphNode, Resolved, ResourceObject, Scope } from './types.ts';
+import { keyVault, vaultSecret } from './vault-parts.ts';
 
 /** Names and ids that follow from the configuration alone. */
 export function uid2Names(config: Uid2Vn2Config, subscriptionId: string) {
   const scope: Scope = { subscriptionId, resourceGroup: config.resourceGroup.name };
   const nodeGroup =
     config.aks.nodeResourceGroup ?? defaultNodeGroup(config.resourceGroup.name, config.aks.name, config.location);
-  const at = (type: ArmResource['type'], name: string): string => idOf({ scope, type, name });
+  const at = idsIn(scope);
   const vnet = at('Microsoft.Network/virtualNetworks', config.network.vnet.name);
   return {
     scope,
@@ -45,10 +39,8 @@ export function uid2Graph(config: Uid2Vn2Config, resolved: Resolved): Graph {
   const names = uid2Names(config, resolved.subscriptionId);
   const preprovisioned = config.aks.identityMode === 'preprovisioned';
   const nodes: GraphNode[] = [
-    {
-      kind: 'registration',
+    registration({
       id: 'R-PROVIDERS',
-      stage: 'S1',
       providers: [
         'Microsoft.ContainerService',
         'Microsoft.ContainerInstance',
@@ -58,33 +50,28 @@ export function uid2Graph(config: Uid2Vn2Config, resolved: Resolved): Graph {
         'Microsoft.KeyVault',
         'Microsoft.ManagedIdentity',
       ],
-      features: [],
-      dependsOn: [],
-      purpose: 'Allows the subscription to hold these kinds of resources',
-    },
+    }),
     groupResource('R-RG', names.scope, config.location, config.resourceGroup.tags),
     ...network(config, names),
     ...vaultAndIdentity(config, resolved, names),
     ...(preprovisioned ? preprovisionedIdentities(config, names) : []),
-    cluster(config, resolved, names),
+    operatorCluster(config, resolved, names),
     ...assignments(names, preprovisioned),
     ...secret(config, names),
-    {
-      kind: 'kubernetes',
+    kubernetesSet({
       id: 'R-VN',
       stage: 'S7',
       fieldManager: 'uid2-virtual-node',
       dependsOn: ['R-AKS', 'R-RA-MAIN', 'R-RA-NODE', 'R-RA-SUBNET', 'R-PROVIDERS'],
       purpose: 'Turns pods into confidential container groups',
-    },
-    {
-      kind: 'kubernetes',
+    }),
+    kubernetesSet({
       id: 'R-OP',
       stage: 'S8',
       fieldManager: 'uid2-operator',
       dependsOn: ['R-VN', 'R-RA-KV', ...(keyIsWritten(config) ? ['R-SECRET'] : [])],
       purpose: 'The operator',
-    },
+    }),
   ];
   return { profile: config.profile, nodes, parameters: keyIsWritten(config) ? secretParameters : {} };
 }
@@ -117,30 +104,20 @@ function network(config: Uid2Vn2Config, names: Names): ArmResource[] {
       idleTimeoutMinutes: nat.idleTimeoutMinutes,
       dependsOn: ['R-PIP'],
     }),
-    resource({
+    virtualNetwork({
       id: 'R-VNET',
-      stage: 'S3',
       scope,
-      type: 'Microsoft.Network/virtualNetworks',
-      name: vnet.name,
-      body: {
-        location,
-        properties: {
-          addressSpace: { addressPrefixes: [vnet.cidr] },
-          subnets: [
-            { name: 'default', properties: { addressPrefix: subnets.default } },
-            { name: 'aks', properties: { addressPrefix: subnets.aks } },
-            { name: subnets.cg.name, properties: containerGroupSubnet(subnets.cg.cidr, names.nat) },
-          ],
-        },
-      },
+      network: vnet,
+      location,
+      subnets: [
+        ['default', { addressPrefix: subnets.default }],
+        ['aks', { addressPrefix: subnets.aks }],
+        [subnets.cg.name, containerGroupSubnet(subnets.cg.cidr, names.nat)],
+      ],
+      immutable: ['properties.subnets[].properties.delegations'],
       dependsOn: ['R-NAT'],
       purpose:
         'Network of nodes and container groups; its subnets are written with it, because an omitted one is deleted',
-      rules: {
-        carryOver: ['tags', 'properties.subnets', 'properties.virtualNetworkPeerings', 'properties.dhcpOptions'],
-        immutable: ['location', `properties.subnets[].properties.delegations`],
-      },
     }),
   ];
 }
@@ -170,12 +147,10 @@ function vaultAndIdentity(config: Uid2Vn2Config, resolved: Resolved, names: Name
     keyVault({
       id: 'R-KV',
       scope,
-      name: config.vault.name,
+      vault: config.vault,
+      sku: config.vault.sku,
       location: config.location,
       tenantId: config.tenantId ?? resolved.tenantId,
-      sku: config.vault.sku,
-      purgeProtection: config.vault.purgeProtection,
-      retentionDays: config.vault.retentionDays,
       dependsOn: ['R-RG'],
     }),
     assignment({
@@ -214,66 +189,59 @@ function preprovisionedIdentities(config: Uid2Vn2Config, names: Names): ArmResou
   ];
 }
 
-function cluster(config: Uid2Vn2Config, resolved: Resolved, names: Names): ArmResource {
+function operatorCluster(config: Uid2Vn2Config, resolved: Resolved, names: Names): ArmResource {
   const { aks } = config;
   const { pool } = aks;
   const preprovisioned = aks.identityMode === 'preprovisioned';
   const userAssigned = (name: string): string =>
-    idOf({ scope: names.scope, type: 'Microsoft.ManagedIdentity/userAssignedIdentities', name });
-  return resource({
+    idsIn(names.scope)('Microsoft.ManagedIdentity/userAssignedIdentities', name);
+  return cluster({
     id: 'R-AKS',
-    stage: 'S4',
     scope: names.scope,
-    type: 'Microsoft.ContainerService/managedClusters',
     name: aks.name,
-    body: {
-      location: config.location,
-      sku: { name: 'Base', tier: aks.tier },
-      identity: preprovisioned
-        ? { type: 'UserAssigned', userAssignedIdentities: { [userAssigned(names.controlPlaneIdentity)]: {} } }
-        : { type: 'SystemAssigned' },
-      properties: {
-        kubernetesVersion: resolved.kubernetesVersion,
-        dnsPrefix: aks.dnsPrefix ?? dnsPrefix(aks.name, config.resourceGroup.name, resolved.subscriptionId),
-        nodeResourceGroup: names.nodeGroup,
-        enableRBAC: true,
-        disableLocalAccounts: false,
-        supportPlan: aks.supportPlan,
-        autoUpgradeProfile: { upgradeChannel: aks.upgradeChannel },
-        networkProfile: {
-          networkPlugin: 'azure',
-          networkPolicy: 'calico',
-          serviceCidr: aks.serviceCidr,
-          dnsServiceIP: aks.dnsServiceIp,
-          loadBalancerSku: 'standard',
-          outboundType: 'loadBalancer',
-        },
-        agentPoolProfiles: [
-          {
-            name: pool.name,
-            mode: 'System',
-            type: 'VirtualMachineScaleSets',
-            osType: 'Linux',
-            osSKU: pool.osSku,
-            vmSize: pool.vmSize,
-            count: pool.count,
-            enableAutoScaling: true,
-            minCount: pool.min,
-            maxCount: pool.max,
-            maxPods: pool.maxPods,
-            enableNodePublicIP: false,
-            orchestratorVersion: resolved.kubernetesVersion,
-            vnetSubnetID: names.subnet('aks'),
+    location: config.location,
+    resolved,
+    tier: aks.tier,
+    ...(preprovisioned
+      ? {
+          identity: {
+            type: 'UserAssigned',
+            userAssignedIdentities: { [userAssigned(names.controlPlaneIdentity)]: {} },
           },
-        ],
-        ...(preprovisioned
-          ? { identityProfile: { kubeletidentity: kubeletIdentity(userAssigned(names.kubeletIdentity)) } }
-          : {}),
-      },
+        }
+      : {}),
+    dnsPrefix: aks.dnsPrefix,
+    properties: {
+      nodeResourceGroup: names.nodeGroup,
+      enableRBAC: true,
+      disableLocalAccounts: false,
+      supportPlan: aks.supportPlan,
+      autoUpgradeProfile: { upgradeChannel: aks.upgradeChannel },
+      networkProfile: networkProfile({ networkPlugin: 'azure', networkPolicy: 'calico', aks }),
+      agentPoolProfiles: [
+        {
+          name: pool.name,
+          mode: 'System',
+          type: 'VirtualMachineScaleSets',
+          osType: 'Linux',
+          osSKU: pool.osSku,
+          vmSize: pool.vmSize,
+          count: pool.count,
+          enableAutoScaling: true,
+          minCount: pool.min,
+          maxCount: pool.max,
+          maxPods: pool.maxPods,
+          enableNodePublicIP: false,
+          orchestratorVersion: resolved.kubernetesVersion,
+          vnetSubnetID: names.subnet('aks'),
+        },
+      ],
+      ...(preprovisioned
+        ? { identityProfile: { kubeletidentity: kubeletIdentity(userAssigned(names.kubeletIdentity)) } }
+        : {}),
     },
     dependsOn: ['R-VNET', ...(preprovisioned ? ['R-RA-KUBELET', 'R-RA-SUBNET', 'R-RA-MAIN'] : [])],
     purpose: 'The cluster',
-    rules: clusterRules,
   });
 }
 
@@ -333,20 +301,12 @@ function assignments(names: Names, preprovisioned: boolean): ArmResource[] {
 function secret(config: Uid2Vn2Config, names: Names): ArmResource[] {
   if (!keyIsWritten(config)) return [];
   return [
-    resource({
+    vaultSecret({
       id: 'R-SECRET',
-      stage: 'S6',
       scope: names.scope,
-      type: 'Microsoft.KeyVault/vaults/secrets',
-      name: `${config.vault.name}/${config.vault.secretName}`,
-      body: {
-        tags: { keyFingerprint: { $parameter: 'keyFingerprint' } },
-        properties: {
-          value: { $parameter: 'operatorKey' },
-          contentType: 'text/plain',
-          attributes: { enabled: true },
-        },
-      },
+      vault: config.vault,
+      tags: { keyFingerprint: { $parameter: 'keyFingerprint' } },
+      value: { $parameter: 'operatorKey' },
       dependsOn: ['R-KV'],
       purpose: 'The operator key; written only when the fingerprint says that it is another one',
     }),
@@ -355,23 +315,26 @@ function secret(config: Uid2Vn2Config, names: Names): ArmResource[] {
 
 /** The stages with their tests. */
 export function uid2Stages(config: Uid2Vn2Config): readonly Stage[] {
-  const release = config.virtualNode.releaseName;
-  const node = `${release.includes('virtualnode') ? release : `${release}-virtualnode`}-0`;
+  const node = `${virtualNodeName(config.virtualNode.releaseName)}-0`;
   return [
-    stage('S0'),
-    stage('S1'),
-    stage('S2'),
+    ...firstStages,
     stage('S3'),
-    stage('S4', [
-      { kind: 'field', resource: 'R-AKS', path: 'properties.provisioningState', equals: 'Succeeded' },
-      { kind: 'field', resource: 'R-AKS', path: 'properties.powerState.code', equals: 'Running' },
-      { kind: 'field', resource: 'R-AKS', path: 'properties.identityProfile.kubeletidentity.objectId' },
-    ]),
+    stage('S4', {
+      tests: [
+        { kind: 'field', resource: 'R-AKS', path: 'properties.provisioningState', equals: 'Succeeded' },
+        { kind: 'field', resource: 'R-AKS', path: 'properties.powerState.code', equals: 'Running' },
+        { kind: 'field', resource: 'R-AKS', path: 'properties.identityProfile.kubeletidentity.objectId' },
+      ],
+    }),
     stage('S5a'),
     stage('S5b'),
     stage('S6'),
-    stage('S7', [{ kind: 'node-ready', node, seconds: 60 }], `the node ${node} is ready for 60 s`, 'Virtual node'),
-    stage('S8', undefined, undefined, 'Operator'),
-    stage('S9', [{ kind: 'healthy', path: '/ops/healthcheck', body: 'OK', times: 3 }]),
+    stage('S7', {
+      title: 'Virtual node',
+      tests: [{ kind: 'node-ready', node, seconds: 60 }],
+      done: `the node ${node} is ready for 60 s`,
+    }),
+    stage('S8', { title: 'Operator' }),
+    healthStage('/ops/healthcheck', 'OK'),
   ];
 }

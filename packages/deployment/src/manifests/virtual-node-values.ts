@@ -1,7 +1,7 @@
 import type { Uid2Vn2Config } from '../config/uid2-vn2.ts';
 
 /** Images of one release of the virtual node. */
-export interface VirtualNodeImages {
+interface VirtualNodeImages {
   readonly admissionController: string;
   readonly criSocketAdapter: string;
   readonly initConfig: string;
@@ -41,7 +41,7 @@ export const pinnedChartVersion = '1.3409.26080501';
 const registry = 'mcr.microsoft.com/aci/virtual-node-2-';
 const tag = 'main_20260805.1';
 
-export const pinnedImages: VirtualNodeImages = {
+const pinnedImages: VirtualNodeImages = {
   admissionController: `${registry}admission-controller:${tag}`,
   criSocketAdapter: `${registry}cri-socket-adapter:${tag}`,
   initConfig: `${registry}init-config:${tag}`,

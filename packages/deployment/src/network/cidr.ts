@@ -9,7 +9,7 @@ export interface Cidr {
 }
 
 /** What is wrong with a text that should be an address range; `suggestion` is the range that was probably meant. */
-export interface CidrProblem {
+interface CidrProblem {
   readonly reason: string;
   readonly suggestion?: string;
 }
@@ -66,7 +66,7 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
 }
 
 /** Number of addresses. */
-export function sizeOf(range: Cidr): number {
+function sizeOf(range: Cidr): number {
   return 2 ** (32 - range.length);
 }
 

@@ -1,4 +1,4 @@
-export { isUnevaluated, ownedDifferences, sameScalar } from './owned-diff.ts';
+export { ownedDifferences } from './owned-diff.ts';
 export type { ChangeKind, FieldDifference } from './owned-diff.ts';
 export { asWhatIf, normaliseWhatIf } from './what-if.ts';
 export type {

@@ -9,7 +9,7 @@ export function isMinorAlias(version: string): boolean {
 }
 
 /** Versions of the virtual node's chart: `1.<minor><two digits of patch>.<yymmdd><nn>`. */
-export function chartLineOf(chartVersion: string): number | undefined {
+function chartLineOf(chartVersion: string): number | undefined {
   const match = /^1\.(\d{2})\d{2}\.\d{8}$/.exec(chartVersion);
   return match === null ? undefined : Number(match[1]);
 }
@@ -27,7 +27,7 @@ const chartTable: Readonly<Record<number, Readonly<Record<number, Verdict>>>> = 
   35: { 35: 'unknown' },
 };
 
-export type ChartCompatibility = 'ok' | 'incompatible' | 'unknown' | 'newer-than-table';
+type ChartCompatibility = 'ok' | 'incompatible' | 'unknown' | 'newer-than-table';
 
 /** Whether a chart runs on a cluster of a minor version, by the documented table. */
 export function chartCompatibility(chartVersion: string, minor: number): ChartCompatibility {

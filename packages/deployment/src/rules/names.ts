@@ -1,5 +1,5 @@
 /** A rule of Azure or Kubernetes for names. */
-export interface NameRule {
+interface NameRule {
   readonly what: string;
   readonly min: number;
   readonly max: number;

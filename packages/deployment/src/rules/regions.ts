@@ -66,7 +66,7 @@ export const confidentialRegions: readonly string[] = [
 ];
 
 /** Physical regions of the public cloud outside Europe, for suggestions when the service cannot be asked. */
-export const otherRegions: readonly string[] = [
+const otherRegions: readonly string[] = [
   'australiacentral',
   'australiaeast',
   'australiasoutheast',
