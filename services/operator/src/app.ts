@@ -1,4 +1,4 @@
-import { createApp, useReferenceFallbacks } from '@holdfast/http';
+import { createApp, useReferenceFallbacks } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 import { createApi } from './api.ts';

@@ -1,4 +1,4 @@
-import { bearerKey } from '@holdfast/http';
+import { bearerKey } from '@holdfast/http/serving';
 import type { ClientRecord } from '@holdfast/uid2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 

@@ -1,4 +1,4 @@
-import { useReferenceCors } from '@holdfast/http';
+import { useReferenceCors } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 /** The one route to which a browser may send an API key. */

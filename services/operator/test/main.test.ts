@@ -7,7 +7,8 @@ import { encodeDeltaFile, encryptCloudFile, parseCloudEncryptionKeys } from '@ho
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { errorCodes, exitCodes, service } from '../src/index.ts';
-import { DELTA, OperatorProcess, publishOptOuts, publishSalts } from './operator-process.ts';
+import { publishOptOutFiles } from '../testing/index.ts';
+import { DELTA, OperatorProcess, publishSalts } from './operator-process.ts';
 
 const HOUR = 3_600_000;
 /** Stores look every hour, so that a virtual day does not mean a hundred thousand requests. */
@@ -117,7 +118,7 @@ describe('start-up', () => {
     const { body } = await operator.get('/ops/healthcheck', 'metrics');
     expect(body).toMatch(/^cloudsync-optout: .*E12/m);
     expect(await operator.status('metrics')).toMatchObject({ ready: false, optOut: { synced: false } });
-    publishOptOuts(operator.core, [DELTA]);
+    publishOptOutFiles(operator.core, [DELTA]);
     if (delta !== undefined) operator.core.routes.set(DELTA, delta);
     await operator.advance(5_000);
     await operator.until(() => operator.listening);
@@ -262,7 +263,7 @@ describe('a serving operator', () => {
     const person = new Uint8Array(32).fill(7);
     const record = { identityHash: person, rawUid: person, optedOutAt: 1_767_225_600 };
     operator.core.bytes(added, encodeDeltaFile({ windowStart: 1, windowEnd: 2, records: [record] }));
-    publishOptOuts(operator.core, [DELTA, added]);
+    publishOptOutFiles(operator.core, [DELTA, added]);
     await operator.advance(60_000);
     await operator.until(() =>
       operator.log.some((line) => line.includes('opt-outs synced') && line.includes('"records":1')),
@@ -293,7 +294,7 @@ describe('a serving operator', () => {
     });
     expect(answer.status).toBe(503);
     expect(failureCodes()).toEqual([]);
-    publishOptOuts(operator.core, [DELTA]);
+    publishOptOutFiles(operator.core, [DELTA]);
     await operator.advance(60_000);
     expect(await operator.get('/ops/healthcheck')).toEqual({ status: 200, body: 'OK' });
   });

@@ -9,6 +9,7 @@ import { encodeDeltaFile } from '@holdfast/uid2';
 import { startOperatorWith } from '../src/main.ts';
 import type { LifecycleParts } from '../src/lifecycle/operator-lifecycle.ts';
 import type { RunningOperator } from '../src/main.ts';
+import { keyset, keysetKey, publishOptOutFiles, publishRuntimeConfig, publishStore } from '../testing/index.ts';
 
 const HOUR = 3_600_000;
 const SALT = 'vgv1BwiNRCW7F3VcNXHlZh+7oHJ4G4gCshbGcVOLnss=';
@@ -110,25 +111,13 @@ export class OperatorProcess {
 
 /** Everything a private operator reads, small. */
 function publishWorld(core: FakeCore, nowMs: number): void {
-  const file = (metadataPath: string, member: string, content: unknown): void => {
-    core.json(metadataPath, { version: 1, generated: 1, [member]: { location: `${core.url}/files/${member}?sig=1` } });
-    core.json(`/files/${member}`, content);
-  };
-  file('/clients/refresh', 'client_keys', []);
-  file('/key/keyset/refresh', 'keysets', [keyset(-1), keyset(-2), keyset(2)]);
-  file('/key/keyset-keys/refresh', 'keyset_keys', [key(1, -1), key(2, -2), key(3, 2)]);
+  publishStore(core, '/clients/refresh', 'client_keys', []);
+  publishStore(core, '/key/keyset/refresh', 'keysets', [-1, -2, 2].map(keyset));
+  const keys = [-1, -2, 2].map((keysetId, index) => keysetKey(index + 1, keysetId, SALT));
+  publishStore(core, '/key/keyset-keys/refresh', 'keyset_keys', keys);
   publishSalts(core, nowMs + 48 * HOUR, nowMs);
-  core.json('/operator/config', {
-    version: 1,
-    runtime_config: {
-      identity_token_expires_after_seconds: 3600,
-      refresh_token_expires_after_seconds: 86_400,
-      refresh_identity_token_after_seconds: 900,
-      sharing_token_expiry_seconds: 3600,
-      identity_environment: 'integ',
-    },
-  });
-  publishOptOuts(core, [DELTA]);
+  publishRuntimeConfig(core);
+  publishOptOutFiles(core, [DELTA]);
   core.bytes(DELTA, encodeDeltaFile({ windowStart: 1, windowEnd: 2, records: [] }));
 }
 
@@ -143,25 +132,4 @@ export function publishSalts(core: FakeCore, expires: number, nowMs: number, ver
   });
   const line = (id: number): string => `${id},${nowMs - HOUR},${SALT},${nowMs + HOUR},,,,,,,`;
   core.bytes('/files/salts', `${line(1)}\n${line(2)}\n`);
-}
-
-export function publishOptOuts(core: FakeCore, paths: readonly string[]): void {
-  const logs = paths.map((path) => ({ type: 'delta', from: 1, to: 2, location: `${core.url}${path}?sig=1` }));
-  core.json('/optout/refresh', { version: 1, generated: 1, optout_logs: logs });
-}
-
-function keyset(id: number): unknown {
-  return {
-    keyset_id: id,
-    site_id: id === 2 ? 2 : -1,
-    name: 'x',
-    allowed_sites: [],
-    created: 1,
-    enabled: true,
-    default: true,
-  };
-}
-
-function key(id: number, keysetId: number): unknown {
-  return { id, keyset_id: keysetId, created: 1, activates: 1, expires: 4_000_000_000, secret: SALT };
 }

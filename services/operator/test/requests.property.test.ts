@@ -6,6 +6,7 @@ import { encodeRequestEnvelope } from '@holdfast/uid2';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { ENVELOPED_ENDPOINTS, STATUS_WORDS } from '../testing/index.ts';
 import { bodyOf, NOW_MS, textOf, World } from './world.ts';
 
 const RUNS = { numRuns: 150 };
@@ -21,37 +22,16 @@ beforeAll(async () => {
 
 afterAll(async () => world.app.close());
 
-/** Every enveloped endpoint with a payload it likes. */
-const ENDPOINTS: readonly (readonly [path: string, payload: unknown])[] = [
-  ['/v2/token/generate', { email: 'user@example.com', tcf_consent_string: 'CP', optout_check: 1 }],
-  ['/v2/token/validate', { token: 'A4AAAABl', email_hash: toBase64(new Uint8Array(32)) }],
-  ['/v2/token/logout', { phone: '+12345678901', clientIp: '127.0.0.1' }],
-  ['/v2/identity/map', { email: ['user@example.com', 'x'], link_id: 'a' }],
-  ['/v2/identity/map', { phone_hash: ['', 'ab'.repeat(32)] }],
-  ['/v3/identity/map', { email: ['user@example.com'], phone: ['+12345678901', 1], email_hash: [] }],
-  ['/v2/identity/buckets', { since_timestamp: '2021-03-08T00:00:00.123' }],
-  ['/v2/optout/status', { advertising_ids: [toBase64(new Uint8Array(32)), 'x'] }],
-  ['/v2/key/latest', {}],
-  ['/v2/key/sharing', {}],
-  ['/v2/key/bidstream', {}],
-];
-
 /** What an answer may look like: a sealed reply, a refusal with its status word, or the bare text of a failure. */
 function expectNamedAnswer(status: number, text: string): void {
   expect([200, 400, 401, 500]).toContain(status);
   if (status === 200) return;
   if (status === 500 && text === 'Internal Server Error') return;
   const { status: word } = JSON.parse(text) as { status: string };
-  expect(
-    {
-      400: ['client_error', 'invalid_token', 'expired_token', 'error'],
-      401: ['unauthorized', 'invalid_client'],
-      500: ['unknown', 'error'],
-    }[status],
-  ).toContain(word);
+  expect(STATUS_WORDS[status]).toContain(word);
 }
 
-describe.each(ENDPOINTS)('POST %s %j', (path, valid) => {
+describe.each(ENVELOPED_ENDPOINTS)('POST %s %j', (path, valid) => {
   it('answers every payload with a status its specification names', async () => {
     await fc.assert(
       fc.asyncProperty(damagedJson(valid), fc.boolean(), async (payload, binary) => {

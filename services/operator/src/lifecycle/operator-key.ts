@@ -3,7 +3,7 @@ import type { FetchSecretOptions, FetchedSecret } from '@holdfast/azure';
 import { DependencyError, PlatformError } from '@holdfast/base';
 import type { Secret } from '@holdfast/base';
 
-import type { OperatorKeySource } from '../config.ts';
+import type { OperatorKeySource } from '../config/operator-key.ts';
 
 export type FetchSecret = (options: FetchSecretOptions) => Promise<FetchedSecret>;
 

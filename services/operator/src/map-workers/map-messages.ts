@@ -1,8 +1,9 @@
-import type { DiiKind, IdentityEnvironment, OptOutIndexData, SaltSnapshot, SaltTableData } from '@holdfast/uid2';
+import type { DiiKind, IdentityEnvironment, OptOutIndexData } from '@holdfast/uid2';
 
 import type { MapCounts, MapSettings } from '../identity-mapper.ts';
 import type { BatchCounts } from '../request-metrics.ts';
 import type { Refusal } from '../responses.ts';
+import type { SharedSalts } from '../threads/shared-salts.ts';
 
 /** Which map endpoint a request came to. */
 export type MapVersion = 'v2' | 'v3';
@@ -10,13 +11,12 @@ export type MapVersion = 'v2' | 'v3';
 /** What a worker is started with. */
 export interface MapWorkerData {
   readonly settings: MapSettings;
-  readonly compiledSources: string | undefined;
 }
 
 /** To a worker: the world that all later requests are mapped against. The tables are in shared memory and not copied. */
 export interface WorldMessage {
   readonly kind: 'world';
-  readonly salts: Omit<SaltSnapshot, 'table'> & { readonly table: SaltTableData };
+  readonly salts: SharedSalts;
   readonly optOuts: OptOutIndexData;
   readonly environment: IdentityEnvironment;
 }

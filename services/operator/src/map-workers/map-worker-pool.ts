@@ -1,11 +1,12 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import { errorMessage, InternalError } from '@holdfast/base';
 import type { Logger } from '@holdfast/process';
 
-import { compiledSourcesFolder } from '../compile-cache.ts';
 import type { MapAnswer } from '../identity-map/map-answer.ts';
 import type { MapSettings, MapWorld } from '../identity-mapper.ts';
+import { shareSalts } from '../threads/shared-salts.ts';
+import { startThread } from '../threads/start-thread.ts';
 import type { MapVersion, MapWorkerData, MessageFromWorker, MessageToWorker } from './map-messages.ts';
 
 export interface MapWorkerPoolOptions {
@@ -138,12 +139,7 @@ export class MapWorkerPool {
     if (!isSameWorld(member.world, job.world)) {
       member.world = job.world;
       const { salts, optOuts, environment } = job.world;
-      post(member, {
-        kind: 'world',
-        salts: { ...salts, table: salts.table.share() },
-        optOuts: optOuts.data,
-        environment,
-      });
+      post(member, { kind: 'world', salts: shareSalts(salts), optOuts: optOuts.data, environment });
     }
     const payload = ownBytes(job.payload);
     post(member, { kind: 'request', version: job.version, payload, nowMs: job.nowMs }, [payload.buffer]);
@@ -151,17 +147,16 @@ export class MapWorkerPool {
 
   #start(): Member {
     const { settings, program = PROGRAM } = this.#options;
-    const workerData: MapWorkerData = { settings, compiledSources: compiledSourcesFolder() };
-    const worker = new Worker(program, { workerData, name: 'map-worker' });
+    const worker = startThread<MapWorkerData, MessageFromWorker>({
+      program,
+      name: 'map-worker',
+      data: { settings },
+      onMessage: (message) => this.#onMessage(member, message),
+      onExit: (cause) => this.#onExit(member, cause),
+    });
     const member: Member = { worker, ready: false, job: undefined, world: undefined, timer: undefined };
     this.#members.add(member);
     worker.unref();
-    worker.on('message', (message: MessageFromWorker) => this.#onMessage(member, message));
-    let cause: unknown;
-    worker.on('error', (error) => {
-      cause = error;
-    });
-    worker.on('exit', (code) => this.#onExit(member, cause ?? new Error(`exit code ${code}`)));
     return member;
   }
 

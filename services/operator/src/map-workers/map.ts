@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { InternalError, PlatformError, releaseBytes, RequestError } from '@holdfast/base';
-import { OptOutIndex, parseEnvelopePayload, SaltTable } from '@holdfast/uid2';
+import { OptOutIndex, parseEnvelopePayload } from '@holdfast/uid2';
 
 import { runAtOnce } from '../identity-map/map-answer.ts';
 import type { MapAnswer } from '../identity-map/map-answer.ts';
@@ -12,6 +12,7 @@ import { mapV3 } from '../identity-map/map-v3.ts';
 import { IdentityMapper } from '../identity-mapper.ts';
 import type { MapWorld } from '../identity-mapper.ts';
 import { clientError } from '../responses.ts';
+import { saltsFromShared } from '../threads/shared-salts.ts';
 import type {
   MapWorkerData,
   MessageFromWorker,
@@ -46,7 +47,7 @@ post({ kind: 'ready' });
 
 function worldOf({ salts, optOuts, environment }: WorldMessage): MapWorld {
   return {
-    salts: { ...salts, table: SaltTable.fromShared(salts.table) },
+    salts: saltsFromShared(salts),
     optOuts: OptOutIndex.fromData(optOuts),
     environment,
   };

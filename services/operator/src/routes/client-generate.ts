@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
 import { MalformedError } from '@holdfast/base';
-import { sendUntyped } from '@holdfast/http';
+import { sendUntyped } from '@holdfast/http/serving';
 import {
   agreeOnClientSideKey,
   CLIENT_SIDE_IV_LENGTH,

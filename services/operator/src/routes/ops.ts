@@ -1,4 +1,4 @@
-import { sendUntyped } from '@holdfast/http';
+import { sendUntyped } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 import type { OperatorContext } from '../context.ts';

@@ -1,7 +1,7 @@
 /** The program of a serving thread: the operator's API behind a listener that shares its port with other threads. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { listen } from '@holdfast/http';
+import { listen } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from '../app.ts';

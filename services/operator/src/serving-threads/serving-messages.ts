@@ -11,7 +11,6 @@ import type { WorldParts } from './world-parts.ts';
 export interface ServingThreadData {
   readonly name: string;
   readonly settings: OperatorSettings;
-  readonly compiledSources: string | undefined;
 }
 
 /** To a serving thread. */

@@ -1,13 +1,13 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import { DependencyError, errorMessage, InternalError } from '@holdfast/base';
-import { claimPort } from '@holdfast/http';
-import type { ListenAddress } from '@holdfast/http';
+import { claimPort } from '@holdfast/http/serving';
+import type { ListenAddress } from '@holdfast/http/serving';
 import { AggregatorRegistry } from 'prom-client';
 
-import { compiledSourcesFolder } from '../compile-cache.ts';
 import type { OperatorContext, OperatorSettings } from '../context.ts';
 import type { GateState } from '../lifecycle/service-gate.ts';
+import { startThread } from '../threads/start-thread.ts';
 import { createUsageStatistics } from '../usage-statistics.ts';
 import type { UsageStatistics } from '../usage-statistics.ts';
 import { Questions } from './questions.ts';
@@ -118,12 +118,14 @@ export class ServingThreads {
 
   #start(index: number): Member {
     const { settings, program = PROGRAM } = this.#options;
-    const workerData: ServingThreadData = {
-      name: String(index + 1),
-      settings,
-      compiledSources: compiledSourcesFolder(),
-    };
-    const worker = new Worker(program, { workerData, name: `serving-${index + 1}` });
+    const name = String(index + 1);
+    const worker = startThread<ServingThreadData, MessageFromThread>({
+      program,
+      name: `serving-${name}`,
+      data: { name, settings },
+      onMessage: (message) => this.#onMessage(member, message),
+      onExit: (cause) => this.#onExit(member, cause),
+    });
     const member: Member = {
       worker,
       listening: Promise.withResolvers(),
@@ -131,12 +133,6 @@ export class ServingThreads {
       stopped: false,
     };
     member.listening.promise.catch(() => undefined); // nobody waits for it when the operator stops early
-    worker.on('message', (message: MessageFromThread) => this.#onMessage(member, message));
-    let cause: unknown;
-    worker.on('error', (error) => {
-      cause = error;
-    });
-    worker.on('exit', (code) => this.#onExit(member, cause ?? new Error(`exit code ${code}`)));
     return member;
   }
 

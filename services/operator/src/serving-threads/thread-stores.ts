@@ -1,5 +1,5 @@
 import { InternalError } from '@holdfast/base';
-import { AuthorizableStore, KeysetSnapshot, OptOutIndex, SaltTable, serviceLinkKey } from '@holdfast/uid2';
+import { AuthorizableStore, KeysetSnapshot, OptOutIndex, serviceLinkKey } from '@holdfast/uid2';
 import type {
   ClientRecord,
   ClientSideKeypair,
@@ -11,6 +11,7 @@ import type {
 } from '@holdfast/uid2';
 
 import type { OperatorStores } from '../context.ts';
+import { saltsFromShared } from '../threads/shared-salts.ts';
 import type { WorldParts } from './world-parts.ts';
 
 /** A serving thread's view of the world, put together from the parts that it was sent. */
@@ -30,7 +31,7 @@ export class ThreadStores implements OperatorStores {
       this.#keysets = new KeysetSnapshot(keysets, keysetKeys);
     }
     if (parts.salts !== undefined) {
-      this.#salts = parts.salts.map((snapshot) => ({ ...snapshot, table: SaltTable.fromShared(snapshot.table) }));
+      this.#salts = parts.salts.map(saltsFromShared);
     }
     if (parts.optOuts !== undefined) this.#optOuts = OptOutIndex.fromData(parts.optOuts);
   }

@@ -5,8 +5,6 @@ import type {
   KeysetKey,
   OptOutIndexData,
   RuntimeConfiguration,
-  SaltSnapshot,
-  SaltTableData,
   ServiceLinkRecord,
   ServiceRecord,
   SiteRecord,
@@ -14,8 +12,8 @@ import type {
 
 import type { OptOutSync } from '../stores/opt-out-sync.ts';
 import type { StoreSet } from '../stores/store-set.ts';
-
-export type SharedSalts = Omit<SaltSnapshot, 'table'> & { readonly table: SaltTableData };
+import { shareSalts } from '../threads/shared-salts.ts';
+import type { SharedSalts } from '../threads/shared-salts.ts';
 
 /**
  * Everything the API reads, in parts that can be posted to a thread. Salts and opt-outs lie in shared memory and are not
@@ -54,7 +52,7 @@ export function worldSource(stores: StoreSet, optOut: OptOutSync): WorldSource {
     keysetKeys: asItIs(() => stores.keysetKeys.current()),
     salts: {
       stamp: () => stores.salts.current(),
-      read: () => stores.salts.current().map((snapshot) => ({ ...snapshot, table: snapshot.table.share() })),
+      read: () => stores.salts.current().map(shareSalts),
     },
     optOuts: { stamp: () => optOut.index(), read: () => optOut.index().data },
     sites: asItIs(() => stores.sites?.current()),
