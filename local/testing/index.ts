@@ -3,3 +3,4 @@ export type { FakeOperator } from './fake-operator.ts';
 export { fakeServeCommand } from './fake-serve-command.ts';
 export { freePortBase } from './free-port-base.ts';
 export { temporaryFolder } from './temporary-folder.ts';
+export { waitFor } from './wait-for.ts';

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -43,4 +43,22 @@ export async function buildScriptImage(reference = 'script:1'): Promise<LocalIma
   });
   const platform = { os: 'linux', architecture: 'amd64' };
   return { facts: { reference, manifestDigest: written.manifestDigest, platform, config, layers }, layerFiles };
+}
+
+/** The same image with one byte of its program's layer changed. */
+export async function tamperedScriptImage(): Promise<LocalImage> {
+  const image = await buildScriptImage();
+  const [, program = ''] = image.layerFiles;
+  const bytes = await readFile(program);
+  const at = bytes.indexOf('eval');
+  if (at === -1) throw new Error('the layer does not hold the program as text');
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  await writeFile(program, bytes);
+  return image;
+}
+
+/** The same image with its layers in another order. */
+export async function reorderedScriptImage(): Promise<LocalImage> {
+  const image = await buildScriptImage();
+  return { ...image, layerFiles: image.layerFiles.toReversed() };
 }

@@ -1,39 +1,38 @@
 import { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Secret } from '@holdfast/base';
-import { Uid2Client } from '@holdfast/local/uid2-client';
+import type { Uid2Client } from '@holdfast/local/uid2-client';
 import type { DecryptedToken, MappedInput } from '@holdfast/local/uid2-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePortBlock, HoldfastProcess, runHoldfast, waitFor } from '../src/index.ts';
+import {
+  freePortBlock,
+  HoldfastProcess,
+  moveSaltsToYesterday,
+  readSaltMetadata,
+  runHoldfast,
+  uid2ClientOf,
+  waitFor,
+} from '../src/index.ts';
 import type { ReadyFile } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
-const DAY_MS = 86_400_000;
 /** Stores are read every ten seconds; a loaded machine may take its time. */
 const REFRESH_DEADLINE_MS = 45_000;
 /** Starting a whole cloud, or four commands, takes its time on a loaded machine. */
 const SLOW_HOOK_MS = 150_000;
 const CONNECTIONS = 12;
 
-interface SaltMetadata {
-  readonly version: number;
-  readonly salts: readonly { readonly effective: number; readonly location: string }[];
-}
-
 const home = keepSeededHome();
 const bucket = join(home.folder, 'world/core');
-const saltMetadataFile = join(bucket, 'salts/metadata.json');
 /** Midnight before the seeded snapshot took effect, so that another one can take effect while the test runs. */
 let today: number;
 let up: HoldfastProcess;
 let ready: ReadyFile;
 
 beforeAll(async () => {
-  today = moveSaltsToYesterday();
+  today = moveSaltsToYesterday(home.folder);
   up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(9) });
   ready = await up.ready(SLOW_HOOK_MS - 10_000);
 }, SLOW_HOOK_MS);
@@ -42,28 +41,6 @@ afterAll(async () => {
   await up.stop();
   home.remove();
 });
-
-/** Makes the seeded salts a day older in every respect; answers the day on which they took effect before that. */
-function moveSaltsToYesterday(): number {
-  const metadata = readSaltMetadata();
-  const [seeded] = metadata.salts;
-  if (seeded === undefined) throw new Error('the seeded world has no salts');
-  const file = join(bucket, seeded.location);
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-  const older = lines.map((line) => {
-    const columns = line.split(',');
-    for (const time of [1, 3]) columns[time] = String(Number(columns[time]) - DAY_MS);
-    return `${columns.join(',')}\n`;
-  });
-  writeFileSync(file, older.join(''));
-  const salts = [{ ...seeded, effective: seeded.effective - DAY_MS }];
-  writeFileSync(saltMetadataFile, JSON.stringify({ ...metadata, salts }));
-  return seeded.effective;
-}
-
-function readSaltMetadata(): SaltMetadata {
-  return JSON.parse(readFileSync(saltMetadataFile, 'utf8')) as SaltMetadata;
-}
 
 /** Runs an administrator's command and answers its JSON. */
 async function admin<T>(...args: readonly string[]): Promise<T> {
@@ -76,16 +53,6 @@ async function admin<T>(...args: readonly string[]): Promise<T> {
 async function refused(...args: readonly string[]): Promise<readonly [number | null, string]> {
   const result = await runHoldfast(['uid2', ...args, '--home', home.folder, '--json']);
   return [result.code, (JSON.parse(result.stdout) as { error: { code: string } }).error.code];
-}
-
-function clientWith(apiKey: string, secret: string): Uid2Client {
-  return new Uid2Client({
-    operatorUrl: ready.operator.url,
-    apiKey: new Secret(apiKey),
-    clientSecret: new Secret(secret),
-    clock: Date.now,
-    randomBytes,
-  });
 }
 
 /** Whether every serving thread answers like that: the kernel spreads new connections among them. */
@@ -171,7 +138,7 @@ describe('a site and a client made while the operator runs', () => {
       REFRESH_DEADLINE_MS,
       () => 'the operator does not know the new key',
     );
-    const client = clientWith(issued.apiKey, issued.secret);
+    const client = uid2ClientOf(ready.operator.url, issued);
     const token = await advertisingToken(client);
     expect(await readToken(client, token)).toMatchObject({ siteId: 8, tokenVersion: 4 });
     await client.close();
@@ -205,13 +172,13 @@ describe('a site and a client made while the operator runs', () => {
 
     // All at once: what takes the time is that operators look every ten seconds.
     beforeAll(async () => {
-      client = clientWith(ready.client.apiKey, ready.client.secret);
+      client = uid2ClientOf(ready.operator.url, ready.client);
       oldToken = await advertisingToken(client);
       before = await mapAll(client, emails);
       const date = new Date(today).toISOString().slice(0, 10);
       rotation = ['salt', 'rotate', '--fraction', '10%', '--date', date];
       ({ plan } = await admin<{ plan: typeof plan }>(...rotation, '--dry-run'));
-      snapshotsAfterDryRun = readSaltMetadata().salts.length;
+      snapshotsAfterDryRun = readSaltMetadata(home.folder).salts.length;
       await admin('client', 'disable', issued.keyId, '--yes');
       const now = ['--force', '--activates-in', '0'];
       const rotated = await admin<{ added: typeof newKeys }>('key', 'rotate', 'master', ...now, '--yes');

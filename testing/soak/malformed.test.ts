@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 
-import { fromBase64, Secret } from '@holdfast/base';
-import { Uid2Client } from '@holdfast/local/uid2-client';
+import { fromBase64 } from '@holdfast/base';
+import type { Uid2Client } from '@holdfast/local/uid2-client';
 import { prepareSecret } from '@holdfast/uid2';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { uid2ClientOf } from '../src/index.ts';
 import { strangeBytes, strangeRequests } from './support/malformed.ts';
 import type { Caller, StrangeRequest } from './support/malformed.ts';
 import { collectedMemory, megabytes, MEGABYTE, record } from './support/memory.ts';
@@ -36,18 +36,12 @@ beforeAll(async () => {
   world = await PublishedWorld.create({ nowMs: Date.now(), salts: 2000 });
   world.publishOptOuts([], Date.now());
   operator = await startOperatorService(world, { service_instances: 1 });
-  client = new Uid2Client({
-    operatorUrl: operator.url,
-    apiKey: new Secret(world.apiKey),
-    clientSecret: new Secret(world.clientSecret),
-    clock: Date.now,
-    randomBytes,
-  });
+  client = uid2ClientOf(operator.url, world.client);
   const made = await client.generateToken({ kind: 'email', value: 'user@example.com' });
   if (made.status !== 'success') throw new Error('there is no token');
   caller = {
-    apiKey: world.apiKey,
-    secret: prepareSecret(fromBase64(world.clientSecret)),
+    apiKey: world.client.apiKey,
+    secret: prepareSecret(fromBase64(world.client.secret)),
     refreshToken: made.identity.refreshToken,
   };
 });

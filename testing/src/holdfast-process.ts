@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { waitFor } from '@holdfast/local/testing';
+
+import { childEnd } from './child-end.ts';
+
+const COMMAND_DEADLINE_MS = 300_000;
 const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 
 /** The file `holdfast up --ready-file` writes; docs/guides/local-cloud.md describes it. */
@@ -89,7 +92,7 @@ export class HoldfastProcess {
 
   /** Waits for the process to end and answers its exit code (null after a kill). */
   async exit(): Promise<number | null> {
-    if (this.exitCode === undefined) await once(this.#child, 'close');
+    if (this.exitCode === undefined) await childEnd(this.#child, 'close', () => this.#output);
     return this.exitCode ?? null;
   }
 
@@ -110,7 +113,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs one `holdfast` command to its end. */
+/** Runs one `holdfast` command to its end; fails when that is not within five minutes. */
 export async function runHoldfast(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -127,19 +130,6 @@ export async function runHoldfast(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const [code] = (await once(child, 'close')) as [number | null];
+  const code = await childEnd(child, 'close', () => stdout + stderr, COMMAND_DEADLINE_MS);
   return { code, stdout, stderr };
-}
-
-/** Polls a condition of another process; there is no event to wait for across process borders. */
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
-  deadlineMs: number,
-  describe: () => string,
-): Promise<void> {
-  const deadline = Date.now() + deadlineMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms:\n${describe()}`);
-    await pause(50);
-  }
 }

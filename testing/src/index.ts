@@ -1,9 +1,14 @@
+export { waitFor } from '@holdfast/local/testing';
 export { REFERENCE_PORTS, startReferenceStack } from './reference-stack.ts';
 export type { ReferencePorts, ReferenceStack } from './reference-stack.ts';
 export { startService } from './service-start.ts';
 export type { StartedService } from './service-start.ts';
 export { editFile, editStore } from './home-edits.ts';
+export { childEnd } from './child-end.ts';
+export { InstallationCache, MAVEN, runInstaller, works } from './installations.ts';
 export { freePortBlock, isListening } from './ports.ts';
-export { HoldfastProcess, runHoldfast, waitFor } from './holdfast-process.ts';
+export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
 export type { ReadyFile } from './holdfast-process.ts';
 export { ServiceProcess } from './service-process.ts';
+export { moveSaltsToYesterday, readSaltMetadata } from './seeded-salts.ts';
+export { uid2ClientOf } from './uid2-client.ts';

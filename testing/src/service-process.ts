@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { waitFor } from './holdfast-process.ts';
+import { waitFor } from '@holdfast/local/testing';
+
+import { childEnd } from './child-end.ts';
 
 const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 
@@ -65,6 +66,6 @@ export class ServiceProcess {
   }
 
   async #exited(): Promise<void> {
-    if (!this.#ended) await once(this.#child, 'exit');
+    if (!this.#ended) await childEnd(this.#child, 'exit', () => this.#output);
   }
 }

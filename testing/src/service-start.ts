@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { waitFor } from './holdfast-process.ts';
+import { waitFor } from '@holdfast/local/testing';
+
+import { childEnd } from './child-end.ts';
 
 const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 const START_DEADLINE_MS = 30_000;
@@ -32,10 +33,13 @@ export async function startService(start: ServiceStart): Promise<StartedService>
       output += chunk.toString();
     });
   }
-  const ended = once(child, 'close');
+  let isClosed = false;
+  child.once('close', () => {
+    isClosed = true;
+  });
   const stop = async (): Promise<void> => {
     child.stdin.end();
-    await ended;
+    if (!isClosed) await childEnd(child, 'close', () => output);
   };
   try {
     await waitFor(

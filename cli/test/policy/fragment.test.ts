@@ -63,12 +63,15 @@ async function workspace(leafKey: KeyPair) {
   await writeFile(file('fragment.rego'), TEXT);
   await writeFile(file('chain.pem'), certificatesToPem([leaf, root]));
   await writeFile(file('key.pem'), leafKey.privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  const run = (...args: string[]) => capture(['policy', 'fragment', ...args], { cwd: folder.path });
+  const run = (...args: (string | string[])[]) => capture(['policy', 'fragment', ...args.flat()], { cwd: folder.path });
   const sign = (policy = `eku:${EKU}`) =>
-    run(
-      ...['sign', 'fragment.rego', '--key', 'key.pem', '--chain', 'chain.pem', '--feed', 'contoso.azurecr.io/sidecar'],
-      ...['--issuer-policy', policy, '--output', 'fragment.cose', '--json'],
-    );
+    run('sign fragment.rego --key key.pem --chain chain.pem --feed contoso.azurecr.io/sidecar'.split(' '), [
+      '--issuer-policy',
+      policy,
+      '--output',
+      'fragment.cose',
+      '--json',
+    ]);
   return { file, run, sign, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { describeExit, ManagedProcess, necessaryEnvironment } from '../../src/process/managed-process.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
+import { waitFor } from '../../testing/wait-for.ts';
 
 function node(script: string, logFile: string): Parameters<typeof ManagedProcess.start>[0] {
   return { command: [process.execPath, '-e', script], environment: {}, logFile };
@@ -12,7 +13,13 @@ function node(script: string, logFile: string): Parameters<typeof ManagedProcess
 
 /** Resolves once the program has written `text`. */
 async function written(logFile: string, text: string): Promise<void> {
-  while (!(await readFile(logFile, 'utf8')).includes(text)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const log = (): Promise<string> => readFile(logFile, 'utf8');
+  await waitFor(
+    async () => (await log()).includes(text),
+    15_000,
+    () => `"${text}" is not in ${logFile}`,
+    10,
+  );
 }
 
 describe('ManagedProcess', () => {

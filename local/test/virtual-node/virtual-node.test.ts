@@ -1,37 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import {
-  createSimulatedPlatform,
-  generateSimulatedPlatformKeys,
-  parseCertificates,
-  parseSnpReport,
-  verifySnpReportSignature,
-} from '@holdfast/attestation';
-import type { SimulatedPlatform } from '@holdfast/attestation';
+import { parseCertificates, parseSnpReport, verifySnpReportSignature } from '@holdfast/attestation';
 import { toHex } from '@holdfast/base';
 import { measureCceText, writeAllowAll } from '@holdfast/policy';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { buildVirtualNodeApp } from '../../src/virtual-node/api.ts';
 import { IDENTITY_ANNOTATION, POLICY_ANNOTATION } from '../../src/virtual-node/manifest.ts';
-import { VirtualNode } from '../../src/virtual-node/virtual-node.ts';
-import type { NodeTermination, VirtualNodeOptions } from '../../src/virtual-node/virtual-node.ts';
-import { scriptImage } from '../../testing/script-image.ts';
-import { temporaryFolder } from '../../testing/temporary-folder.ts';
+import { freePortBase } from '../../testing/free-port-base.ts';
+import { IDENTITY_URL, KNOWN_IDENTITY, TestNode, WAIT } from '../../testing/test-node.ts';
+import type { TestNodeOptions } from '../../testing/test-node.ts';
 
 const POLICY = writeAllowAll();
-const IDENTITY = '/subscriptions/s/userAssignedIdentities/known';
-const IDENTITY_URL = 'http://127.0.0.1:1/identity';
-
-let platform: SimulatedPlatform;
-
-beforeAll(async () => {
-  const keys = await generateSimulatedPlatformKeys({ rsaModulusLength: 2048 });
-  platform = createSimulatedPlatform({ random: randomBytes, now: Date.now, keys });
-});
 
 interface Container {
   readonly name: string;
@@ -55,7 +37,7 @@ function manifest(
         metadata: {
           annotations: {
             [POLICY_ANNOTATION]: Buffer.from(POLICY).toString('base64'),
-            [IDENTITY_ANNOTATION]: IDENTITY,
+            [IDENTITY_ANNOTATION]: KNOWN_IDENTITY,
             ...changes.annotations,
           },
         },
@@ -65,65 +47,9 @@ function manifest(
   });
 }
 
-class Node implements AsyncDisposable {
-  readonly node: VirtualNode;
-  readonly folder: string;
-  readonly #dispose: () => Promise<void>;
-
-  constructor(options: VirtualNodeOptions, folder: string, dispose: () => Promise<void>) {
-    this.node = new VirtualNode(options);
-    this.folder = folder;
-    this.#dispose = dispose;
-  }
-
-  termination(): Promise<NodeTermination> {
-    return new Promise((resolve) => {
-      this.node.subscribe((change) => {
-        if (change.kind === 'terminated') resolve(change.termination);
-      });
-    });
-  }
-
-  ready(): Promise<void> {
-    return new Promise((resolve) => {
-      this.node.subscribe((change) => {
-        if (change.kind === 'ready') resolve();
-      });
-    });
-  }
-
-  log(container: string): Promise<string> {
-    return readFile(join(this.folder, 'logs', 'demo-0', `${container}.log`), 'utf8');
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.node.stop(200);
-    await this.#dispose();
-  }
+function virtualNode(text: string, changes: Partial<TestNodeOptions> = {}): Promise<TestNode> {
+  return TestNode.create({ manifest: text, nodeVariables: { FROM_NODE: 'yes' }, ...changes });
 }
-
-async function virtualNode(text: string, changes: Partial<VirtualNodeOptions> = {}): Promise<Node> {
-  const folder = await temporaryFolder();
-  const options: VirtualNodeOptions = {
-    manifest: text,
-    images: [await scriptImage()],
-    unpackedImagesFolder: join(folder.path, 'images'),
-    platformVariables: {},
-    platform,
-    guest: { debug: false },
-    podsFolder: join(folder.path, 'pods'),
-    logsFolder: join(folder.path, 'logs'),
-    nodeVariables: { FROM_NODE: 'yes' },
-    openIdentityEndpoint: (resourceId) =>
-      Promise.resolve(resourceId === IDENTITY ? { url: IDENTITY_URL, stop: () => Promise.resolve() } : undefined),
-    clock: Date.now,
-    backOff: { initialMs: 1, maxMs: 1, resetAfterMs: 600_000 },
-    ...changes,
-  };
-  return new Node(options, folder.path, async () => folder[Symbol.asyncDispose]());
-}
-
-const WAIT = 'setInterval(() => {}, 1000)';
 
 describe('VirtualNode', () => {
   it("gives a container its manifest's environment, the platform's variables, and nothing else", async () => {
@@ -136,7 +62,7 @@ describe('VirtualNode', () => {
     const ended = running.termination();
     await running.node.start();
     await ended;
-    const [line] = (await running.log('app')).split('\n');
+    const [line] = (await running.log()).split('\n');
     const seen = JSON.parse(line ?? '') as Record<string, string>;
     const securityContext = join(running.folder, 'pods', 'demo-0', 'security-context');
     expect(seen).toEqual({
@@ -162,10 +88,10 @@ describe('VirtualNode', () => {
     const ended = running.termination();
     await running.node.start();
     await ended;
-    const report = parseSnpReport(Buffer.from((await running.log('app')).split('\n')[0] ?? '', 'base64'));
+    const report = parseSnpReport(Buffer.from((await running.log()).split('\n')[0] ?? '', 'base64'));
     const measured = measureCceText(POLICY).sha256;
     expect(toHex(report.hostData)).toBe(measured);
-    expect(running.node.pods[0]?.hostData).toBe(measured);
+    expect(running.pod.hostData).toBe(measured);
     expect(report.reportData).toEqual(new Uint8Array(64).fill(7));
     const file = join(running.folder, 'pods', 'demo-0', 'security-context', 'host-amd-cert-base64');
     const host = JSON.parse(Buffer.from(await readFile(file, 'utf8'), 'base64').toString()) as { vcekCert: string };
@@ -183,7 +109,7 @@ describe('VirtualNode', () => {
       const ended = running.termination();
       await running.node.start();
       await ended;
-      const report = parseSnpReport(Buffer.from((await running.log('app')).split('\n')[0] ?? '', 'base64'));
+      const report = parseSnpReport(Buffer.from((await running.log()).split('\n')[0] ?? '', 'base64'));
       expect(report.policy.debugAllowed).toBe(debug);
     }
   });
@@ -195,7 +121,7 @@ describe('VirtualNode', () => {
     const ended = running.termination();
     await running.node.start();
     await ended;
-    expect(await running.log('app')).toContain('400');
+    expect(await running.log()).toContain('400');
   });
 
   it('starts a container again after it ended, and counts', async () => {
@@ -205,7 +131,7 @@ describe('VirtualNode', () => {
     expect(await first).toMatchObject({ pod: 'demo-0', container: 'app', code: 3, restartInMs: 1 });
     await running.termination();
     await running.termination();
-    const status = running.node.pods[0]?.container('app')?.status();
+    const status = running.app.status();
     expect(status).toMatchObject({ lastTermination: { exitCode: 3, signal: null } });
     expect(Number(status?.['restartCount'])).toBeGreaterThanOrEqual(2);
     expect(running.node.events().map(({ reason }) => reason)).toContain('BackOff');
@@ -214,7 +140,7 @@ describe('VirtualNode', () => {
   it('is ready once every container is, as its probe says', async () => {
     const server = `require('node:http').createServer((q, s) => { s.statusCode = q.url === '/ok' ? 200 : 500; s.end(); })
       .listen(+process.env.PORT, '127.0.0.1')`;
-    const port = await freePort();
+    const port = await freePortBase(1);
     const probe = { httpGet: { path: '/ok', port }, periodSeconds: 0.02 };
     const env = [{ name: 'PORT', value: String(port) }];
     await using running = await virtualNode(
@@ -225,22 +151,18 @@ describe('VirtualNode', () => {
     );
     const ready = running.ready();
     await running.node.start();
-    expect(running.node.pods[0]?.ready).toBe(false);
+    expect(running.pod.ready).toBe(false);
     await ready;
-    expect(running.node.pods[0]?.ready).toBe(true);
+    expect(running.pod.ready).toBe(true);
   });
 
   it('tells why a probe fails', async () => {
-    const port = await freePort();
+    const port = await freePortBase(1);
     const probe = { httpGet: { path: '/', port }, periodSeconds: 0.01 };
     await using running = await virtualNode(
       manifest([{ name: 'app', command: ['/run', WAIT], readinessProbe: probe }]),
     );
-    const unhealthy = new Promise<string>((resolve) => {
-      running.node.subscribe((change) => {
-        if (change.kind === 'event' && change.event.reason === 'Unhealthy') resolve(change.event.message);
-      });
-    });
+    const unhealthy = running.event('Unhealthy');
     await running.node.start();
     expect(await unhealthy).toContain('connection refused');
   });
@@ -255,8 +177,8 @@ describe('VirtualNode', () => {
     const text = manifest([{ name: 'app', command: ['/run', WAIT], ...container }], { annotations });
     await using running = await virtualNode(text);
     await running.node.start();
-    expect(running.node.pods[0]?.failure).toMatchObject({ reason });
-    expect(running.node.pods[0]?.status()).toMatchObject({ phase: 'Failed', ready: false });
+    expect(running.pod.failure).toMatchObject({ reason });
+    expect(running.pod.status()).toMatchObject({ phase: 'Failed', ready: false });
     expect(
       running.node
         .events()
@@ -273,26 +195,28 @@ describe('VirtualNode', () => {
   });
 
   it('kills a container that ignores SIGTERM once the grace is over, and leaves none running', async () => {
-    const stubborn = 'process.on("SIGTERM", () => {}); console.log("up"); setInterval(() => {}, 1000)';
+    const stubborn = `process.on("SIGTERM", () => {}); console.log("up"); ${WAIT}`;
     await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', stubborn] }]));
     await running.node.start();
-    while (!(await running.log('app').catch(() => '')).includes('up')) await new Promise((r) => setTimeout(r, 10));
-    const pid = running.node.pods[0]?.container('app')?.pid ?? 0;
+    await running.logWith('up');
+    const pid = await running.running();
     await running.node.stop(20);
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
-    expect(running.node.pods[0]?.container('app')?.status()).toMatchObject({
+    expect(running.app.status()).toMatchObject({
       state: { state: 'terminated', signal: 'SIGKILL' },
     });
   });
 
   it('ends every container at once when it is killed', async () => {
-    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', WAIT] }]));
+    const stubborn = `process.on("SIGTERM", () => {}); console.log("up"); ${WAIT}`;
+    await using running = await virtualNode(manifest([{ name: 'app', command: ['/run', stubborn] }]));
     await running.node.start();
-    while (running.node.pods[0]?.container('app')?.pid === undefined) await new Promise((r) => setTimeout(r, 5));
-    const pid = running.node.pods[0].container('app')?.pid ?? 0;
+    await running.logWith('up');
+    const { app } = running;
     running.node.kill();
+    await running.until(() => app.pid === undefined);
     await running.node.stop();
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(app.status()).toMatchObject({ restartCount: 0, state: { state: 'terminated', signal: 'SIGKILL' } });
   });
 });
 
@@ -317,15 +241,3 @@ describe('buildVirtualNodeApp', () => {
     expect((await get('/pods/demo-0/containers/other/logs')).status).toBe(404);
   });
 });
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}

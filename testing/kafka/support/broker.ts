@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isListening, waitFor } from '../../src/index.ts';
+import { childEnd, isListening, waitFor } from '../../src/index.ts';
 
 const START_DEADLINE_MS = 90_000;
 const STOP_DEADLINE_MS = 15_000;
@@ -101,7 +101,7 @@ export class KafkaBroker {
   }
 
   async #toEnd(child: ChildProcess): Promise<void> {
-    const [code] = (await once(child, 'exit')) as [number | null];
+    const code = await childEnd(child, 'exit', () => this.#log());
     if (code !== 0) throw new Error(`formatting the storage ended with ${code}:\n${this.#log()}`);
   }
 

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { waitFor } from '../../src/index.ts';
+import { childEnd, waitFor } from '../../src/index.ts';
 
 const BIN = fileURLToPath(new URL('../../../cli/bin/holdfast.mjs', import.meta.url));
 
@@ -55,7 +54,7 @@ export class RunningCommand {
 
   /** Waits for the end and answers the exit code (null after a kill). */
   async exit(): Promise<number | null> {
-    if (!this.#ended) await once(this.#child, 'close');
+    if (!this.#ended) await childEnd(this.#child, 'close', () => this.#output);
     return this.#child.exitCode;
   }
 

@@ -3,6 +3,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 
 import { toBase64 } from '@holdfast/base';
 import { damagedBytes, damagedJson, damagedText } from '@holdfast/base/testing/fuzz';
+import { ENVELOPED_ENDPOINTS } from '@holdfast/operator/testing';
 import { encodeRequestEnvelope } from '@holdfast/uid2';
 import type { KeyObject } from 'node:crypto';
 import fc from 'fast-check';
@@ -26,22 +27,8 @@ export interface Caller {
 
 const BODY_LIMIT = 1_048_576;
 
-/** Every enveloped endpoint with a payload it likes. */
-const ENDPOINTS: readonly (readonly [path: string, payload: unknown])[] = [
-  ['/v2/token/generate', { email: 'user@example.com', tcf_consent_string: 'CP', optout_check: 1 }],
-  ['/v2/token/validate', { token: 'A4AAAABl', email_hash: toBase64(new Uint8Array(32)) }],
-  ['/v2/token/logout', { phone: '+12345678901', clientIp: '127.0.0.1' }],
-  ['/v2/identity/map', { email: ['user@example.com', 'x'], link_id: 'a' }],
-  ['/v2/identity/map', { phone_hash: ['', 'ab'.repeat(32)] }],
-  ['/v3/identity/map', { email: ['user@example.com'], phone: ['+12345678901', 1], email_hash: [] }],
-  ['/v2/identity/buckets', { since_timestamp: '2021-03-08T00:00:00.123' }],
-  ['/v2/optout/status', { advertising_ids: [toBase64(new Uint8Array(32)), 'x'] }],
-  ['/v2/key/latest', {}],
-  ['/v2/key/sharing', {}],
-  ['/v2/key/bidstream', {}],
-];
 const PATHS = [
-  ...ENDPOINTS.map(([path]) => path),
+  ...ENVELOPED_ENDPOINTS.map(([path]) => path),
   '/v2/token/refresh',
   '/v2/token/client-generate',
   '/ops/healthcheck',
@@ -78,8 +65,8 @@ function bearer(caller: Caller, contentType = 'application/octet-stream'): Recor
 }
 
 function damagedPayloads(caller: Caller, count: number, seed: number): StrangeRequest[] {
-  const each = Math.ceil(count / ENDPOINTS.length);
-  return ENDPOINTS.flatMap(([path, valid], index) =>
+  const each = Math.ceil(count / ENVELOPED_ENDPOINTS.length);
+  return ENVELOPED_ENDPOINTS.flatMap(([path, valid], index) =>
     fc.sample(damagedJson(valid), { numRuns: each, seed: seed + index }).map((json, run) => {
       const body = sealed(caller, json);
       const isText = run % 3 === 0;
@@ -199,7 +186,7 @@ function strangeTimes(caller: Caller, count: number): StrangeRequest[] {
 }
 
 function endpoint(run: number): string {
-  return ENDPOINTS[run % ENDPOINTS.length]?.[0] ?? '/v2/token/generate';
+  return ENVELOPED_ENDPOINTS[run % ENVELOPED_ENDPOINTS.length]?.[0] ?? '/v2/token/generate';
 }
 
 /** Bytes that are no HTTP, or HTTP that breaks off or contradicts itself. */

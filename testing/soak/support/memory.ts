@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ServiceProcess } from '../../src/index.ts';
 
 export const MEGABYTE = 1_048_576;
+const ANSWER_DEADLINE_MS = 30_000;
 
 /** The heap of this process after everything that can be collected was. Needs `--expose-gc`. */
 export async function collectedHeapBytes(): Promise<number> {
@@ -41,6 +42,8 @@ export async function collectedMemory(service: ServiceProcess): Promise<ProcessM
   const url = /Debugger listening on (ws:\S+)/.exec(service.output)?.[1];
   if (url === undefined) throw new Error(`the service was not started with INSPECTABLE:\n${service.output}`);
   const socket = new WebSocket(url);
+  const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS);
+  deadline.addEventListener('abort', () => socket.close());
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener('open', () => resolve(), { once: true });
     socket.addEventListener('error', () => reject(new Error(`cannot reach ${url}`)), { once: true });
@@ -48,7 +51,8 @@ export async function collectedMemory(service: ServiceProcess): Promise<ProcessM
   let id = 0;
   const call = (method: string, params: object = {}): Promise<unknown> => {
     const own = (id += 1);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      socket.addEventListener('close', () => reject(new Error(`${method} was not answered`)), { once: true });
       const listener = (event: MessageEvent): void => {
         const message = JSON.parse(String(event.data)) as { readonly id?: number; readonly result?: unknown };
         if (message.id !== own) return;

@@ -1,3 +1,5 @@
+import { STATUS_WORDS } from '@holdfast/operator/testing';
+
 /** What came back. */
 export interface Answer {
   readonly status: number;
@@ -7,14 +9,6 @@ export interface Answer {
 }
 
 const NOT_FOUND = '<html><body><h1>Resource not found</h1></body></html>';
-
-/** The status words of the UID2 operator reference by HTTP status. */
-const WORDS: Readonly<Record<number, readonly string[]>> = {
-  400: ['client_error', 'invalid_token', 'expired_token', 'error'],
-  401: ['unauthorized', 'invalid_client'],
-  403: ['invalid_http_origin', 'invalid_app_name'],
-  500: ['unknown', 'error'],
-};
 
 /** Why an answer is none that the UID2 operator reference knows; undefined when it is one. */
 export function strangeAnswer(method: string, answer: Answer): string | undefined {
@@ -42,7 +36,7 @@ export function strangeAnswer(method: string, answer: Answer): string | undefine
       if (body === 'Internal Server Error') return undefined;
       break;
   }
-  const words = WORDS[status];
+  const words = STATUS_WORDS[status];
   if (words === undefined) return 'a status nothing names';
   if (contentType !== 'application/json') return `JSON as ${contentType}`;
   try {

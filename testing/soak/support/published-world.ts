@@ -3,6 +3,14 @@ import { randomBytes } from 'node:crypto';
 
 import { toBase64 } from '@holdfast/base';
 import { FakeCore } from '@holdfast/core-client/testing';
+import {
+  keyset,
+  keysetKey,
+  publishOptOutFiles,
+  publishRuntimeConfig,
+  publishStore,
+  touchStore,
+} from '@holdfast/operator/testing';
 import { encodeDeltaFile, generateApiKey, saltApiKey } from '@holdfast/uid2';
 
 const HOUR_MS = 3_600_000;
@@ -10,6 +18,13 @@ const SITE = 123;
 const SECRET_BYTES = 32;
 const HASH_BYTES = 32;
 const random = (length: number): Uint8Array => randomBytes(length);
+
+/** The member of each store's metadata that says where its content is. */
+const STORE_MEMBERS = {
+  '/clients/refresh': 'client_keys',
+  '/key/keyset/refresh': 'keysets',
+  '/key/keyset-keys/refresh': 'keyset_keys',
+} as const;
 
 export const FIRST_LEVEL_SALT = 'first-level';
 
@@ -22,9 +37,8 @@ export interface PublishedWorldOptions {
 /** A small server in the place of Core and Opt-Out, and everything an operator reads from it. One client with every role. */
 export class PublishedWorld {
   readonly core: FakeCore;
-  readonly apiKey: string;
-  /** Base64. */
-  readonly clientSecret: string;
+  /** The secret is Base64. */
+  readonly client: { readonly apiKey: string; readonly secret: string };
   readonly #salts: number;
   readonly #deltas: string[] = [];
 
@@ -34,14 +48,13 @@ export class PublishedWorld {
     core.expiresAtMs = nowMs + HOUR_MS;
     core.extras = { optout_url: core.url };
     const { key, keyId } = generateApiKey({ scope: 'uid2', holder: 'client', environment: 'T', siteId: SITE }, random);
-    this.apiKey = key;
-    this.clientSecret = toBase64(random(SECRET_BYTES));
+    this.client = { apiKey: key, secret: toBase64(random(SECRET_BYTES)) };
     const { keySalt, keyHash } = saltApiKey(key, random);
-    this.#store('/clients/refresh', 'client_keys', [
+    publishStore(core, '/clients/refresh', 'client_keys', [
       {
         key_hash: keyHash,
         key_salt: toBase64(keySalt),
-        secret: this.clientSecret,
+        secret: this.client.secret,
         name: 'soak',
         contact: 'soak',
         created: 1,
@@ -52,19 +65,10 @@ export class PublishedWorld {
       },
     ]);
     const keysets = [-1, -2, 2, SITE];
-    this.#store('/key/keyset/refresh', 'keysets', keysets.map(keyset));
-    this.#store('/key/keyset-keys/refresh', 'keyset_keys', keysets.map(keysetKey));
+    publishStore(core, '/key/keyset/refresh', 'keysets', keysets.map(keyset));
+    publishStore(core, '/key/keyset-keys/refresh', 'keyset_keys', keysets.map(randomKey));
     this.publishSalts(nowMs, 1);
-    core.json('/operator/config', {
-      version: 1,
-      runtime_config: {
-        identity_token_expires_after_seconds: 3600,
-        refresh_token_expires_after_seconds: 86_400,
-        refresh_identity_token_after_seconds: 900,
-        sharing_token_expiry_seconds: 3600,
-        identity_environment: 'integ',
-      },
-    });
+    publishRuntimeConfig(core);
     core.routes.set('/optout/replicate', () => ({ body: '1' }));
   }
 
@@ -105,29 +109,12 @@ export class PublishedWorld {
     const name = `/optout/delta/2026-01-01/optout-delta-000_2026-01-01T00.00.00Z_${number}.dat`;
     this.core.bytes(name, encodeDeltaFile({ windowStart: 1, windowEnd: 2, records }));
     this.#deltas.push(name);
-    const logs = this.#deltas.map((path) => ({
-      type: 'delta',
-      from: 1,
-      to: 2,
-      location: `${this.core.url}${path}?sig=1`,
-    }));
-    this.core.json('/optout/refresh', { version: this.#deltas.length, generated: 1, optout_logs: logs });
+    publishOptOutFiles(this.core, this.#deltas, this.#deltas.length);
   }
 
   /** The metadata of a store count up, so that it is loaded again with the same content. */
-  touch(path: '/clients/refresh' | '/key/keyset/refresh' | '/key/keyset-keys/refresh', version: number): void {
-    const member = { '/clients/refresh': 'client_keys', '/key/keyset/refresh': 'keysets' }[path as string];
-    const name = member ?? 'keyset_keys';
-    this.core.json(path, { version, generated: 1, [name]: { location: `${this.core.url}/files/${name}?sig=1` } });
-  }
-
-  #store(path: string, member: string, records: unknown): void {
-    this.core.json(path, {
-      version: 1,
-      generated: 1,
-      [member]: { location: `${this.core.url}/files/${member}?sig=1` },
-    });
-    this.core.json(`/files/${member}`, records);
+  touch(path: keyof typeof STORE_MEMBERS, version: number): void {
+    touchStore(this.core, path, STORE_MEMBERS[path], version);
   }
 }
 
@@ -147,19 +134,6 @@ function saltFile(count: number, nowMs: number): Buffer {
   return Buffer.from(text.join(''));
 }
 
-function keyset(id: number): unknown {
-  return {
-    keyset_id: id,
-    site_id: id < 0 ? -1 : id,
-    name: 'soak',
-    allowed_sites: [],
-    created: 1,
-    enabled: true,
-    default: true,
-  };
-}
-
-function keysetKey(keysetId: number, index: number): unknown {
-  const secret = toBase64(random(SECRET_BYTES));
-  return { id: index + 1, keyset_id: keysetId, created: 1, activates: 1, expires: 4_000_000_000, secret };
+function randomKey(keysetId: number, index: number): unknown {
+  return keysetKey(index + 1, keysetId, toBase64(random(SECRET_BYTES)));
 }
