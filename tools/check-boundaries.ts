@@ -78,7 +78,8 @@ function checkImport(
   if (BUILTIN.has(specifier)) return `write node:${specifier}`;
   const name = specifier.startsWith('@') ? specifier.split('/', 2).join('/') : (specifier.split('/', 1)[0] ?? '');
   if (isTest && (TEST_ONLY.has(name) || name === '@holdfast/base')) return undefined;
-  if (name !== workspace.name && !workspace.dependencies.includes(name))
+  const allowed = isTest ? [...workspace.dependencies, ...workspace.testDependencies] : workspace.dependencies;
+  if (name !== workspace.name && !allowed.includes(name))
     return `imports ${name}, which its package.json does not name`;
   const target = all.get(name);
   if (target !== undefined) {

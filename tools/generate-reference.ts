@@ -6,6 +6,9 @@ import { configSchema as coreConfig } from '../services/core/src/config.ts';
 import { configSchema as operatorConfig } from '../services/operator/src/config.ts';
 import { configSchema as optOutConfig } from '../services/optout/src/config.ts';
 import { configSchema as skrConfig } from '../services/skr/src/config.ts';
+import { configSchema as trusteeConfig } from '../services/trustee/src/config.ts';
+import { configSchema as webhookConfig } from '../services/webhook/src/config.ts';
+import { configSchema as voteConfig } from '../samples/vote/src/config.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { configPage } from './reference/config-page.ts';
 import { deploymentConfigPage } from './reference/deployment-config-page.ts';
@@ -28,6 +31,9 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'config-optout.md': () => configPage('optout', optOutConfig),
   'config-attestation.md': () => configPage('attestation', attestationConfig),
   'config-skr.md': () => configPage('skr', skrConfig),
+  'config-trustee.md': () => configPage('trustee', trusteeConfig),
+  'config-vote.md': () => configPage('vote', voteConfig, 'samples/vote'),
+  'config-webhook.md': () => configPage('webhook', webhookConfig),
 };
 
 const check = process.argv.includes('--check');

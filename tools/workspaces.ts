@@ -10,6 +10,8 @@ export interface Workspace {
   readonly name: string;
   readonly description: string;
   readonly dependencies: readonly string[];
+  /** What only its tests need. */
+  readonly testDependencies: readonly string[];
 }
 
 /** All workspaces of the repository, in the order of the root package.json. */
@@ -25,6 +27,7 @@ export function listWorkspaces(): Workspace[] {
         name: manifest.name,
         description: manifest.description,
         dependencies: Object.keys(manifest.dependencies ?? {}),
+        testDependencies: Object.keys(manifest.devDependencies ?? {}),
       };
     });
 }
@@ -34,6 +37,7 @@ interface Manifest {
   readonly description: string;
   readonly workspaces: readonly string[];
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
 function readJson(file: string): Manifest {

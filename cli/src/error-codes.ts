@@ -1,6 +1,36 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
 export const errorCodes: ErrorCodeTable = {
+  TRUSTEE_REFUSED: {
+    family: 'dependency',
+    meaning: 'A Trustee key broker refuses what an administrator asks for.',
+    action: 'Check the administrator token and its role; the log of the broker has the whole reason.',
+  },
+  TRUSTEE_URL_INVALID: {
+    family: 'request',
+    meaning: 'The address of a Trustee key broker is none.',
+    action: 'Give --url as https://HOST:PORT.',
+  },
+  TRUSTEE_FILE_UNREADABLE: {
+    family: 'request',
+    meaning: 'A file named to a trustee command cannot be read.',
+    action: 'Check the path and the permissions of the file.',
+  },
+  TRUSTEE_PATH_INVALID: {
+    family: 'request',
+    meaning: 'The path of a resource is not repository/type/tag.',
+    action: 'Use three segments of letters, digits, "_", "-" and, not at the beginning, ".".',
+  },
+  TRUSTEE_POLICY_NOT_NAMED: {
+    family: 'request',
+    meaning: 'A trustee policy command names no policy, or two.',
+    action: 'Give either --file or --preset; presets are resource policies.',
+  },
+  TRUSTEE_REFERENCE_INVALID: {
+    family: 'request',
+    meaning: 'A reference value is not of the type that was asked for.',
+    action: 'Look at --as-integer, --as-bool and --as-single-value.',
+  },
   EVIDENCE_UNRECOGNISED: {
     family: 'malformed',
     meaning: 'A file holds no evidence of a known form, or one that was cut or damaged.',
@@ -208,5 +238,90 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: 'holdfast export all was not told where to write.',
     action: 'Name a folder with --out.',
+  },
+  RELEASE_OPTION_INVALID: {
+    family: 'request',
+    meaning: 'An option of holdfast release cannot be used, or not together with another.',
+    action: 'Run holdfast release build --help.',
+  },
+  RELEASE_BASE_UNUSABLE: {
+    family: 'request',
+    meaning: 'The base image of a release cannot be found where the command looks for it.',
+    action: 'Name an image of a registry, or the folder or archive of one image.',
+  },
+  RELEASE_INPUT_UNREADABLE: {
+    family: 'request',
+    meaning: 'A release, or a file that belongs to it, cannot be read.',
+    action: 'Name a release.json, the bundle, or its folder.',
+  },
+  RELEASE_OUTPUT_UNWRITABLE: {
+    family: 'request',
+    meaning: 'A file of a release cannot be written.',
+    action: 'Name a folder you may write to with --out.',
+  },
+  STATE_NAME_INVALID: {
+    family: 'request',
+    meaning: 'A name of a state file has characters that are not allowed, or leaves its folder.',
+    action: 'Use letters, digits, dots, dashes and underscores.',
+  },
+  STATE_UNUSABLE: {
+    family: 'request',
+    meaning: 'A file of the state of deployments cannot be read or written.',
+    action: 'Check the permissions of the folder and the space on its disk.',
+  },
+  PROBE_UNREACHABLE: {
+    family: 'dependency',
+    meaning: 'A server that is asked for its health or prices cannot be reached from this machine.',
+    action: 'Check that the server runs, its address is right, and the network lets this machine reach it.',
+  },
+  PROBE_TIMEOUT: {
+    family: 'dependency',
+    meaning: 'A server that is asked for its health or prices does not answer in time.',
+    action: 'Check that the server runs and is not overloaded.',
+  },
+  LOCAL_CLOUD_ABSENT: {
+    family: 'dependency',
+    meaning: 'No local cloud runs in the home folder.',
+    action: 'Start one with holdfast up, or name its folder with --home.',
+  },
+  LOCAL_CLOUD_UNREADABLE: {
+    family: 'malformed',
+    meaning: 'What a local cloud says about itself cannot be read.',
+    action: 'Stop the local cloud and start it again with holdfast up.',
+  },
+  SUBNET_INVALID: {
+    family: 'request',
+    meaning: 'A range of addresses given to a command is none.',
+    action: 'Write it as 10.20.0.0/24.',
+  },
+  SUBSCRIPTION_UNKNOWN: {
+    family: 'request',
+    meaning: 'Azure is to be asked, and neither the configuration nor the environment names a subscription.',
+    action: 'Set subscriptionId, or AZURE_SUBSCRIPTION_ID.',
+  },
+  STAGE_UNKNOWN: {
+    family: 'request',
+    meaning: 'A stage is named that there is none of.',
+    action: 'Stages are S0 to S9; docs/guides/deployment.md lists them.',
+  },
+  BUNDLE_UNNAMED: {
+    family: 'request',
+    meaning: 'An upgrade is asked for, and the configuration names no release.',
+    action: 'Set operator.bundle to the new release and its published digest.',
+  },
+  PROFILE_UNSUPPORTED: {
+    family: 'request',
+    meaning: 'An operation on the operator is asked for, and the configuration has another profile.',
+    action: 'Name the configuration of an operator with -f.',
+  },
+  POD_UNNAMED: {
+    family: 'request',
+    meaning: 'A pod is to be looked at, and the profile does not say which.',
+    action: 'Give its name, and its namespace with --namespace.',
+  },
+  ROTATE_OPTIONS_CONFLICT: {
+    family: 'request',
+    meaning: '--finish and --rollback exclude each other.',
+    action: 'Give one of them.',
   },
 };

@@ -10,13 +10,23 @@ import {
 } from '@stricli/core';
 import type { Application, ApplicationText } from '@stricli/core';
 
-import { doctorCommand, exportRoutes } from './commands/deployment.ts';
+import { applyCommand, doctorCommand, exportRoutes, planCommand, statusCommand } from './commands/deployment.ts';
+import {
+  destroyCommand,
+  diagnoseCommand,
+  rollbackRoutes,
+  rotateKeyCommand,
+  upgradeRoutes,
+} from './commands/deployment-operations.ts';
 import { evidenceRoutes } from './commands/evidence.ts';
 import { initdataRoutes } from './commands/initdata.ts';
 import { keyRoutes } from './commands/key.ts';
+import { peerPodsRoutes } from './commands/peer-pods.ts';
 import { policyRoutes } from './commands/policy.ts';
+import { releaseRoutes } from './commands/release.ts';
 import { sampleRoutes } from './commands/sample.ts';
 import { serveCommand } from './commands/serve.ts';
+import { trusteeRoutes } from './commands/trustee.ts';
 import { uid2Routes } from './commands/uid2.ts';
 import { upCommand } from './commands/up.ts';
 import type { CliContext, CliIo } from './context.ts';
@@ -61,8 +71,19 @@ function buildApp(report: Report): Application<CliContext> {
       key: keyRoutes,
       policy: policyRoutes,
       doctor: doctorCommand,
+      plan: planCommand,
+      apply: applyCommand,
+      status: statusCommand,
+      diagnose: diagnoseCommand,
+      upgrade: upgradeRoutes,
+      rollback: rollbackRoutes,
+      'rotate-key': rotateKeyCommand,
+      destroy: destroyCommand,
       export: exportRoutes,
+      release: releaseRoutes,
       initdata: initdataRoutes,
+      'peer-pods': peerPodsRoutes,
+      trustee: trusteeRoutes,
       sample: sampleRoutes,
     },
     docs: {

@@ -14,9 +14,20 @@ describe('holdfast --help', () => {
         holdfast evidence inspect|verify ...
         holdfast key create|import|list|show|policy|release ...
         holdfast policy generate|measure|inspect|explain|diff|verify|layer|evaluate|fragment ...
-        holdfast doctor [--file FILE] [--only IDS]... [--offline] [--strict] [--verbose] [--json]
+        holdfast doctor [--file FILE] [--only IDS]... [--target azure|local] [--home DIR] [--offline] [--strict] [--verbose] [--json]
+        holdfast plan [--file FILE] [--target azure|local] [--home DIR] [--json] [--out FILE]
+        holdfast apply [--file FILE] [--target azure|local] [--home DIR] [--json] [--stage STAGE] [--adopt] [--yes] [<PLAN>]
+        holdfast status [--file FILE] [--target azure|local] [--home DIR] [--json] [--watch] [--verbose]
+        holdfast diagnose [--file FILE] [--target azure|local] [--home DIR] [--json] [--namespace NAME] [<POD>]
+        holdfast upgrade operator|virtual-node|kubernetes ...
+        holdfast rollback operator ...
+        holdfast rotate-key [--file FILE] [--target azure|local] [--home DIR] [--json] [--yes] [--key-file FILE] [--key-env NAME] [--finish] [--rollback]
+        holdfast destroy [--file FILE] [--target azure|local] [--home DIR] [--json] [--yes] [--keep-vault] [--purge] [--remove-pool]
         holdfast export arm|yaml|all ...
+        holdfast release build|inspect ...
         holdfast initdata build|inspect|measure ...
+        holdfast peer-pods check|explain ...
+        holdfast trustee resource|policy|reference-value ...
         holdfast sample encrypted-kafka ...
         holdfast --help
         holdfast --version
@@ -29,16 +40,27 @@ describe('holdfast --help', () => {
            --         All subsequent inputs should be interpreted as arguments
 
       COMMANDS
-        up        Bring up the local confidential cloud with an attested UID2 private operator
-        serve     Run one service in the foreground, as containers do
-        uid2      Talk to an operator as a UID2 client, and administer its world
-        evidence  Look at attestation evidence and judge it
-        key       Keys that a vault releases to attested environments
-        policy    Generate, measure, explain and compare confidential policies
-        doctor    Check a deployment before it is made
-        export    Write a deployment as ARM templates and Kubernetes YAML
-        initdata  Write, read and measure initdata of confidential pods
-        sample    Complete examples that run on this machine
+        up          Bring up the local confidential cloud with an attested UID2 private operator
+        serve       Run one service in the foreground, as containers do
+        uid2        Talk to an operator as a UID2 client, and administer its world
+        evidence    Look at attestation evidence and judge it
+        key         Keys that a vault releases to attested environments
+        policy      Generate, measure, explain and compare confidential policies
+        doctor      Check a deployment before it is made
+        plan        Show what an apply would do
+        apply       Make a deployment, or bring it to what the configuration says
+        status      Show what of a deployment is there, and how it is
+        diagnose    Say why a pod fails, and what to do
+        upgrade     Replace the operator, the virtual node or the version of Kubernetes
+        rollback    Take an upgrade back
+        rotate-key  Replace the operator key
+        destroy     Remove a deployment
+        export      Write a deployment as ARM templates and Kubernetes YAML
+        release     Build and verify releases of our own operator
+        initdata    Write, read and measure initdata of confidential pods
+        peer-pods   OpenShift peer pods on Azure: settings, and what pods become
+        trustee     Administration of a Trustee key broker
+        sample      Complete examples that run on this machine
       "
     `);
   });
@@ -82,7 +104,7 @@ describe('holdfast --help', () => {
             --                     All subsequent inputs should be interpreted as arguments
 
       ARGUMENTS
-        SERVICE  operator, core, optout, attestation, skr, encrypted-kafka-consumer, encrypted-kafka-producer
+        SERVICE  operator, core, optout, attestation, skr, webhook, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer
       "
     `);
   });
@@ -139,7 +161,7 @@ describe('usage errors', () => {
       "
     `);
     expect((await capture(['serve', 'nothing'])).stderr).toMatchInlineSnapshot(`
-      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr, encrypted-kafka-consumer, encrypted-kafka-producer. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
+      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr, webhook, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
       "
     `);
     expect((await capture(['up', '--salts', 'many'])).stderr).toMatchInlineSnapshot(`

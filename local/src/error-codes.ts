@@ -1,6 +1,8 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
 import { azureErrorCodes } from './azure/error-codes.ts';
+import { kubernetesErrorCodes } from './kubernetes/api/error-codes.ts';
+import { peerPodErrorCodes } from './peer-pod/error-codes.ts';
 
 export const errorCodes: ErrorCodeTable = {
   LAYER_PATH_UNSAFE: {
@@ -9,6 +11,8 @@ export const errorCodes: ErrorCodeTable = {
     action: 'Build the image anew.',
   },
   ...azureErrorCodes,
+  ...kubernetesErrorCodes,
+  ...peerPodErrorCodes,
   HOME_UNUSABLE: {
     family: 'dependency',
     meaning: 'The home folder cannot be made, read or written.',
@@ -48,6 +52,12 @@ export const errorCodes: ErrorCodeTable = {
     family: 'malformed',
     meaning: 'The credentials file of a home folder is missing or damaged.',
     action: 'Run `holdfast up` once, or name the home folder of a running one with --home.',
+  },
+  LOOPBACK_ADDRESS_UNAVAILABLE: {
+    family: 'dependency',
+    meaning: 'There is no free loopback address for a pod or a load balancer of the local cluster.',
+    action:
+      'Stop other local clouds. The machine must let programs listen on all of 127.0.0.0/8, as Linux and Windows do.',
   },
   MANIFEST_INVALID: {
     family: 'malformed',

@@ -37,7 +37,7 @@ export interface Refusal {
 let platform: Promise<SimulatedPlatform> | undefined;
 
 /** One platform for all nodes of a process: its keys take long to make. */
-function sharedPlatform(): Promise<SimulatedPlatform> {
+export function sharedPlatform(): Promise<SimulatedPlatform> {
   return (platform ??= generateSimulatedPlatformKeys({ rsaModulusLength: 2048 }).then((keys) =>
     createSimulatedPlatform({ random: randomBytes, now: Date.now, keys }),
   ));

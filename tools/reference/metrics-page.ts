@@ -8,6 +8,7 @@ import { createRequestMetrics } from '../../services/operator/src/request-metric
 import type { OperatorState } from '../../services/operator/src/status.ts';
 import { createEvents as optOutEvents } from '../../services/optout/src/events.ts';
 import { createEvents as skrEvents } from '../../services/skr/src/events.ts';
+import { createEvents as webhookEvents } from '../../services/webhook/src/events.ts';
 import { page, row, tableHead } from './markdown.ts';
 
 /** Registering reads nothing but the version; gauges read the rest when they are scraped, which nobody does here. */
@@ -27,6 +28,7 @@ const SERVICES: readonly (readonly [string, (registry: Registry) => void])[] = [
   ['optout', (registry) => void optOutEvents(NO_LOG, registry)],
   ['attestation', (registry) => void attestationEvents(NO_LOG, registry)],
   ['skr', (registry) => void skrEvents(NO_LOG, registry)],
+  ['webhook', (registry) => void webhookEvents(NO_LOG, registry)],
 ];
 
 /** Every metric that the services define, read from their registries. */

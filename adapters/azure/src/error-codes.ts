@@ -24,13 +24,13 @@ export const errorCodes: ErrorCodeTable = {
   },
   AZURE_UNREACHABLE: {
     family: 'dependency',
-    meaning: 'The vault did not answer in time, failed, or could not be reached.',
-    action: 'Check name resolution, egress rules and the vault itself; the call may succeed when repeated.',
+    meaning: 'Azure, or a vault, did not answer in time, failed, or could not be reached.',
+    action: 'Check name resolution, egress rules and the service itself; the call may succeed when repeated.',
   },
   AZURE_ANSWER_UNUSABLE: {
     family: 'dependency',
-    meaning: 'The vault answered something that is neither a secret nor a known refusal.',
-    action: 'Check that the address belongs to a Key Vault; the cause names what was received.',
+    meaning: 'Azure, or a vault, answered something that is neither what was asked for nor a known refusal.',
+    action: 'Check that the address belongs to the service, and that no proxy answers in its place.',
   },
   AZURE_KEY_NOT_FOUND: {
     family: 'dependency',
@@ -41,5 +41,30 @@ export const errorCodes: ErrorCodeTable = {
     family: 'dependency',
     meaning: 'The vault does not accept a request about a key; the message is the one of the vault.',
     action: 'Correct what the message names; rules about exportable keys carry numbers (AKV.SKR).',
+  },
+  AZURE_REFUSED: {
+    family: 'dependency',
+    meaning: 'Azure Resource Manager or a vault refuses a call; details.problem is what it said.',
+    action: 'Correct what the message names: a right, a name, a value, or an operation that is still running.',
+  },
+  AZURE_OPERATION_FAILED: {
+    family: 'dependency',
+    meaning: 'Azure took an operation and could not finish it; details.problem is its deepest cause.',
+    action: 'Correct what the message names, then run the command again.',
+  },
+  AZURE_TIMEOUT: {
+    family: 'dependency',
+    meaning: 'Azure did not answer, or an operation did not end, before the deadline. The operation goes on.',
+    action: 'Run the command again; it goes on where it stopped.',
+  },
+  AZURE_INTERRUPTED: {
+    family: 'dependency',
+    meaning: 'A call to Azure was stopped by whoever made it. What Azure has begun goes on.',
+    action: 'Run the command again.',
+  },
+  AZURE_LOCATION_MISSING: {
+    family: 'request',
+    meaning: 'A deployment of a whole subscription names no location.',
+    action: 'Name the region in which Azure keeps the record of the deployment.',
   },
 };

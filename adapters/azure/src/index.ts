@@ -1,5 +1,12 @@
+export { createArmClient } from './arm/arm-client.ts';
+export type { ArmClientOptions } from './arm/arm-client.ts';
+export { AzureError } from './arm/azure-error.ts';
+export { chainCredentials, clientSecretCredential } from './credentials.ts';
+export type { ClientSecretOptions, CredentialChainOptions } from './credentials.ts';
 export { errorCodes } from './error-codes.ts';
 export { fetchSecret } from './fetch-secret.ts';
 export type { FetchedSecret, FetchSecretOptions } from './fetch-secret.ts';
 export { openVaultKeys } from './vault-keys.ts';
 export type { NewVaultKey, VaultConnection, VaultKey, VaultKeys } from './vault-keys.ts';
+export { createVaultClient } from './vault-data-plane.ts';
+export type { VaultClientOptions } from './vault-data-plane.ts';

@@ -10,8 +10,20 @@ export interface AppOptions {
   readonly bodyLimitBytes: number;
   /** Longest time a whole request may take to arrive, in milliseconds. */
   readonly requestTimeoutMs?: number;
-  /** TLS key and certificate chain in PEM; plain HTTP when missing. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** TLS key and certificate chain in PEM, and the oldest version if not Node's; plain HTTP when missing. */
+  readonly tls?: {
+    readonly key: string;
+    readonly cert: string;
+    readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+    readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+    /** Names as OpenSSL writes them, separated by colons. */
+    readonly ciphers?: string;
+    readonly ecdhCurve?: string;
+  };
+  /** Longest sum of request header bytes; 12 KiB when missing. */
+  readonly maxHeaderBytes?: number;
+  /** Which target a request is routed by, instead of its own without dot segments: for services that route by the raw path. */
+  readonly rewriteUrl?: (request: IncomingMessage) => string;
 }
 
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
@@ -36,7 +48,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
-    rewriteUrl: (request: IncomingMessage) => withoutDotSegments(request.url ?? '/'),
+    rewriteUrl: options.rewriteUrl ?? ((request: IncomingMessage) => withoutDotSegments(request.url ?? '/')),
     // A path that is no URL never reaches a route or the error handler; Fastify's own answer would repeat the path.
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
       const body = 'Bad Request';
@@ -52,8 +64,8 @@ export function createApp(options: AppOptions): FastifyInstance {
   };
   const app = (
     options.tls === undefined
-      ? fastify({ ...settings, http: { maxHeaderSize: MAX_HEADER_BYTES } })
-      : fastify({ ...settings, https: { ...options.tls, maxHeaderSize: MAX_HEADER_BYTES } })
+      ? fastify({ ...settings, http: { maxHeaderSize: options.maxHeaderBytes ?? MAX_HEADER_BYTES } })
+      : fastify({ ...settings, https: { ...options.tls, maxHeaderSize: options.maxHeaderBytes ?? MAX_HEADER_BYTES } })
   ) as FastifyInstance;
   useUntypedReplies(app);
   app.addHook('onRequest', (request, reply, done) => {

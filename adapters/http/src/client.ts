@@ -29,9 +29,16 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 export class HttpClient {
   readonly #agent: Agent;
 
-  constructor(options: { readonly connectTimeoutMs?: number; readonly ca?: string } = {}) {
+  /** @param options.serverName Name that servers are to prove, and that is asked for in TLS; that of the URL when missing. */
+  constructor(
+    options: { readonly connectTimeoutMs?: number; readonly ca?: string; readonly serverName?: string } = {},
+  ) {
     this.#agent = new Agent({
-      connect: { timeout: options.connectTimeoutMs ?? 5_000, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+      connect: {
+        timeout: options.connectTimeoutMs ?? 5_000,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+      },
     });
   }
 

@@ -2,12 +2,14 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag } from './flags.ts';
+import { homeFlag, jsonFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export interface DoctorFlags {
   readonly file: string;
   readonly only?: readonly string[];
+  readonly target?: 'azure' | 'local';
+  readonly home?: string;
   readonly offline: boolean;
   readonly strict: boolean;
   readonly verbose: boolean;
@@ -18,6 +20,29 @@ export interface ExportFlags {
   readonly file: string;
   readonly out?: string;
   readonly json: boolean;
+}
+
+/** Flags of every command that works on a deployment in a cloud. */
+interface CloudCommandFlags {
+  readonly file: string;
+  readonly target?: 'azure' | 'local';
+  readonly home?: string;
+  readonly json: boolean;
+}
+
+export interface PlanFlags extends CloudCommandFlags {
+  readonly out?: string;
+}
+
+export interface ApplyFlags extends CloudCommandFlags {
+  readonly stage?: string;
+  readonly adopt: boolean;
+  readonly yes: boolean;
+}
+
+export interface StatusFlags extends CloudCommandFlags {
+  readonly watch: boolean;
+  readonly verbose: boolean;
 }
 
 const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
@@ -43,6 +68,13 @@ export const doctorCommand: Command<CliContext> = buildCommand<DoctorFlags, [], 
         placeholder: 'IDS',
         optional: true,
       },
+      target: {
+        kind: 'enum',
+        values: ['azure', 'local'],
+        brief: 'The cloud that is asked: the real one (default), or the local one of holdfast up',
+        optional: true,
+      },
+      home: homeFlag,
       offline: yes('Ask nobody: only what the configuration, its files and this machine say'),
       strict: yes('Fail on warnings, too (exit code 4)'),
       verbose: yes('Show what passed and what was not checked as well'),
@@ -53,9 +85,110 @@ export const doctorCommand: Command<CliContext> = buildCommand<DoctorFlags, [], 
   docs: {
     brief: 'Check a deployment before it is made',
     fullDescription:
-      'Runs the checks of docs/reference/doctor.md and changes nothing. Azure is not asked yet: checks that need it are ' +
-      'reported as not checked. Exit codes: 0 no error, 3 a check of severity error failed, 4 a warning with --strict, ' +
+      'Runs the checks of docs/reference/doctor.md and changes nothing. Azure and the cluster are asked with the credential at ' +
+      'hand; what cannot be asked is reported as not checked, with the reason. Exit codes: 0 no error, 3 a check of severity error failed, 4 a warning with --strict, ' +
       '78 the configuration cannot be read.',
+  },
+});
+
+const cloudFlags = {
+  file,
+  target: {
+    kind: 'enum',
+    values: ['azure', 'local'],
+    brief: 'The cloud that is worked in: the real one (default), or the local one of holdfast up',
+    optional: true,
+  },
+  home: {
+    ...homeFlag,
+    brief: 'Folder of journals, receipts, and of the local cloud (./.holdfast)',
+  },
+  json: jsonFlag,
+} as const;
+
+export const planCommand: Command<CliContext> = buildCommand<PlanFlags, [], CliContext>({
+  loader: lazily(async () => {
+    const { runPlan } = await import('../deployment/run-plan.ts');
+    return (context: CliContext, flags: PlanFlags) => runPlan(context, flags);
+  }),
+  parameters: {
+    flags: {
+      ...cloudFlags,
+      out: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Keep the plan in a file that holdfast apply takes for 30 minutes',
+        placeholder: 'FILE',
+        optional: true,
+      },
+    },
+    aliases: { f: 'file' },
+  },
+  docs: {
+    brief: 'Show what an apply would do',
+    fullDescription:
+      'Compares the configuration with the cloud, field by field, and changes nothing. Exit codes: 0 nothing changes, 2 something ' +
+      'does, 1 it could not be found out, 3 a check or a field that cannot be changed stands in the way.',
+  },
+});
+
+export const applyCommand: Command<CliContext> = buildCommand<ApplyFlags, [string?], CliContext>({
+  loader: lazily(async () => {
+    const { runApply } = await import('../deployment/run-apply.ts');
+    return (context: CliContext, flags: ApplyFlags, plan?: string) => runApply(context, flags, plan);
+  }),
+  parameters: {
+    flags: {
+      ...cloudFlags,
+      stage: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Only this stage, such as S3',
+        placeholder: 'STAGE',
+        optional: true,
+      },
+      adopt: yes('Take fields over that kubectl or Helm set before'),
+      yes: yes('Do not ask'),
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          parse: String,
+          brief: 'A plan of holdfast plan --out, which must still hold',
+          placeholder: 'PLAN',
+          optional: true,
+        },
+      ],
+    },
+    aliases: { f: 'file' },
+  },
+  docs: {
+    brief: 'Make a deployment, or bring it to what the configuration says',
+    fullDescription:
+      'Runs the stages in order; what is complete is skipped, and an interrupted run goes on where it stopped. Exit codes: 0 done, ' +
+      '1 failed, 3 a check stands in the way, 5 interrupted, 6 not confirmed, 7 something took longer than it may.',
+  },
+});
+
+export const statusCommand: Command<CliContext> = buildCommand<StatusFlags, [], CliContext>({
+  loader: lazily(async () => {
+    const { runStatus } = await import('../deployment/run-status.ts');
+    return (context: CliContext, flags: StatusFlags) => runStatus(context, flags);
+  }),
+  parameters: {
+    flags: {
+      ...cloudFlags,
+      watch: yes('Look again every ten seconds until Ctrl-C'),
+      verbose: yes('Show what is as it should be as well'),
+    },
+    aliases: { f: 'file' },
+  },
+  docs: {
+    brief: 'Show what of a deployment is there, and how it is',
+    fullDescription:
+      'Reads the cloud, the cluster and the health of the workload. Exit codes: 0 healthy, 2 something is not as written, 8 ' +
+      'degraded, 9 something does not exist, 1 it could not be found out.',
   },
 });
 
@@ -101,7 +234,7 @@ export const exportRoutes: RouteMap<CliContext> = buildRouteMap({
     all: exportCommandFor(
       'all',
       'Templates, YAML, and instructions how to use them by hand',
-      'Writes arm/, k8s/ and DEPLOY.md to the folder named with --out.',
+      'Writes arm/, k8s/, alerts/ and DEPLOY.md to the folder named with --out.',
     ),
   },
   docs: { brief: 'Write a deployment as ARM templates and Kubernetes YAML' },

@@ -18,6 +18,9 @@ export const SERVICE_NAMES = [
   'optout',
   'attestation',
   'skr',
+  'webhook',
+  'vote',
+  'trustee',
   'encrypted-kafka-consumer',
   'encrypted-kafka-producer',
 ] as const;

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { errorMessage, MalformedError, RequestError, Secret } from '@holdfast/base';
-import { allChecks, pathText, runDoctor } from '@holdfast/deployment';
-import type { CheckResult, Facts, FileFacts, Uid2Vn2Config } from '@holdfast/deployment';
+import { allChecks, droppedFields, pathText, runDoctor } from '@holdfast/deployment';
+import type { CheckResult, Facts, FileFacts, GatherNote, Uid2Vn2Config } from '@holdfast/deployment';
 
 import type { DoctorFlags } from '../commands/deployment.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
+import { connectDoctor, gatherLiveFacts } from './doctor-facts.ts';
+import type { ConnectDoctor } from './doctor-facts.ts';
 import { loadDeployment } from './load-config.ts';
 import type { LoadedConfig } from './load-config.ts';
 import { probeTools } from './probe-tools.ts';
@@ -19,15 +21,37 @@ export const EXIT_WARNINGS = 4;
 
 const DAY_MS = 86_400_000;
 
-/** `holdfast doctor`: the checks that need nobody but this machine. */
-export async function runDoctorCommand(context: CliContext, flags: DoctorFlags): Promise<void> {
+/** `holdfast doctor`: all checks, with what this machine, Azure and the cluster say. */
+export async function runDoctorCommand(
+  context: CliContext,
+  flags: DoctorFlags,
+  connect: ConnectDoctor = connectDoctor,
+): Promise<void> {
   const { io } = context;
   const only = selected(flags.only);
   const loaded = await loadDeployment(io, flags.file, flags.json);
-  const facts: Facts = { tools: await probeTools(io.env), files: await fileFacts(io, loaded) };
+  const files = await fileFacts(io, loaded);
+  const [tools, live] = await Promise.all([
+    probeTools(io.env),
+    flags.offline
+      ? undefined
+      : gatherLiveFacts(
+          {
+            context,
+            loaded,
+            target: flags.target ?? 'azure',
+            home: resolve(io.cwd, flags.home ?? '.holdfast'),
+            only,
+            operatorKey: files.operatorKey,
+          },
+          connect,
+        ),
+  ]);
+  const facts: Facts = { tools, files, ...(live?.azure === undefined ? {} : { azure: live.azure }) };
   const results = runDoctor(loaded.config, facts, only);
-  if (flags.json) writeJson(io, jsonReport(results, loaded));
-  else io.stdout.write(textReport(results, loaded, flags.verbose));
+  const notes = live?.azure?.notes ?? [];
+  if (flags.json) writeJson(io, jsonReport(results, loaded, notes));
+  else io.stdout.write(textReport(results, loaded, flags.verbose, notes));
   const failed = results.filter(({ verdict }) => verdict === 'failed');
   if (failed.some(({ severity }) => severity === 'error')) context.setExitCode(EXIT_BLOCKED);
   else if (flags.strict && failed.some(({ severity }) => severity === 'warning')) context.setExitCode(EXIT_WARNINGS);
@@ -57,13 +81,19 @@ async function fileFacts(io: CliIo, { config, folder }: LoadedConfig): Promise<F
   return {
     ...(key === undefined ? {} : { operatorKey: new Secret(key) }),
     ...age,
-    ...(bundle === undefined ? {} : await release(folder, bundle.path)),
+    ...(bundle === undefined ? {} : await release(config, folder, bundle.path)),
   };
 }
 
-async function release(folder: string, path: string): Promise<Pick<FileFacts, 'bundle' | 'bundleProblem'>> {
+async function release(
+  config: Uid2Vn2Config,
+  folder: string,
+  path: string,
+): Promise<Pick<FileFacts, 'bundle' | 'bundleProblem' | 'droppedFields'>> {
   try {
-    return { bundle: await readRelease(folder, path) };
+    const bundle = await readRelease(folder, path);
+    const complete = bundle.deployment !== undefined && bundle.service !== undefined;
+    return { bundle, ...(complete ? { droppedFields: droppedFields(bundle, config) } : {}) };
   } catch (error) {
     if (error instanceof MalformedError || error instanceof RequestError) return { bundleProblem: errorMessage(error) };
     throw error;
@@ -98,35 +128,55 @@ function counts(
   };
 }
 
-function jsonReport(results: readonly CheckResult[], loaded: LoadedConfig): unknown {
+/** Why a check was not made, where somebody was asked in vain. */
+function reasonOf({ check, verdict }: CheckResult, notes: readonly GatherNote[]): string | undefined {
+  if (verdict !== 'not-checked') return undefined;
+  return notes.find(({ checks }) => checks.length === 0 || checks.includes(check.id))?.reason;
+}
+
+function jsonReport(results: readonly CheckResult[], loaded: LoadedConfig, notes: readonly GatherNote[]): unknown {
   return {
     version: 1,
     profile: loaded.config.profile,
     file: loaded.file,
     summary: counts(results),
-    checks: results.map(({ check, verdict, severity, findings }) => ({
-      id: check.id,
-      title: check.title,
-      severity,
-      verdict,
-      findings: findings.map(({ message, path, severity: own }) => ({
-        message,
-        severity: own ?? check.severity,
-        path: path === undefined ? null : pathText(path),
-        line: path === undefined ? null : loaded.lineOf(path),
-      })),
-      remedy: check.remedy,
-    })),
+    notes: notes.map(({ subject, reason }) => ({ subject, reason })),
+    checks: results.map((result) => {
+      const { check, verdict, severity, findings } = result;
+      return {
+        id: check.id,
+        title: check.title,
+        severity,
+        verdict,
+        reason: reasonOf(result, notes) ?? null,
+        findings: findings.map(({ message, path, severity: own }) => ({
+          message,
+          severity: own ?? check.severity,
+          path: path === undefined ? null : pathText(path),
+          line: path === undefined ? null : loaded.lineOf(path),
+        })),
+        remedy: check.remedy,
+      };
+    }),
   };
 }
 
 const words = { error: 'error', warning: 'warning', info: 'note' } as const;
 
-function textReport(results: readonly CheckResult[], loaded: LoadedConfig, verbose: boolean): string {
+function textReport(
+  results: readonly CheckResult[],
+  loaded: LoadedConfig,
+  verbose: boolean,
+  notes: readonly GatherNote[],
+): string {
   const lines: string[] = [];
-  for (const { check, verdict, severity, findings } of results) {
+  for (const result of results) {
+    const { check, verdict, severity, findings } = result;
     if (verdict !== 'failed') {
-      if (verbose) lines.push(`${check.id}  ${verdict === 'passed' ? 'passed' : 'not checked'}  ${check.title}`);
+      if (!verbose) continue;
+      lines.push(`${check.id}  ${verdict === 'passed' ? 'passed' : 'not checked'}  ${check.title}`);
+      const reason = reasonOf(result, notes);
+      if (reason !== undefined) lines.push(`    ${reason}`);
       continue;
     }
     lines.push(`${check.id}  ${words[severity]}  ${check.title}`);
@@ -135,6 +185,10 @@ function textReport(results: readonly CheckResult[], loaded: LoadedConfig, verbo
       lines.push(`    ${place}${message}`);
     }
     lines.push(`    ${check.remedy}`);
+  }
+  // A note about no check in particular was said already, when nobody could be asked.
+  for (const { subject, reason, checks } of notes) {
+    if (checks.length > 0) lines.push(`not known: ${subject}: ${reason}`);
   }
   const { passed, errors, warnings, notChecked } = counts(results);
   const open = notChecked === 0 ? '' : `, ${notChecked} not checked because they need Azure, the cluster or more files`;

@@ -16,6 +16,9 @@ const SERVICES: Readonly<Record<ServiceName, () => Promise<{ readonly service: S
   optout: () => import('@holdfast/optout'),
   attestation: () => import('@holdfast/attestation-service'),
   skr: () => import('@holdfast/skr'),
+  webhook: () => import('@holdfast/webhook'),
+  vote: () => import('@holdfast/vote'),
+  trustee: () => import('@holdfast/trustee'),
   'encrypted-kafka-consumer': async () => ({ service: (await import('@holdfast/encrypted-kafka')).consumerService }),
   'encrypted-kafka-producer': async () => ({ service: (await import('@holdfast/encrypted-kafka')).producerService }),
 };

@@ -160,7 +160,7 @@ describe('holdfast export', () => {
     expect(first.stdout().split('\n')).toContain('out/DEPLOY.md');
     await write('all', { out: 'out', json: true });
     expect(await readFile(join(folder, 'out/arm/s4.json'), 'utf8')).toBe(text);
-    expect((await readdir(join(folder, 'out'))).sort()).toEqual(['DEPLOY.md', 'arm', 'k8s']);
+    expect((await readdir(join(folder, 'out'))).sort()).toEqual(['DEPLOY.md', 'alerts', 'arm', 'k8s']);
   });
 
   it('needs a folder for everything', async () => {

@@ -1,20 +1,14 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import {
-  authorityKeyIdentifierExtension,
-  basicConstraintsExtension,
   certificatesToPem,
-  createCertificate,
-  extendedKeyUsageExtension,
-  keyUsageExtension,
+  createAuthorityCertificate,
+  createServerCertificate,
   parseCertificates,
-  subjectAltNameExtension,
-  subjectKeyIdentifierExtension,
 } from '@holdfast/attestation';
 import type { Certificate } from '@holdfast/attestation';
 import { errorMessage, MalformedError } from '@holdfast/base';
@@ -48,7 +42,6 @@ const CA_LIFE_MS = 10 * 365 * DAY_MS;
 const SERVER_LIFE_MS = 365 * DAY_MS;
 /** Certificates begin this much in the past, for clients whose clock is behind. */
 const BACKDATE_MS = 60 * 60 * 1000;
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
 const generateKeys = promisify(generateKeyPair);
 
@@ -96,22 +89,14 @@ async function readAuthority(caFile: string, keyFile: string): Promise<Authority
 
 async function createAuthority(caFile: string, keyFile: string, clock: Clock): Promise<Authority> {
   const { publicKey, privateKey } = await generateKeys('ec', { namedCurve: 'P-256' });
-  const name = [{ type: 'CN', value: 'Holdfast local certificate authority' }];
   const now = clock();
-  const certificate = createCertificate({
-    subject: name,
-    issuer: name,
+  const certificate = createAuthorityCertificate({
+    commonName: 'Holdfast local certificate authority',
     publicKey,
-    signingKey: privateKey,
+    privateKey,
     serial: randomBytes(16),
     notBefore: now - BACKDATE_MS,
     notAfter: now + CA_LIFE_MS,
-    extensions: [
-      basicConstraintsExtension({ ca: true, pathLength: 0 }),
-      keyUsageExtension(['keyCertSign', 'cRLSign']),
-      subjectKeyIdentifierExtension(publicKey),
-    ],
-    signatureAlgorithm: 'ecdsa-sha256',
   });
   await writeFileAtomic(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   await writeFileAtomic(caFile, certificatesToPem([certificate]));
@@ -128,26 +113,12 @@ async function issueServerCertificate(
       ? await generateKeys('rsa', { modulusLength: 2048 })
       : await generateKeys('ec', { namedCurve: 'P-256' });
   const now = clock();
-  const certificate = createCertificate({
-    subject: [{ type: 'CN', value: hosts[0] ?? 'localhost' }],
-    issuer: authority.certificate.subject,
+  const certificate = createServerCertificate(authority, {
+    hosts,
     publicKey,
-    signingKey: authority.privateKey,
     serial: randomBytes(16),
     notBefore: now - BACKDATE_MS,
     notAfter: now + SERVER_LIFE_MS,
-    extensions: [
-      basicConstraintsExtension({ ca: false }),
-      keyUsageExtension(['digitalSignature']),
-      extendedKeyUsageExtension([SERVER_AUTH]),
-      subjectAltNameExtension({
-        dns: hosts.filter((host) => isIP(host) === 0),
-        ip: hosts.filter((host) => isIP(host) !== 0),
-      }),
-      subjectKeyIdentifierExtension(publicKey),
-      authorityKeyIdentifierExtension(authority.certificate.publicKey),
-    ],
-    signatureAlgorithm: 'ecdsa-sha256',
   });
   return {
     keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),

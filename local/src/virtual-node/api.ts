@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 
 import { readLogTail } from '../process/log-file.ts';
-import type { VirtualNode } from './virtual-node.ts';
+import type { NodeEvent } from './events.ts';
+import type { Pod } from './pod.ts';
 
 const MAX_LOG_BYTES = 1024 * 1024;
 const MAX_BODY_BYTES = 256 * 1024;
@@ -16,11 +17,19 @@ const execSchema = z.object({
   timeoutSeconds: z.number().positive().max(600).default(30),
 });
 
+/** What can be looked into: the pods of a virtual node, wherever they come from. */
+export interface NodeView {
+  readonly pods: readonly Pod[];
+  pod(name: string): Pod | undefined;
+  /** Oldest first. */
+  events(): readonly NodeEvent[];
+}
+
 /**
  * Looks into a virtual node: `GET /pods`, `GET /pods/:name`, `GET /pods/:name/containers/:container/logs`, `GET /events`.
  * `POST /pods/:name/containers/:container/exec` with `{"command":[…]}` runs a command in a container, if its policy has it.
  */
-export function buildVirtualNodeApp(node: VirtualNode): FastifyInstance {
+export function buildVirtualNodeApp(node: NodeView): FastifyInstance {
   const app = createApp({ bodyLimitBytes: MAX_BODY_BYTES });
   app.get('/pods', (_request, reply) => reply.send({ pods: node.pods.map((pod) => pod.status()) }));
   app.get('/events', (_request, reply) => reply.send({ events: node.events() }));

@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { devNull } from 'node:os';
 
 import type { Clock } from '@holdfast/base';
@@ -28,6 +29,28 @@ export interface ContainerTermination extends ProcessExit {
   readonly restartInMs: number | undefined;
 }
 
+/** One life of a container that is over. */
+export interface EndedLife extends ProcessExit {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+}
+
+/** A container as it stands, for whoever reports it to an API server. */
+export interface ContainerSnapshot {
+  readonly name: string;
+  readonly image: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly state: ContainerState;
+  /** The newest life that is over; undefined before the first has ended. */
+  readonly ended: EndedLife | undefined;
+  /** Why the newest attempt to start it failed, in the words of the guest or the runtime; undefined when it did not. */
+  readonly problem: string | undefined;
+  /** Whether it has ended for good. */
+  readonly finished: boolean;
+}
+
 export interface ContainerOptions {
   readonly podName: string;
   readonly spec: ContainerSpec;
@@ -45,6 +68,12 @@ export interface ContainerOptions {
   readonly probeClient: HttpClient;
   readonly backOff: BackOffSettings;
   readonly restartPolicy: RestartPolicy;
+  /** Where probes find its ports. */
+  readonly address: string;
+  /** Whether the output of the life before is kept, beside the log file, as `previousLogFile` names it. */
+  readonly keepsPreviousLog: boolean;
+  /** Told about every change of state. */
+  readonly onState: () => void;
   onTerminated(termination: ContainerTermination): void;
   onReadiness(ready: boolean): void;
 }
@@ -61,6 +90,9 @@ export class Container {
   #life: AdmittedContainer | undefined;
   #state: ContainerState = { state: 'waiting', reason: 'ContainerCreating', message: '' };
   #lastTermination: ProcessExit | undefined;
+  #ended: EndedLife | undefined;
+  #problem: string | undefined;
+  #lives = 0;
   #restarts = 0;
   #ready = false;
   #result: 'succeeded' | 'failed' | undefined;
@@ -80,8 +112,26 @@ export class Container {
     return this.#options.logFile;
   }
 
+  /** The output of the life before, when that is kept and there was one. */
+  get previousLogFile(): string {
+    return `${this.#options.logFile}.previous`;
+  }
+
   get ready(): boolean {
     return this.#ready;
+  }
+
+  snapshot(): ContainerSnapshot {
+    return {
+      name: this.name,
+      image: this.#options.spec.image,
+      ready: this.#ready,
+      restarts: this.#restarts,
+      state: this.#state,
+      ended: this.#ended,
+      problem: this.#problem,
+      finished: this.#result !== undefined,
+    };
   }
 
   /** How it ended for good; undefined while it runs or is to run. */
@@ -155,12 +205,13 @@ export class Container {
       this.#setReady(false);
       if (exit !== undefined) {
         this.#lastTermination = exit;
-        this.#state = { state: 'terminated', exitCode: exit.code ?? null, signal: exit.signal ?? null };
+        this.#ended = { ...exit, startedAt: isoTime(startedMs), finishedAt: isoTime(this.#options.clock()) };
+        this.#setState({ state: 'terminated', exitCode: exit.code ?? null, signal: exit.signal ?? null });
       }
       if (this.#stopping.signal.aborted) return;
       if (!this.#isRestartedAfter(exit)) {
         this.#result = exit?.code === 0 ? 'succeeded' : 'failed';
-        this.#state = { state: 'terminated', exitCode: exit?.code ?? null, signal: exit?.signal ?? null };
+        this.#setState({ state: 'terminated', exitCode: exit?.code ?? null, signal: exit?.signal ?? null });
         this.#tellEnd(exit, undefined);
         return;
       }
@@ -184,9 +235,9 @@ export class Container {
     const message = `container ${this.name} ${what}; it is started again in ${restartInMs / 1000} s`;
     this.#event('Warning', 'BackOff', message);
     this.#tellEnd(exit, restartInMs);
-    this.#state = { state: 'waiting', reason: 'CrashLoopBackOff', message };
+    this.#setState({ state: 'waiting', reason: 'CrashLoopBackOff', message });
     await pause(restartInMs, this.#stopping.signal);
-    this.#restarts += 1;
+    if (!this.#stopping.signal.aborted) this.#restarts += 1;
   }
 
   /** One life of the container; undefined when it could not even start. */
@@ -196,11 +247,8 @@ export class Container {
     if (life === undefined) return undefined;
     this.#process = await this.#startProcess(life);
     if (this.#process === undefined) return undefined;
-    this.#state = {
-      state: 'running',
-      pid: this.#process.pid,
-      startedAt: new Date(this.#options.clock()).toISOString(),
-    };
+    this.#problem = undefined;
+    this.#setState({ state: 'running', pid: this.#process.pid, startedAt: isoTime(this.#options.clock()) });
     const hidden = life.outputReadable ? '' : '; its policy keeps its output from the host';
     this.#event('Normal', 'Started', `Started container ${this.name}${hidden}`);
     // stop() may have run while the process was being made.
@@ -219,10 +267,12 @@ export class Container {
     if (this.#life !== undefined) return this.#life;
     try {
       const answer = await this.#options.admit();
-      if ('refused' in answer) this.#denied(answer.refused);
-      else this.#life = answer.admitted;
+      if ('refused' in answer) {
+        this.#problem = answer.refused.message;
+        this.#denied(answer.refused);
+      } else this.#life = answer.admitted;
     } catch (error) {
-      this.#event('Warning', 'Failed', errorMessage(error));
+      this.#failed(errorMessage(error));
     }
     return this.#life;
   }
@@ -235,9 +285,10 @@ export class Container {
     try {
       if ('refused' in command) throw new RangeError(command.refused);
       const environment = { ...life.environment, ...guestVariables };
+      await this.#putLogAside();
       return await ManagedProcess.start({ command, environment, logFile, workingDirectory });
     } catch (error) {
-      this.#event('Warning', 'Failed', errorMessage(error));
+      this.#failed(errorMessage(error));
       this.#options.guest.ended(life);
       this.#life = undefined;
       return undefined;
@@ -250,6 +301,19 @@ export class Container {
     if (!('refused' in answer)) return undefined;
     this.#denied(answer.refused);
     return answer.refused;
+  }
+
+  /** The log file holds one life, when previous logs are kept. */
+  async #putLogAside(): Promise<void> {
+    this.#lives += 1;
+    if (!this.#options.keepsPreviousLog || this.#lives === 1) return;
+    // No file: the life before had no output that the host may read.
+    await rename(this.logFile, this.previousLogFile).catch(() => undefined);
+  }
+
+  #failed(message: string): void {
+    this.#problem = message;
+    this.#event('Warning', 'Failed', message);
   }
 
   #denied({ message, explanation }: GuestRefusal): void {
@@ -267,7 +331,7 @@ export class Container {
     };
     await probeReadiness(
       spec.readinessProbe,
-      probeClient,
+      { client: probeClient, host: this.#options.address },
       (...command) => this.#probeCommand(...command),
       listener,
       signal,
@@ -285,6 +349,11 @@ export class Container {
     }
   }
 
+  #setState(state: ContainerState): void {
+    this.#state = state;
+    this.#options.onState();
+  }
+
   #setReady(ready: boolean): void {
     if (this.#ready === ready) return;
     this.#ready = ready;
@@ -299,6 +368,10 @@ export class Container {
   get #object(): string {
     return `${this.#options.podName}/${this.name}`;
   }
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** For trying the operator on another runtime that understands programs for Node: `npm run test:bun`. */

@@ -11,7 +11,7 @@ import type { ConfidentialGuest, GuestSettings } from './confidential-guest.ts';
 import { Container } from './container.ts';
 import type { ContainerTermination } from './container.ts';
 import { containerProgram } from './container-program.ts';
-import type { EventLog } from './events.ts';
+import type { EventLog, NodeEvent } from './events.ts';
 import type { AdmittedContainer, ContainerRequest, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
 import { IDENTITY_ANNOTATION } from './manifest.ts';
 import type { ContainerSpec, PodTemplate } from './manifest.ts';
@@ -21,6 +21,14 @@ import { startPodGuest } from './pod-guest.ts';
 export interface IdentityEndpoint {
   readonly url: string;
   stop(): Promise<void>;
+}
+
+/** The network of a pod: an address of its own, so that any number of pods can have the same ports. */
+export interface PodNetwork {
+  /** From 127.0.0.0/8. */
+  readonly address: string;
+  /** Ports of 127.0.0.1 that stand for places outside of the pod. The endpoints of its guest are added. */
+  readonly hostPorts: readonly number[];
 }
 
 /** What all pods of a node share. */
@@ -48,7 +56,15 @@ export interface PodEnvironment {
   readonly backOff: BackOffSettings;
   readonly onTerminated: (pod: Pod, termination: ContainerTermination) => void;
   readonly onReadiness: (pod: Pod) => void;
+  /** The network of the pod; it shares this machine's when missing. */
+  readonly network?: PodNetwork;
+  /** Whether logs hold one life of a container, and those of the life before are kept. */
+  readonly keepsPreviousLogs?: boolean;
+  /** Told about every change of a container's state. */
+  readonly onState?: (pod: Pod) => void;
 }
+
+const POD_NETWORK_PROGRAM = new URL('pod-network-preload.ts', import.meta.url).href;
 
 interface PulledContainer {
   readonly spec: ContainerSpec;
@@ -62,6 +78,10 @@ export interface PodFailure {
   readonly message: string;
   /** For a denial: which rule failed for which container, and what to change. Several lines. */
   readonly explanation?: string;
+  /** The container it is about, when it is about one. */
+  readonly container?: string;
+  /** For a denial: what the guest told the host, with the encoded decision. */
+  readonly told?: string;
 }
 
 /** One pod: containers, and, when it is confidential, the guest they run in and an identity endpoint. */
@@ -93,8 +113,18 @@ export class Pod {
     return this.#guest?.hostData;
   }
 
+  get containers(): readonly Container[] {
+    return this.#containers;
+  }
+
   container(name: string): Container | undefined {
     return this.#containers.find((container) => container.name === name);
+  }
+
+  /** What happened to this pod and its containers, oldest first. */
+  events(): readonly NodeEvent[] {
+    const { events } = this.#node;
+    return events.list().filter(({ object }) => object === this.name || object.startsWith(`${this.name}/`));
   }
 
   /** What the API tells about this pod. */
@@ -106,9 +136,7 @@ export class Pod {
       hostData: this.#guest?.hostData ?? null,
       failure: this.#failure ?? null,
       containers: this.#containers.map((container) => container.status()),
-      events: this.#node.events
-        .list()
-        .filter(({ object }) => object === this.name || object.startsWith(`${this.name}/`)),
+      events: this.events(),
     };
   }
 
@@ -158,7 +186,7 @@ export class Pod {
         const known = images.map(({ facts }) => facts.reference).join(', ');
         const message = `Failed to pull image "${spec.image}": the node has only ${known}`;
         events.warning(object, 'ErrImagePull', message);
-        this.#failure = { reason: 'ErrImagePull', message };
+        this.#failure = { reason: 'ErrImagePull', message, container: spec.name };
         return undefined;
       }
       events.normal(object, 'Pulled', `Container image "${spec.image}" is on the node`);
@@ -213,8 +241,9 @@ export class Pod {
       const program = containerProgram(root, command, environment['PATH']);
       if (!('refused' in program)) continue;
       const message = program.refused;
-      this.#node.events.warning(`${this.name}/${containers[index]?.spec.name ?? ''}`, 'Failed', message);
-      this.#failure = { reason: 'RunContainerError', message };
+      const container = containers[index]?.spec.name ?? '';
+      this.#node.events.warning(`${this.name}/${container}`, 'Failed', message);
+      this.#failure = { reason: 'RunContainerError', message, container };
       return false;
     }
     return true;
@@ -230,7 +259,14 @@ export class Pod {
     events.warning(object, 'Failed', message);
     events.warning(object, 'PolicyDenied', explanation);
     const [headline = explanation] = explanation.split('\n', 1);
-    this.#failure = { reason: 'PolicyDenied', message: headline, explanation };
+    const container = object.split('/')[1];
+    this.#failure = {
+      reason: 'PolicyDenied',
+      message: headline,
+      explanation,
+      told: message,
+      ...(container === undefined ? {} : { container }),
+    };
   }
 
   async #attachIdentity(): Promise<boolean> {
@@ -259,6 +295,7 @@ export class Pod {
   #guestVariables(): Record<string, string> {
     return {
       ...this.#node.nodeVariables,
+      ...this.#networkVariables(),
       HOLDFAST_UNTIL_STDIN_CLOSES: '1',
       ...(this.#guest === undefined
         ? {}
@@ -268,6 +305,18 @@ export class Pod {
             snp_simulated_url: this.#guest.firmwareUrl,
           }),
       ...(this.#identity === undefined ? {} : { AZURE_POD_IDENTITY_AUTHORITY_HOST: this.#identity.url }),
+    };
+  }
+
+  /** Give every program of the pod its network, before it begins. */
+  #networkVariables(): Record<string, string> {
+    const { network, nodeVariables } = this.#node;
+    if (network === undefined) return {};
+    const endpoints = [this.#guest?.firmwareUrl, this.#identity?.url].filter((url) => url !== undefined);
+    const hostPorts = [...network.hostPorts, ...endpoints.map((url) => Number(new URL(url).port))];
+    return {
+      NODE_OPTIONS: `${nodeVariables['NODE_OPTIONS'] ?? ''} --import=${POD_NETWORK_PROGRAM}`.trim(),
+      HOLDFAST_POD_NETWORK: JSON.stringify({ address: network.address, hostPorts }),
     };
   }
 
@@ -294,6 +343,9 @@ export class Pod {
       probeClient: node.probeClient,
       backOff: node.backOff,
       restartPolicy: this.#template.restartPolicy,
+      address: node.network?.address ?? '127.0.0.1',
+      keepsPreviousLog: node.keepsPreviousLogs ?? false,
+      onState: () => node.onState?.(this),
       onTerminated: (termination) => node.onTerminated(this, termination),
       onReadiness: () => node.onReadiness(this),
     });

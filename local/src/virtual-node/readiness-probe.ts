@@ -10,6 +10,13 @@ export interface ReadinessListener {
   failed(reason: string): void;
 }
 
+/** How a probe reaches the ports of a container. */
+export interface ProbeNetwork {
+  readonly client: HttpClient;
+  /** Address of the pod. */
+  readonly host: string;
+}
+
 /** Runs a command inside the container; answers why it failed, undefined when it succeeded. */
 export type RunInContainer = (command: readonly string[], timeoutMs: number) => Promise<string | undefined>;
 
@@ -19,7 +26,7 @@ export type RunInContainer = (command: readonly string[], timeoutMs: number) => 
  */
 export async function probeReadiness(
   probe: ReadinessProbe,
-  client: HttpClient,
+  network: ProbeNetwork,
   run: RunInContainer,
   listener: ReadinessListener,
   signal: AbortSignal,
@@ -29,7 +36,7 @@ export async function probeReadiness(
   let failures = 0;
   await pause(probe.initialDelaySeconds * 1000, signal);
   while (!signal.aborted) {
-    const reason = await probeOnce(probe.action, probe.timeoutSeconds * 1000, client, run);
+    const reason = await probeOnce(probe.action, probe.timeoutSeconds * 1000, network, run);
     if (signal.aborted) return;
     if (reason === undefined) {
       successes += 1;
@@ -55,11 +62,11 @@ export async function probeReadiness(
 async function probeOnce(
   action: ProbeAction,
   timeoutMs: number,
-  client: HttpClient,
+  { client, host }: ProbeNetwork,
   run: RunInContainer,
 ): Promise<string | undefined> {
   if (action.kind === 'exec') return run(action.command, timeoutMs);
-  const url = `${action.scheme.toLowerCase()}://127.0.0.1:${action.port}${action.path}`;
+  const url = `${action.scheme.toLowerCase()}://${host}:${action.port}${action.path}`;
   try {
     const { status } = await client.send({ url, timeoutMs, maxBytes: 64 * 1024 });
     return status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`;

@@ -1,6 +1,9 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
+import { earErrorCodes } from './ear/error-codes.ts';
+
 export const errorCodes: ErrorCodeTable = {
+  ...earErrorCodes,
   X509_CERTIFICATE_MALFORMED: {
     family: 'malformed',
     meaning: 'Bytes are not a well-formed X.509 certificate.',

@@ -15,6 +15,8 @@ export {
   subjectKeyIdentifierExtension,
 } from './x509/create-certificate.ts';
 export type { CreateCertificateOptions, CreateSignatureAlgorithm } from './x509/create-certificate.ts';
+export { createAuthorityCertificate, createServerCertificate } from './x509/tls-certificates.ts';
+export type { AuthorityCertificateRequest, ServerCertificateOptions, TlsAuthority } from './x509/tls-certificates.ts';
 export { commonName } from './x509/name.ts';
 export type { DistinguishedName, NameAttribute } from './x509/name.ts';
 export { formatJson, isJsonObject, member, parseJson, parseJsonObject } from './json/json.ts';
@@ -111,4 +113,9 @@ export {
 export type { NitroDocument } from './nitro/document.ts';
 export { createNitroDocument } from './nitro/create-document.ts';
 export type { NitroDocumentFields } from './nitro/create-document.ts';
+export { canonicalJson } from './json/canonical-json.ts';
+export { createEarSigner, issueEarToken } from './ear/ear-token.ts';
+export type { EarAppraisal, EarSigner, EarTokenOptions } from './ear/ear-token.ts';
+export { readTrustVector, TRUST_CLAIMS, TRUST_TIERS, trustStatus, trustTier } from './ear/trust-vector.ts';
+export type { TrustClaimName, TrustTier, TrustVector } from './ear/trust-vector.ts';
 export { errorCodes } from './error-codes.ts';

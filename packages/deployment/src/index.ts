@@ -1,9 +1,15 @@
+export * from './alerts/index.ts';
 export * from './arm/index.ts';
 export * from './bundle/index.ts';
 export * from './config/index.ts';
+export * from './diagnostics/index.ts';
 export * from './doctor/index.ts';
+export * from './engine/index.ts';
+export * from './engine/operations/index.ts';
 export * from './export/index.ts';
 export * from './graph/index.ts';
 export * from './manifests/index.ts';
+export * from './peer-pods/index.ts';
 export * from './plan/index.ts';
+export * from './release/index.ts';
 export { errorCodes } from './error-codes.ts';

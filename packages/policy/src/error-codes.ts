@@ -7,6 +7,7 @@ import { kataErrorCodes } from './kata/error-codes.ts';
 import { layersErrorCodes } from './layers/error-codes.ts';
 import { manifestsErrorCodes } from './manifests/error-codes.ts';
 import { regexErrorCodes } from './regex/error-codes.ts';
+import { regoErrorCodes } from './rego/error-codes.ts';
 import { regoLiteralsErrorCodes } from './rego-literals/error-codes.ts';
 
 export const errorCodes: ErrorCodeTable = {
@@ -17,5 +18,6 @@ export const errorCodes: ErrorCodeTable = {
   ...layersErrorCodes,
   ...manifestsErrorCodes,
   ...regexErrorCodes,
+  ...regoErrorCodes,
   ...regoLiteralsErrorCodes,
 };

@@ -17,7 +17,10 @@ import { writeTar } from './tar-writer.ts';
 import type { LayerEntry } from './tar-writer.ts';
 
 export interface NewImage {
+  /** The image that the new layers lie on: its layers are taken over as they are, its settings are not. */
+  readonly base?: SourceImage;
   readonly config: ImageConfig;
+  readonly labels?: Readonly<Record<string, string>>;
   /** Base layer first; each a list of what it holds. */
   readonly layers: readonly (readonly LayerEntry[])[];
   /** linux/amd64 when missing. */
@@ -56,6 +59,13 @@ export async function writeOciLayout(options: WriteOciLayoutOptions): Promise<Wr
   await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
   const time = image.createdAtSeconds ?? 0;
   const layers: SourceLayer[] = [];
+  const { base } = image;
+  if (base !== undefined) {
+    for (const layer of base.layers) {
+      await copyLayer(folder, base, layer);
+      layers.push({ ...layer, mediaType: layerTypes[layer.compression] });
+    }
+  }
   for (const entries of image.layers)
     layers.push(await writeLayer(folder, entries, time, options.compression ?? 'none'));
   const configDigest = await writeJsonBlob(folder, configDocument(image, layers, time));
@@ -78,15 +88,20 @@ export async function writeOciLayout(options: WriteOciLayoutOptions): Promise<Wr
  */
 export async function copyToOciLayout(folder: string, image: SourceImage, reference?: string): Promise<void> {
   await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
-  for (const layer of image.layers) {
-    await storeBlob(folder, async (write) => {
-      for await (const chunk of image.openLayer(layer)) await write(chunk);
-      return layer.digest;
-    });
-  }
+  for (const layer of image.layers) await copyLayer(folder, image, layer);
   await writeBlob(folder, image.configBytes, image.manifest.config.mediaType);
   const manifest = await writeBlob(folder, image.manifestBytes, image.manifest.mediaType);
   await addToIndex(folder, { ...manifest, platform: image.config.platform }, reference);
+}
+
+/** Docker's own names for the same bytes do not belong into an OCI manifest. */
+const layerTypes = { none: OCI_LAYER, gzip: `${OCI_LAYER}+gzip`, zstd: `${OCI_LAYER}+zstd` } as const;
+
+async function copyLayer(folder: string, image: SourceImage, layer: SourceLayer): Promise<void> {
+  await storeBlob(folder, async (write) => {
+    for await (const chunk of image.openLayer(layer)) await write(chunk);
+    return layer.digest;
+  });
 }
 
 async function writeLayer(
@@ -185,7 +200,7 @@ function configDocument(image: NewImage, layers: readonly SourceLayer[], time: n
     architecture,
     os,
     ...(variant === undefined ? {} : { variant }),
-    config: sorted(image.config),
+    config: sorted(image.labels === undefined ? image.config : { ...image.config, Labels: sorted(image.labels) }),
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: layers.map(() => ({ created, created_by: CREATED_BY })),
   };

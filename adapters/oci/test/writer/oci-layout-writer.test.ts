@@ -164,3 +164,35 @@ describe('writeTar and the archive index', () => {
     );
   });
 });
+
+describe('writeOciLayout on a base', () => {
+  test('takes over its layers under OCI names, and nothing of its settings', async ({ expect }) => {
+    const base = { config: { Env: ['B=1'], User: '7' }, layers: [[file('base', 'b'.repeat(2000))]] };
+    const written = await writeOciLayout({ folder: join(folder, 'base'), image: base, compression: 'gzip' });
+    const source = await openLayout(join(folder, 'base'));
+    try {
+      const opened = await source.open(parseImageReference('any'), LINUX_AMD64);
+      const docker = { ...opened, layers: opened.layers.map((layer) => ({ ...layer, mediaType: 'docker' })) };
+      const image = { base: docker, config, labels: { b: '2', a: '1' }, layers: [[file('own', 'o')]] };
+      await writeOciLayout({ folder: join(folder, 'out'), image, reference: 'ours:1' });
+    } finally {
+      await source.close();
+    }
+    const made = await openLayout(join(folder, 'out'));
+    try {
+      const image = await made.open(parseImageReference('ours:1'), LINUX_AMD64);
+      expect(image.layers[0]).toEqual(written.layers[0]);
+      expect(image.layers.map(({ mediaType }) => mediaType.replace(/.*layer/, ''))).toEqual([
+        '.v1.tar+gzip',
+        '.v1.tar',
+      ]);
+      expect(image.config.diffIds).toEqual(image.layers.map(({ diffId }) => diffId));
+      const settings = JSON.parse(Buffer.from(image.configBytes).toString('utf8')) as { readonly config: unknown };
+      expect(settings.config).toEqual({ ...config, Labels: { a: '1', b: '2' } });
+      const [first] = image.layers;
+      if (first !== undefined) expect((await collect(image.openLayer(first))).length).toBe(first.size);
+    } finally {
+      await made.close();
+    }
+  });
+});

@@ -31,3 +31,8 @@ function parseIpv6(text: string): Uint8Array | undefined {
     }),
   );
 }
+
+/** Whether a text is an IP address, and not a name. */
+export function isIpAddress(text: string): boolean {
+  return (text.includes(':') ? parseIpv6(text) : parseIpv4(text)) !== undefined;
+}

@@ -3,3 +3,4 @@ export type { BundleCheck, BundleFinding, BundleInspection } from './inspect-bun
 export { bundleLimits, readBundle, readBundleFiles } from './read-bundle.ts';
 export type { Bundle } from './read-bundle.ts';
 export { readZip } from './zip.ts';
+export { writeZip } from './zip-writer.ts';

@@ -283,7 +283,7 @@ export const permissionChecks: readonly Check[] = [
     explanation: 'Policies may deny public addresses, regions, sizes or privileged containers.',
     remedy: 'Ask the owner of the policy for an exemption.',
     run: (_config, { azure }) => {
-      if (azure?.permissions === undefined) return notChecked;
+      if (azure?.permissions?.denyingPolicies === undefined) return notChecked;
       return findings(...azure.permissions.denyingPolicies.map((name) => `the policy ${name} is likely to deny this`));
     },
   }),

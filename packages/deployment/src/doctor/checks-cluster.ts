@@ -70,7 +70,7 @@ export const clusterChecks: readonly Check[] = [
     explanation: 'That of a private cluster is reached from its network only.',
     remedy: 'Run this from a machine in the network of the cluster.',
     run: (_config, { azure }) =>
-      azure?.cluster === undefined
+      azure?.cluster === undefined || azure.cluster.insideAsked === false
         ? notChecked
         : findings(azure.cluster.inside === undefined && 'the API server does not answer'),
   }),

@@ -287,7 +287,7 @@ export const networkStateChecks: readonly Check[] = [
     explanation: 'The hosts are listed in the deployment guide; firewalls must allow them by name.',
     remedy: 'Add the hosts to the firewall.',
     run: (_config, { azure }) =>
-      azure?.network === undefined
+      azure?.network?.blockedHosts === undefined
         ? notChecked
         : azure.network.blockedHosts.map((host) => ({ message: `${host} cannot be reached` })),
   }),

@@ -53,6 +53,7 @@ export const quotaChecks: readonly Check[] = [
       if (capacity === undefined) return notChecked;
       const needed = (config.aks.pool.max + 1) * (capacity.sku?.vcpus ?? coresOfSize(config.aks.pool.vmSize));
       const { familyCoresFree, regionalCoresFree } = capacity;
+      if (familyCoresFree === undefined || regionalCoresFree === undefined) return notChecked;
       return findings(
         familyCoresFree < needed && `the nodes need ${needed} cores of their family, ${familyCoresFree} are free`,
         regionalCoresFree < needed && `the nodes need ${needed} cores, ${regionalCoresFree} are free in the region`,
@@ -71,10 +72,11 @@ export const quotaChecks: readonly Check[] = [
       if (capacity === undefined) return notChecked;
       const groups = config.operator.replicas * 2;
       const cores = Math.ceil(groups * POD.cores);
+      const { containerGroupsFree, containerCoresFree } = capacity;
+      if (containerGroupsFree === undefined || containerCoresFree === undefined) return notChecked;
       return findings(
-        capacity.containerGroupsFree < groups &&
-          `the pods need ${groups} container groups, ${capacity.containerGroupsFree} are free`,
-        capacity.containerCoresFree < cores && `the pods need ${cores} cores, ${capacity.containerCoresFree} are free`,
+        containerGroupsFree < groups && `the pods need ${groups} container groups, ${containerGroupsFree} are free`,
+        containerCoresFree < cores && `the pods need ${cores} cores, ${containerCoresFree} are free`,
       );
     },
   }),
@@ -102,6 +104,7 @@ export const quotaChecks: readonly Check[] = [
       if (azure?.capacity === undefined) return notChecked;
       const needed = { 'uid2-vn2': 3, 'peer-pods': 1, 'private-link': 2 }[config.profile];
       const { publicIpsFree } = azure.capacity;
+      if (publicIpsFree === undefined) return notChecked;
       return findings(publicIpsFree < needed && `${needed} addresses are needed, ${publicIpsFree} are free`);
     },
   }),
@@ -172,11 +175,10 @@ export const quotaChecks: readonly Check[] = [
       const size = config.cluster.pool.vmSize;
       const nodes = config.cluster.pool.count ?? (config.cluster.mode === 'create' ? 1 : 2);
       const needed = nodes * (capacity.sku?.vcpus ?? coresOfSize(size.replace('_DC', '_D')));
-      return findings(
-        capacity.sku?.offered === false && `${size} is not offered in ${config.location}`,
-        capacity.familyCoresFree < needed &&
-          `${nodes} nodes need ${needed} cores of ${size}, ${capacity.familyCoresFree} are free`,
-      );
+      if (capacity.sku?.offered === false) return findings(`${size} is not offered in ${config.location}`);
+      const free = capacity.familyCoresFree;
+      if (free === undefined) return notChecked;
+      return findings(free < needed && `${nodes} nodes need ${needed} cores of ${size}, ${free} are free`);
     },
   }),
 ];

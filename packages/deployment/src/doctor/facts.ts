@@ -47,8 +47,8 @@ export interface PermissionFacts {
   readonly conditional: readonly { readonly scope: string; readonly refused: readonly string[] }[];
   readonly writeSecret: boolean;
   readonly registerProviders: boolean;
-  /** Policies that are likely to deny something. */
-  readonly denyingPolicies: readonly string[];
+  /** Policies that are likely to deny something; undefined when they may not be read. */
+  readonly denyingPolicies: readonly string[] | undefined;
 }
 
 export interface GroupFacts {
@@ -78,11 +78,12 @@ export interface CapacityFacts {
     readonly vcpus: number;
     readonly memoryGb: number;
   };
-  readonly familyCoresFree: number;
-  readonly regionalCoresFree: number;
-  readonly containerGroupsFree: number;
-  readonly containerCoresFree: number;
-  readonly publicIpsFree: number;
+  /** Undefined where the service does not tell, as it does for a provider that is not registered yet. */
+  readonly familyCoresFree: number | undefined;
+  readonly regionalCoresFree: number | undefined;
+  readonly containerGroupsFree: number | undefined;
+  readonly containerCoresFree: number | undefined;
+  readonly publicIpsFree: number | undefined;
 }
 
 export interface KubernetesOffer {
@@ -127,8 +128,8 @@ export interface NetworkFacts {
   readonly connected: readonly { readonly name: string; readonly cidr: string }[];
   /** Ports between workers and pod VMs that some direction does not let through. */
   readonly closedPorts?: readonly { readonly port: number; readonly direction: string; readonly rule: string }[];
-  /** Hosts that cannot be reached or are not allowed. */
-  readonly blockedHosts: readonly string[];
+  /** Hosts that cannot be reached or are not allowed; missing when nobody could be asked. */
+  readonly blockedHosts?: readonly string[];
   /** What private names resolve to. */
   readonly privateNames?: readonly { readonly name: string; readonly address: string; readonly linked: boolean }[];
 }
@@ -142,6 +143,8 @@ export interface ClusterFacts {
   readonly dataplane?: string;
   readonly podIdentity: boolean;
   readonly workloadIdentity: boolean;
+  /** Whether the API server was asked; it was when this is missing. */
+  readonly insideAsked?: boolean;
   /** Undefined when the API server cannot be reached. */
   readonly inside?: {
     readonly namespaceUsable: boolean;
@@ -163,6 +166,16 @@ export interface AssignmentFacts {
   readonly clientIdAssignments: readonly string[];
 }
 
+/** Why something about Azure or the cluster is not known. */
+export interface GatherNote {
+  /** What was asked for: `the vault`. */
+  readonly subject: string;
+  /** Checks that look at it. */
+  readonly checks: readonly string[];
+  /** What stood in the way, or that there is nothing to look at yet. */
+  readonly reason: string;
+}
+
 export interface AzureFacts {
   readonly credential?: CredentialFacts;
   readonly subscription?: SubscriptionFacts;
@@ -181,6 +194,8 @@ export interface AzureFacts {
   readonly attestationProvider?: { readonly exists: boolean; readonly status?: string };
   /** Whether the directory held an instance before the service closed for new ones. */
   readonly hadRedis?: boolean;
+  /** What could not be found out, and why. */
+  readonly notes?: readonly GatherNote[];
 }
 
 /** The release, and what the files around it say. */

@@ -4,6 +4,7 @@ import type { Stage } from '../graph/stages.ts';
 import type { ArmResource, Graph, GraphNode } from '../graph/types.ts';
 import { idOf } from '../graph/parts.ts';
 import type { ManifestSet } from '../manifests/object.ts';
+import { alertFiles } from '../alerts/alert-files.ts';
 import { egressHosts } from './egress.ts';
 import { quantities } from './quantities.ts';
 
@@ -37,6 +38,14 @@ export function instructions(input: InstructionInput): string {
       lines.push(`| \`${host}\` | ${ports.join(', ')} | ${purpose} |`);
     lines.push('', '## What it consumes', '', '| What | How much |', '|---|---|');
     for (const { what, quantity } of quantities(config)) lines.push(`| ${what} | ${quantity} |`);
+    lines.push(
+      '',
+      '## Alerts',
+      '',
+      'What somebody must hear of. How to use the files stands in `alerts/README.md`:',
+      '',
+    );
+    for (const file of alertFiles(config).keys()) lines.push(`- \`alerts/${file}\``);
   }
   return `${lines.join('\n')}\n`;
 }

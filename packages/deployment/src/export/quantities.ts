@@ -23,6 +23,13 @@ export function quantities(config: Uid2Vn2Config): readonly Quantity[] {
       quantity: config.operator.exposure.kind === 'public' ? '3 (NAT, cluster, Service)' : '2 (NAT, cluster)',
     },
     { what: 'Standard load balancer', quantity: '1, its rules and GB' },
+    { what: 'Key Vault', quantity: 'a few operations for each start of a pod' },
+    { what: 'Log Analytics', quantity: 'the GB that are kept, when the cluster or the vault sends its logs there' },
+    {
+      what: 'TLS in front of the Service',
+      quantity: 'an application gateway or what you use, which is not part of this',
+    },
+    { what: 'Answers to clients', quantity: 'the GB that leave the region' },
     { what: 'Data from other clouds', quantity: 'every replica downloads its data through the NAT gateway' },
   ];
 }

@@ -1,10 +1,9 @@
 export type { ResourceType } from './api-versions.ts';
 export { buildGraph, stagesOf } from './build-graph.ts';
 export { assignmentName, uuidV5 } from './deterministic-guid.ts';
-export { hiddenEffects, idempotenceRules } from './hidden-effects.ts';
-export type { HiddenEffect } from './hidden-effects.ts';
 export { dnsPrefix, resourceId } from './ids.ts';
 export { idOf } from './parts.ts';
+export { stageIds } from './stages.ts';
 export type { CompletionTest, Stage, StageId } from './stages.ts';
 export type {
   ArmResource,

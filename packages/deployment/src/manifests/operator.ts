@@ -18,7 +18,10 @@ import { sortedJson } from './object.ts';
 const ENDORSEMENTS = '/opt/confidential-containers/share/kata-containers/reference-info-base64';
 
 /** The name that pods of all versions have in common; another one than the guide's, whose Service must not find them. */
-const NAME = { 'app.kubernetes.io/name': 'uid2-operator' } as const;
+export const operatorName = 'uid2-operator';
+const NAME = { 'app.kubernetes.io/name': operatorName } as const;
+/** The label that tells the versions apart. */
+export const slotLabel = 'uid2/slot';
 
 /** The operator as a release has it, before image and policy are filled in. */
 export function operatorSkeleton(): Bundle {
@@ -151,7 +154,7 @@ export function operatorObjects(
     });
   }
   const slug = versionSlug(bundleVersion(bundle, config));
-  const labels = { ...NAME, 'uid2/slot': slug };
+  const labels = { ...NAME, [slotLabel]: slug };
   const made = slotDeployment(deployment, config, identityId, slug, labels);
   assertMeasuredFieldsKept(deployment, made);
   return [...namespaceObjects(config), made, slotService(service, config, labels)];

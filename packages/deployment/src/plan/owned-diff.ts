@@ -88,7 +88,7 @@ function compareLists(
 }
 
 /** Entries are told apart by name or id, and delegations by the service they are for. */
-function keyOf(item: JsonValue | undefined): string | undefined {
+export function keyOf(item: JsonValue | undefined): string | undefined {
   if (!isRecord(item)) return undefined;
   const properties = item['properties'];
   const service = isRecord(properties) ? properties['serviceName'] : undefined;

@@ -1,0 +1,3 @@
+export { errorCodes } from './error-codes.ts';
+export { openRedis } from './redis.ts';
+export type { RedisOptions, RedisStore } from './redis.ts';

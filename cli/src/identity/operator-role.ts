@@ -1,0 +1,58 @@
+import { DependencyError } from '@holdfast/base';
+import { assignmentName, problemOf } from '@holdfast/deployment';
+import type { ArmPort, JsonObject } from '@holdfast/deployment';
+
+import { objectIn, textIn } from './pod-identity-profile.ts';
+
+const ASSIGNMENTS_API = '2022-04-01';
+/** The built-in role Managed Identity Operator. */
+const OPERATOR_ROLE = 'f1a07417-d97a-45cb-824c-7a7467783830';
+
+/** The object id of the cluster's own identity: the one Azure made, or the first of those it was given. */
+export function clusterPrincipal(cluster: JsonObject): string {
+  const identity = objectIn(cluster, 'identity');
+  const own = textIn(identity, 'principalId');
+  if (own !== '') return own;
+  const [given] = Object.values(objectIn(identity, 'userAssignedIdentities'));
+  const principal = textIn(given, 'principalId');
+  if (principal !== '') return principal;
+  throw new DependencyError('CLUSTER_IDENTITY_UNKNOWN', 'the cluster has no managed identity of its own', {
+    retryable: false,
+    action: 'Clusters with a service principal need the role Managed Identity Operator assigned by hand.',
+  });
+}
+
+/**
+ * Makes the cluster Managed Identity Operator of a managed identity, which lets it attach the identity to its nodes. Answers
+ * whether that was needed.
+ */
+export async function grantOperatorRole(
+  arm: Pick<ArmPort, 'list' | 'write'>,
+  scope: string,
+  cluster: { readonly id: string; readonly principalId: string },
+): Promise<'granted' | 'already'> {
+  const { principalId } = cluster;
+  const path = `${scope}/providers/Microsoft.Authorization/roleAssignments`;
+  const listed = await arm.list(path, ASSIGNMENTS_API, { $filter: `assignedTo('${principalId}')` });
+  const has = listed.some((each) => {
+    const properties = objectIn(each, 'properties');
+    return (
+      textIn(properties, 'principalId').toLowerCase() === principalId.toLowerCase() &&
+      textIn(properties, 'roleDefinitionId').toLowerCase().endsWith(OPERATOR_ROLE)
+    );
+  });
+  if (has) return 'already';
+  const subscriptionId = /^\/subscriptions\/([^/]+)/i.exec(scope)?.[1] ?? '';
+  const roleDefinitionId = `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${OPERATOR_ROLE}`;
+  const name = assignmentName(scope, cluster.id, OPERATOR_ROLE);
+  try {
+    await arm.write(`${path}/${name}`, ASSIGNMENTS_API, {
+      properties: { roleDefinitionId, principalId, principalType: 'ServicePrincipal' },
+    });
+  } catch (error) {
+    // Somebody else gave the role between the question and now.
+    if (problemOf(error)?.code !== 'RoleAssignmentExists') throw error;
+    return 'already';
+  }
+  return 'granted';
+}

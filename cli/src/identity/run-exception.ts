@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+
+import { RequestError } from '@holdfast/base';
+import type { JsonObject } from '@holdfast/deployment';
+
+import type { ClusterFlags, ExceptionAddFlags, IdentityDeleteFlags } from '../commands/identity.ts';
+import { writeJson } from '../context.ts';
+import type { CliContext } from '../context.ts';
+import { line } from '../initdata/render.ts';
+import { ensureDefinitions, exceptionObject, removeObjects, writeObjects } from './identity-objects.ts';
+import { CLUSTER_API, connectCloud, openApiServer, readCluster } from './open-cluster.ts';
+import type { ConnectCloud } from './open-cluster.ts';
+import { assertAddOn, objectIn, profileOf, textIn, withEntry, withoutEntry, withProfile } from './pod-identity-profile.ts';
+import { assertName } from './run-identity.ts';
+
+/** `holdfast identity exception add` */
+export async function runExceptionAdd(
+  context: CliContext,
+  flags: ExceptionAddFlags,
+  connect: ConnectCloud = connectCloud,
+): Promise<void> {
+  const { io } = context;
+  const podLabels = parseLabels(flags.podLabels);
+  const entry = { name: flags.name ?? nameFor(podLabels), namespace: flags.namespace, podLabels };
+  assertName(entry.name);
+  assertName(entry.namespace);
+  const target = await connect(io, flags);
+  try {
+    const cluster = await readCluster(target, flags);
+    assertAddOn(cluster.body, { enable: false, allowKubenet: false });
+    const exceptions = withEntry(profileOf(cluster.body).exceptions, entry as unknown as JsonObject);
+    await target.arm.write(
+      cluster.id,
+      CLUSTER_API,
+      withProfile(cluster.body, { userAssignedIdentityExceptions: exceptions }),
+    );
+    const api = await openApiServer(io, target, cluster, flags.kubeconfig);
+    await ensureDefinitions(api);
+    await writeObjects(api, [exceptionObject(entry)]);
+    if (flags.json) writeJson(io, { version: 1, exception: entry });
+    else line(io.stdout, `pods of ${entry.namespace} with any of ${labelsText(podLabels)} are excepted by ${entry.name}`);
+  } finally {
+    await target.close();
+  }
+}
+
+/** `holdfast identity exception list` */
+export async function runExceptionList(
+  context: CliContext,
+  flags: ClusterFlags,
+  connect: ConnectCloud = connectCloud,
+): Promise<void> {
+  const { io } = context;
+  const target = await connect(io, flags);
+  try {
+    const { exceptions } = profileOf((await readCluster(target, flags)).body);
+    if (flags.json) writeJson(io, { version: 1, exceptions });
+    else {
+      for (const each of exceptions) {
+        const labels = objectIn(each, 'podLabels') as Readonly<Record<string, string>>;
+        line(io.stdout, `${textIn(each, 'namespace')}/${textIn(each, 'name')}  ${labelsText(labels)}`);
+      }
+    }
+  } finally {
+    await target.close();
+  }
+}
+
+/** `holdfast identity exception delete` */
+export async function runExceptionDelete(
+  context: CliContext,
+  flags: IdentityDeleteFlags,
+  connect: ConnectCloud = connectCloud,
+): Promise<void> {
+  const { io } = context;
+  const target = await connect(io, flags);
+  try {
+    const cluster = await readCluster(target, flags);
+    const exceptions = withoutEntry(profileOf(cluster.body).exceptions, flags, 'exception');
+    await target.arm.write(
+      cluster.id,
+      CLUSTER_API,
+      withProfile(cluster.body, { userAssignedIdentityExceptions: exceptions }),
+    );
+    const api = await openApiServer(io, target, cluster, flags.kubeconfig);
+    const { name, namespace } = flags;
+    await removeObjects(api, [exceptionObject({ name, namespace, podLabels: {} })]);
+    if (flags.json) writeJson(io, { version: 1, deleted: { name, namespace } });
+    else line(io.stdout, `exception ${namespace}/${name} is deleted`);
+  } finally {
+    await target.close();
+  }
+}
+
+function parseLabels(texts: readonly string[]): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  for (const text of texts) {
+    const [, key, value] = /^([^=\s]+)=(\S*)$/.exec(text) ?? [];
+    if (key === undefined || value === undefined) {
+      throw new RequestError('POD_LABELS_INVALID', `"${text}" is no label; labels are KEY=VALUE`, {
+        action: 'Give --pod-labels once for each label.',
+      });
+    }
+    labels[key] = value;
+  }
+  return labels;
+}
+
+/** The same labels have the same name, so that adding them twice changes nothing. */
+function nameFor(labels: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `exception-${createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 8)}`;
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}

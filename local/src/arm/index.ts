@@ -1,0 +1,25 @@
+export { buildArmApp } from './app.ts';
+export type { ArmAppOptions } from './app.ts';
+export type { DeploymentOperation, DeploymentRecord } from './deployments/record.ts';
+export type {
+  ArmEffects,
+  FederatedCredentialState,
+  Happened,
+  RoleAssignmentState,
+  VaultKeyState,
+  VaultSecretState,
+  VaultSecretWrite,
+  VaultState,
+} from './effects.ts';
+export { FaultPlan } from './fault-plan.ts';
+export type { Fault, FaultRule } from './fault-plan.ts';
+export type { Operation, OperationPace, OperationState } from './operations.ts';
+export { Recorder } from './recorder.ts';
+export type { RecordedRequest } from './recorder.ts';
+export type { StoredResource } from './resource-store.ts';
+export { defaultSettings } from './settings.ts';
+export type { ArmSettings, CallerPermission, DenyingPolicy, Usage } from './settings.ts';
+export { autoscale, upgradePatch } from './types/node-group.ts';
+export { vaultProperties } from './vault-properties.ts';
+export { createArmWorld } from './world.ts';
+export type { ArmSnapshot, ArmWorld, ArmWorldOptions, Authorization, Subscription } from './world.ts';

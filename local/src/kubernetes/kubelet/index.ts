@@ -1,0 +1,11 @@
+export type { MachineSettings, PodEnvironmentHook, PodSurroundings } from './kubelet-host.ts';
+export { LocalCluster } from './local-cluster.ts';
+export type { LocalClusterOptions, ServicePlace } from './local-cluster.ts';
+export { poolNodeDescription, virtualNodeDescription } from './node-object.ts';
+export type { NodeDescription } from './node-object.ts';
+export { operatorSurroundings } from './operator-surroundings.ts';
+export type { CloudAddresses } from './operator-surroundings.ts';
+export { LocalPodBackend } from './pod-backend.ts';
+export type { PodRunner } from './pod-runner.ts';
+export { createVirtualKubelet, VirtualKubelet } from './virtual-kubelet.ts';
+export type { VirtualKubeletOptions } from './virtual-kubelet.ts';

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+
+import { describe, expect, it } from 'vitest';
+
+const PRELOAD = new URL('../../src/virtual-node/pod-network-preload.ts', import.meta.url).href;
+const ADDRESS = '127.63.0.9';
+
+interface Seen {
+  readonly listening: readonly string[];
+  readonly answers: readonly string[];
+  readonly outside: string;
+}
+
+/** Runs a program in the network of a pod and answers what it prints as JSON. */
+async function inPod(program: string, hostPorts: readonly number[] = []): Promise<Seen> {
+  const environment = {
+    NODE_OPTIONS: `--import=${PRELOAD}`,
+    HOLDFAST_POD_NETWORK: JSON.stringify({ address: ADDRESS, hostPorts }),
+  };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  for await (const piece of child.stdout) text += String(piece);
+  return JSON.parse(text) as Seen;
+}
+
+const HELPERS = `
+  import http from 'node:http'; import net from 'node:net'; import { Worker } from 'node:worker_threads';
+  const serve = (...args) => new Promise((done) => { const s = http.createServer((q, a) => a.end('pod')).listen(...args, () => done(s)); });
+  const getText = (url) => new Promise((done) => http.get(url, (a) => { a.setEncoding('utf8'); a.once('data', done); }).once('error', (e) => done(e.code)));
+  const tcp = (...args) => new Promise((done) => { const s = net.connect(...args, () => { done(s.remoteAddress); s.destroy(); }); s.once('error', (e) => done(e.code)); });
+`;
+
+describe('the network of a pod', () => {
+  it.each([
+    '0',
+    "0, '0.0.0.0'",
+    "0, '127.0.0.1'",
+    "{ port: 0, host: '::' }",
+    "{ port: 0, host: 'localhost', reusePort: true }",
+  ])('lets listen(%s) mean the address of the pod, and reaches it as localhost', async (args) => {
+    const seen = await inPod(`${HELPERS}
+        const server = await serve(${args});
+        const { address, port } = server.address();
+        const answers = [await getText('http://localhost:' + port), await getText('http://127.0.0.1:' + port),
+          await (await fetch('http://127.0.0.1:' + port)).text(), await tcp(port), await tcp({ port, host: '127.0.0.1' })];
+        console.log(JSON.stringify({ listening: [address], answers, outside: '' })); process.exit(0);`);
+    expect(seen.listening).toEqual([ADDRESS]);
+    expect(seen.answers).toEqual(['pod', 'pod', 'pod', ADDRESS, ADDRESS]);
+  });
+
+  it('holds in worker threads, and leaves local sockets and other addresses alone', async () => {
+    const seen = await inPod(`${HELPERS}
+      const worker = new Worker("import { createServer } from 'node:net'; import { parentPort } from 'node:worker_threads'; " +
+        "const s = createServer().listen(0, () => { parentPort.postMessage(s.address().address); s.close(); })", { eval: true });
+      const inWorker = await new Promise((done) => worker.once('message', done));
+      const other = await serve({ port: 0, host: '127.63.0.10' });
+      const path = process.platform === 'win32' ? '\\\\\\\\.\\\\pipe\\\\holdfast-' + process.pid : '/tmp/holdfast-' + process.pid + '.sock';
+      const socket = await serve(path);
+      const answers = [await tcp(path) ?? 'connected', await getText('http://127.63.0.10:' + other.address().port)];
+      console.log(JSON.stringify({ listening: [inWorker, other.address().address], answers, outside: socket.address() })); process.exit(0);`);
+    expect(seen.listening).toEqual([ADDRESS, '127.63.0.10']);
+    expect(seen.answers).toEqual(['connected', 'pod']);
+  });
+
+  it('reaches the outside only on the ports that stand for it', async () => {
+    const server = createServer((_request, answer) => answer.end('host'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const program = `${HELPERS} console.log(JSON.stringify({ listening: [], answers: [await getText('http://127.0.0.1:${port}')], outside: '' }));`;
+    expect((await inPod(program, [port])).answers).toEqual(['host']);
+    expect((await inPod(program)).answers).toEqual(['ECONNREFUSED']);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});

@@ -1,0 +1,14 @@
+export { admissionAnswer, parseAdmissionReview } from './admission-review.ts';
+export type { AdmissionDecision, AdmissionRequest, Mutation } from './admission-review.ts';
+export { errorCodes } from './error-codes.ts';
+export { listIn, objectIn, textIn } from './json.ts';
+export type { Json, JsonObject } from './json.ts';
+export { jsonPatch } from './json-patch.ts';
+export type { PatchOperation } from './json-patch.ts';
+export * from './peer-pods/index.ts';
+export * from './pod-identity/index.ts';
+export { addQuantities, compareQuantities, parseQuantity, roundUp } from './quantity.ts';
+export type { Quantity } from './quantity.ts';
+export { peerPodsNamespacePolicy, peerPodsRegistration, workloadIdentityRegistration } from './registrations.ts';
+export type { WebhookAddress } from './registrations.ts';
+export * from './workload-identity/index.ts';

@@ -1,0 +1,3 @@
+export { gatherFacts } from './gather-facts.ts';
+export type { GatherOptions } from './gather-facts.ts';
+export type { GatherPorts } from './gather-context.ts';

@@ -1,0 +1,10 @@
+export { cidrOf } from '../network/cidr.ts';
+export { checkPeerPodsSettings, teeOf } from './check-settings.ts';
+export type { PeerPodsSurroundings } from './check-settings.ts';
+export { chooseInstanceSize, instanceRequest, parseInstanceCatalogue } from './instance-size.ts';
+export type { ChosenSize, InstanceChoice, InstanceRequest, InstanceSize } from './instance-size.ts';
+export { advertisePodVms, OWNER_ANNOTATION, POD_VM_RESOURCE, withdrawPodVms } from './node-capacity.ts';
+export { readPeerPodsSettings } from './read-settings.ts';
+export type { PeerPodsSettings as ReadPeerPodsSettings, SettingProblem } from './read-settings.ts';
+export { settingKeys } from './settings-keys.ts';
+export type { SettingForm, SettingKey } from './settings-keys.ts';

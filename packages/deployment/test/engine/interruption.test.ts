@@ -1,0 +1,54 @@
+import { describe, it } from 'vitest';
+
+import { disturbed, expectEnd, journals, undisturbed } from './disturbed.ts';
+import { scenarios } from './worlds.ts';
+
+/**
+ * Requests that change nothing differ only in what the journal says: each fifth stands for its neighbours. With
+ * HOLDFAST_EVERY_REQUEST set every one is tried with every journal, before and after it happened: about five minutes.
+ */
+const everything = (process.env['HOLDFAST_EVERY_REQUEST'] ?? '') !== '';
+const STRIDE = 5;
+const modes = Object.entries(journals);
+
+describe('an apply that is killed at any write, and at reads between them, and run again', () => {
+  for (const scenario of scenarios) {
+    it(`comes to the same end for ${scenario.name}`, async () => {
+      const { end, requests } = await undisturbed(scenario);
+      for (const { index, write } of requests.all) {
+        if (!write && index % STRIDE !== 0) continue;
+        const [mode, between] = modes[index % modes.length] ?? ['kept', () => undefined];
+        const world = await disturbed(scenario, index, 'killed-after', between);
+        expectEnd(world, end, `killed after request ${index}, journal ${mode}`);
+      }
+    });
+  }
+});
+
+describe.runIf(everything)('an apply that is killed at every request and run again', { timeout: 600_000 }, () => {
+  for (const scenario of scenarios) {
+    for (const [mode, between] of modes) {
+      it(`comes to the same end for ${scenario.name}, with the journal ${mode}`, async () => {
+        const { end, requests } = await undisturbed(scenario);
+        for (const { index } of requests.all) {
+          for (const fault of ['killed-before', 'killed-after'] as const) {
+            expectEnd(await disturbed(scenario, index, fault, between), end, `${fault} request ${index}`);
+          }
+        }
+      });
+    }
+  }
+});
+
+describe('an apply whose answer is lost', () => {
+  for (const scenario of scenarios) {
+    it(`at any write comes to the same end when run again, for ${scenario.name}`, async () => {
+      const { end, requests } = await undisturbed(scenario);
+      for (const { index, write } of requests.all) {
+        if (!write) continue;
+        const world = await disturbed(scenario, index, 'answer-lost', () => undefined);
+        expectEnd(world, end, `answer lost at request ${index}`);
+      }
+    });
+  }
+});

@@ -1,0 +1,18 @@
+import type { ExitCodes, StartService } from '@holdfast/process';
+
+import { startVote } from './main.ts';
+
+export { buildApp } from './app.ts';
+export type { VoteContext } from './app.ts';
+export { Ballot } from './ballot.ts';
+export type { BallotOptions, Counters } from './ballot.ts';
+export { configSchema, readConfig } from './config.ts';
+export type { VoteConfig } from './config.ts';
+export { errorCodes } from './error-codes.ts';
+export { startVote };
+
+export const service: { readonly name: string; readonly start: StartService; readonly exitCodes: ExitCodes } = {
+  name: 'vote',
+  start: startVote,
+  exitCodes: {},
+};

@@ -1,0 +1,129 @@
+import { errorMessage, DependencyError } from '@holdfast/base';
+
+import type { OpenVault } from '../provider/provider.ts';
+import type { ListedVersion } from '../provider/versions.ts';
+import { credentialFor } from './credentials.ts';
+import type { CredentialSettings } from './credentials.ts';
+
+/** What the SDKs throw, as far as it is read here. */
+interface SdkError {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly statusCode?: unknown;
+  readonly response?: { readonly bodyAsText?: unknown };
+}
+
+interface VersionProperties {
+  readonly version?: string;
+  readonly enabled?: boolean;
+  readonly createdOn?: Date;
+}
+
+const RETRIES = { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
+
+/** Opens vaults with the official clients of Key Vault, which are loaded at the first call. */
+export function sdkVaults(settings: CredentialSettings): OpenVault {
+  return async (url, parameters, signal) => {
+    const [credential, { SecretClient }, { KeyClient }, { CertificateClient }] = await Promise.all([
+      credentialFor(parameters, settings),
+      import('@azure/keyvault-secrets'),
+      import('@azure/keyvault-keys'),
+      import('@azure/keyvault-certificates'),
+    ]);
+    const options = {
+      retryOptions: RETRIES,
+      // A vault that is not where its cloud has it is named by the configuration, not by whoever answers.
+      disableChallengeResourceVerification: !new URL(url).host.endsWith(`.${parameters.cloud.vaultSuffix}`),
+      ...(settings.ca === undefined ? {} : { tlsOptions: { ca: settings.ca } }),
+    };
+    const secrets = new SecretClient(url, credential, options);
+    const keys = new KeyClient(url, credential, options);
+    const certificates = new CertificateClient(url, credential, options);
+    const call = signal === undefined ? {} : { abortSignal: signal };
+    const at = (version: string | undefined) => ({ ...call, ...(version === undefined ? {} : { version }) });
+    const lists = {
+      secret: (name: string) => secrets.listPropertiesOfSecretVersions(name, call),
+      key: (name: string) => keys.listPropertiesOfKeyVersions(name, call),
+      cert: (name: string) => certificates.listPropertiesOfCertificateVersions(name, call),
+    };
+    return {
+      secret: async (name, version) =>
+        understood(async () => {
+          const { value, properties } = await secrets.getSecret(name, at(version));
+          return { id: properties.id, value, contentType: properties.contentType, kid: properties.certificateKeyId };
+        }),
+      key: async (name, version) =>
+        understood(async () => {
+          const { id, key = {} } = await keys.getKey(name, at(version));
+          const { crv, kty, n, e, x, y } = key;
+          return { kid: id, kty, crv, n, e, x, y };
+        }),
+      certificate: async (name, version) =>
+        understood(async () => {
+          const found =
+            version === undefined
+              ? await certificates.getCertificate(name, call)
+              : await certificates.getCertificateVersion(name, version, call);
+          return { id: found.id, cer: found.cer };
+        }),
+      versions: async (type, name) => understood(async () => enabledVersions(lists[type](name))),
+    };
+  };
+}
+
+async function enabledVersions(all: AsyncIterable<VersionProperties>): Promise<readonly ListedVersion[]> {
+  const listed: ListedVersion[] = [];
+  for await (const { version, enabled, createdOn } of all) {
+    if (enabled === true && version !== undefined) listed.push({ version, created: createdOn?.getTime() ?? 0 });
+  }
+  return listed;
+}
+
+async function understood<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    throw thrown instanceof DependencyError ? thrown : vaultProblem(thrown);
+  }
+}
+
+/** Status, code and inner code in front of what the vault says; the SDK's error is the cause. */
+function vaultProblem(thrown: unknown): DependencyError {
+  const error: SdkError = typeof thrown === 'object' && thrown !== null ? thrown : {};
+  const status = typeof error.statusCode === 'number' ? error.statusCode : undefined;
+  const said = errorMessage(thrown).slice(0, 1500);
+  if (status === undefined) {
+    const credential = typeof error.name === 'string' && /Credential|Authentication/.test(error.name);
+    return new DependencyError(credential ? 'VAULT_REFUSED' : 'VAULT_UNREACHABLE', said, {
+      retryable: true,
+      cause: thrown,
+      action: credential
+        ? 'Check the identity of the class: client id, federated credential, and that it is attached.'
+        : 'Check name resolution and network rules for the vault.',
+    });
+  }
+  const code = typeof error.code === 'string' ? error.code : 'Unknown';
+  const inner = innerCodeOf(error.response?.bodyAsText);
+  const failing = status === 408 || status === 429 || status >= 500;
+  return new DependencyError(
+    failing ? 'VAULT_UNREACHABLE' : 'VAULT_REFUSED',
+    `status ${status}, code ${code}${inner === undefined ? '' : `, inner code ${inner}`}: ${said}`,
+    {
+      retryable: failing || inner === 'ForbiddenByRbac',
+      cause: thrown,
+      details: { status, vaultCode: code, innerCode: inner ?? null },
+      action: 'Check the permissions of the identity on the vault, and the network rules of the vault.',
+    },
+  );
+}
+
+function innerCodeOf(body: unknown): string | undefined {
+  if (typeof body !== 'string') return undefined;
+  try {
+    const parsed = JSON.parse(body) as { error?: { innererror?: { code?: unknown } } } | null;
+    const code = parsed?.error?.innererror?.code;
+    return typeof code === 'string' ? code : undefined;
+  } catch {
+    return undefined; // a proxy's page, for example
+  }
+}

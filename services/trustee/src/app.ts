@@ -1,0 +1,102 @@
+import { createApp } from '@holdfast/http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import type { TrusteeContext } from './context.ts';
+import { KbsRefusal } from './kbs/kbs-refusal.ts';
+import {
+  deleteReferenceValue,
+  listResourcePolicies,
+  readReferenceValue,
+  registerReferenceValues,
+  setAttestationPolicy,
+  setResourcePolicy,
+} from './routes/admin-routes.ts';
+import { handleAttest, handleAuth } from './routes/handshake-routes.ts';
+import type { KbsReply } from './routes/reply.ts';
+import { handleResource } from './routes/resource-routes.ts';
+import { parseTarget } from './routes/target.ts';
+
+/** Tokens with the claims of an evidence and certificates travel in headers. */
+const MAX_HEADER_BYTES = 128 * 1024;
+
+/** The key broker (KBS protocol 0.4.0). No side effects: `inject` works at once. */
+export function buildApp(context: TrusteeContext): FastifyInstance {
+  const app = createApp({
+    bodyLimitBytes: context.bodyLimitBytes,
+    maxHeaderBytes: MAX_HEADER_BYTES,
+    ...(context.tls === undefined ? {} : { tls: context.tls }),
+  });
+  app.setErrorHandler(async (error, request, reply) => sendError(context, error, request, reply));
+  app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());
+  app.route({
+    method: ['GET', 'POST', 'PUT', 'DELETE'],
+    url: '/kbs/v0/*',
+    handler: async (request, reply) => send(reply, await dispatch(context, request)),
+  });
+  app.route({
+    method: ['PATCH', 'OPTIONS', 'HEAD'],
+    url: '/kbs/v0/*',
+    handler: async (_request, reply) => reply.code(405).send(),
+  });
+  app.get('/healthz', async (_request, reply) => reply.code(200).send());
+  app.get('/metrics', async (_request, reply) =>
+    reply.header('Content-Type', 'text/plain; version=0.0.4').send(context.metrics.text()),
+  );
+  app.post('/metrics', async (_request, reply) => reply.code(405).send());
+  return app;
+}
+
+async function dispatch(context: TrusteeContext, request: FastifyRequest): Promise<KbsReply> {
+  const target = parseTarget(request.originalUrl);
+  const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
+  const { authorization, cookie } = request.headers;
+  const admin = { authorization, target, body };
+  switch (`${request.method} ${target.plugin}`) {
+    case 'POST auth':
+      return handleAuth(context, body);
+    case 'POST attest':
+      return handleAttest(context, { id: request.id, cookies: cookie, body });
+    case 'POST attestation-policy':
+      return setAttestationPolicy(context, admin);
+    case 'POST resource-policy':
+      return setResourcePolicy(context, admin);
+    case 'GET resource-policy':
+      return listResourcePolicies(context, admin);
+    case 'POST reference-value':
+      return registerReferenceValues(context, admin);
+    case 'GET reference-value':
+      return readReferenceValue(context, admin);
+    case 'DELETE reference-value':
+      return deleteReferenceValue(context, admin);
+    default:
+  }
+  if (target.plugin !== 'resource' || context.resources === undefined) {
+    throw new KbsRefusal('PluginNotFound', `Plugin ${target.plugin.slice(0, 100)} not found`);
+  }
+  const { id, method } = request;
+  return handleResource(context, context.resources, { id, method, cookies: cookie, ...admin });
+}
+
+function send(reply: FastifyReply, { body, contentType, cookie }: KbsReply): FastifyReply {
+  if (contentType !== undefined) reply.header('Content-Type', contentType);
+  if (cookie !== undefined) reply.header('Set-Cookie', cookie);
+  return reply.code(200).send(typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.from(body));
+}
+
+/** Every refusal has the form clients parse; only the framework's own have none. */
+async function sendError(
+  context: TrusteeContext,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const status = (error as { statusCode?: unknown }).statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500) return reply.code(status).send();
+  const refusal =
+    error instanceof KbsRefusal ? error : new KbsRefusal('PluginInternalError', 'Plugin internal error', error);
+  context.events.requestRefused(request.id, request.originalUrl, refusal.variant, refusal);
+  return reply
+    .code(refusal.status)
+    .header('Content-Type', 'application/json')
+    .send(Buffer.from(refusal.body(), 'utf8'));
+}

@@ -1,0 +1,50 @@
+import { HttpClient, listen } from '@holdfast/http';
+import type { RunningService, StartService } from '@holdfast/process';
+import type { FastifyInstance } from 'fastify';
+
+import { buildApp } from './app.ts';
+import { readConfig } from './config.ts';
+import { openContext } from './open-context.ts';
+import { buildAttestationApp } from './routes/attestation-api.ts';
+
+const SWEEP_INTERVAL_MS = 60_000;
+
+/** Starts the key broker. Everything the configuration names is read and checked before anything listens. */
+export const startTrustee: StartService = async (host): Promise<RunningService> => {
+  const config = readConfig(host);
+  const client = new HttpClient();
+  const apps: FastifyInstance[] = [];
+  let sweep: NodeJS.Timeout | undefined;
+  const stop = async (): Promise<void> => {
+    clearInterval(sweep);
+    for (const app of apps) await app.close();
+    await client.close();
+  };
+  try {
+    const context = await openContext({ config, logger: host.logger, client, clock: Date.now });
+    if (config.holdfast.insecure || config.holdfast.allow_sample) {
+      host.logger.warn({ environment: config.holdfast.environment }, 'the key broker runs with insecure settings');
+    }
+    const addresses: Record<string, string> = {};
+    const open = async (app: FastifyInstance, socket: string, name: string): Promise<void> => {
+      apps.push(app);
+      addresses[name] = await listen(app, addressOf(socket));
+    };
+    for (const [at, socket] of config.http_server.sockets.entries()) {
+      await open(buildApp(context), socket, at === 0 ? 'http' : `http${at + 1}`);
+    }
+    for (const [at, socket] of config.holdfast.attestation_api_sockets.entries()) {
+      await open(buildAttestationApp(context), socket, at === 0 ? 'attestation' : `attestation${at + 1}`);
+    }
+    sweep = setInterval(() => context.sessions.sweep(), SWEEP_INTERVAL_MS);
+    return { addresses, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+function addressOf(socket: string): { readonly host: string; readonly port: number } {
+  const colon = socket.lastIndexOf(':');
+  return { host: socket.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(socket.slice(colon + 1)) };
+}

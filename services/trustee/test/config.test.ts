@@ -1,0 +1,80 @@
+import { ConfigError } from '@holdfast/base';
+import { describe, expect, it } from 'vitest';
+
+import { parseConfig } from '../src/config.ts';
+
+const minimal = `
+[http_server]
+insecure_http = true
+
+[admin]
+authorization_mode = "DenyAll"
+
+[attestation_token]
+trusted_certs_paths = ["ca.pem"]
+`;
+
+function problems(text: string): readonly string[] {
+  try {
+    parseConfig(text, 'kbs.toml');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('parseConfig', () => {
+  it('fills in the defaults of Trustee', () => {
+    const config = parseConfig(minimal, 'kbs.toml');
+    expect(config).toMatchObject({
+      http_server: { sockets: ['127.0.0.1:8080'], payload_request_size: 2, tls_profile: 'intermediate' },
+      attestation_service: {
+        type: 'coco_as_builtin',
+        timeout: 5,
+        attestation_token_broker: { duration_min: 5, issuer_name: 'CoCo-Attestation-Service', verbose_token: true },
+        verifier_config: { snp_verifier: { vcek_sources: [{ type: 'KDS', base_url: 'https://kdsintf.amd.com' }] } },
+      },
+      storage_backend: { storage_type: 'Memory' },
+      plugins: [],
+      holdfast: { environment: 'prod', insecure: false, allow_sample: false, max_sessions: 10_000 },
+    });
+  });
+
+  it('reads JSON as well as TOML', () => {
+    const json = JSON.stringify({
+      http_server: { insecure_http: true },
+      admin: { authorization_mode: 'DenyAll' },
+      attestation_token: { trusted_certs_paths: ['ca.pem'] },
+    });
+    expect(parseConfig(json, 'kbs.json')).toEqual(parseConfig(minimal, 'kbs.toml'));
+  });
+
+  it.each([
+    ['[http_server]\n', 'admin: Invalid input'],
+    [minimal.replace('insecure_http = true', ''), 'http_server: private_key and certificate are needed'],
+    [minimal.replace('DenyAll', 'InsecureAllowAll'), 'InsecureAllowAll needs holdfast.insecure'],
+    [minimal.replace('DenyAll"', 'DenyAll"\nsurprise = 1'), 'admin: Unrecognized key'],
+    [minimal.replace('trusted_certs_paths = ["ca.pem"]', ''), 'no token could be verified'],
+    [`${minimal}insecure_header_jwk = true\n`, 'needs holdfast.insecure'],
+    [`${minimal}trusted_jwk_sets = ["http://keys"]\n`, 'http is refused'],
+    [`${minimal}\n[holdfast]\nallow_sample = true\n`, 'environment prod accepts no sample evidence'],
+    [`${minimal}\n[holdfast]\nsimulated_root_file = "r.pem"\n`, 'environment prod trusts no simulated root'],
+    [`${minimal}\n[storage_backend]\nstorage_type = "LocalFs"\n`, 'local_fs: missing'],
+    [`${minimal}\n[attestation_service]\ntype = "intel_ta"\n`, 'only coco_as_builtin'],
+    [
+      minimal.replace('insecure_http = true', 'insecure_http = true\ntls_min_version = "1.3"\ntls_max_version = "1.2"'),
+      'above',
+    ],
+    [
+      minimal.replace(
+        '"DenyAll"',
+        '"AuthenticatedAuthorization"\n[[admin.authentication.bearer_jwt.identity_providers]]\nissuer = "x"\n[[admin.authorization.regex_acl.acls]]\nrole = "a"\nallowed_endpoints = "/kbs.*"\n',
+      ),
+      'has to begin with ^/kbs and end with $',
+    ],
+    ['not = [toml', 'cannot read kbs.toml'],
+  ])('refuses configuration %#', (text, problem) => {
+    expect(problems(text).join('; ')).toContain(problem);
+  });
+});

@@ -1,0 +1,10 @@
+import { createApp } from '@holdfast/http';
+import type { FastifyInstance } from 'fastify';
+
+/** The kubelet's probes, on a port without TLS. It is opened last, so whoever reaches it finds the webhook ready. */
+export function buildHealthApp(): FastifyInstance {
+  const app = createApp({ bodyLimitBytes: 1024 });
+  for (const path of ['/healthz', '/readyz'])
+    app.get(path, async (_request, reply) => reply.type('text/plain').send('ok'));
+  return app;
+}
