@@ -5,6 +5,10 @@ import { configSchema as attestationConfig } from '../services/attestation/src/c
 import { configSchema as coreConfig } from '../services/core/src/config.ts';
 import { configSchema as operatorConfig } from '../services/operator/src/config.ts';
 import { configSchema as optOutConfig } from '../services/optout/src/config.ts';
+import { configSchema as podIdentityConfig } from '../services/pod-identity/src/config.ts';
+import { controllerConfigSchema } from '../services/pod-identity/src/controller/config.ts';
+import { workloadProxyConfigSchema } from '../services/pod-identity/src/workload-proxy/config.ts';
+import { configSchema as secretsStoreConfig } from '../services/secrets-store/src/config.ts';
 import { configSchema as skrConfig } from '../services/skr/src/config.ts';
 import { configSchema as trusteeConfig } from '../services/trustee/src/config.ts';
 import { configSchema as webhookConfig } from '../services/webhook/src/config.ts';
@@ -31,6 +35,12 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'config-optout.md': () => configPage('optout', optOutConfig),
   'config-attestation.md': () => configPage('attestation', attestationConfig),
   'config-skr.md': () => configPage('skr', skrConfig),
+  'config-pod-identity.md': () => configPage('pod-identity', podIdentityConfig),
+  'config-pod-identity-controller.md': () =>
+    configPage('pod-identity-controller', controllerConfigSchema, 'services/pod-identity', 'controller/config.ts'),
+  'config-identity-proxy.md': () =>
+    configPage('identity-proxy', workloadProxyConfigSchema, 'services/pod-identity', 'workload-proxy/config.ts'),
+  'config-secrets-store.md': () => configPage('secrets-store', secretsStoreConfig),
   'config-trustee.md': () => configPage('trustee', trusteeConfig),
   'config-vote.md': () => configPage('vote', voteConfig, 'samples/vote'),
   'config-webhook.md': () => configPage('webhook', webhookConfig),

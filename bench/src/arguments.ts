@@ -17,6 +17,8 @@ export const MICRO_BENCHMARKS = [
   'evidence',
   'layer-hash',
   'policy-image',
+  'kbs-handshake',
+  'admission',
 ] as const;
 export type MicroBenchmark = (typeof MICRO_BENCHMARKS)[number];
 

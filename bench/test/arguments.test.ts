@@ -125,7 +125,17 @@ describe('parseArguments micro', () => {
   it('runs all benchmarks unless some are named', () => {
     expect(parse('micro')).toEqual({
       command: 'micro',
-      benchmarks: ['identity-map', 'token-pair', 'envelope', 'salt-file', 'evidence', 'layer-hash', 'policy-image'],
+      benchmarks: [
+        'identity-map',
+        'token-pair',
+        'envelope',
+        'salt-file',
+        'evidence',
+        'layer-hash',
+        'policy-image',
+        'kbs-handshake',
+        'admission',
+      ],
       rounds: 15,
     });
     expect(parse('micro envelope --rounds 3')).toEqual({ command: 'micro', benchmarks: ['envelope'], rounds: 3 });

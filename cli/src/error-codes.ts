@@ -101,6 +101,26 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Standard input is longer than a command reads.',
     action: 'Split the input.',
   },
+  PEER_POD_OPTIONS_CONFLICT: {
+    family: 'request',
+    meaning: 'Flags of holdfast peer-pods run do not go together.',
+    action: 'Read the message: it names the flags.',
+  },
+  PEER_POD_SEAL_INVALID: {
+    family: 'request',
+    meaning: 'A secret cannot be sealed: a resource is not named by its URI, or the key is none on P-256.',
+    action: 'Name resources as kbs:///REPOSITORY/TYPE/TAG, and a PEM file with a private key on P-256.',
+  },
+  PEER_POD_RESOURCE_BINARY: {
+    family: 'request',
+    meaning: 'A resource is no text, so it cannot be shown.',
+    action: 'Name a file for it with --output, or take --json.',
+  },
+  PEER_POD_OUTPUT_UNWRITABLE: {
+    family: 'request',
+    meaning: 'The file of --output cannot be written.',
+    action: 'Check the path and the permissions of its folder.',
+  },
   UID2_CONNECTION_INCOMPLETE: {
     family: 'request',
     meaning: 'Only one of UID2_API_KEY and UID2_CLIENT_SECRET is set.',
@@ -284,6 +304,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'No local cloud runs in the home folder.',
     action: 'Start one with holdfast up, or name its folder with --home.',
   },
+  LOCAL_CLOUD_NOT_STARTED: {
+    family: 'dependency',
+    meaning: 'A local cloud was started in the background for an apply, and it ended or was not ready in time.',
+    action: 'Read logs/cloud.log of the home folder.',
+  },
+  LOCAL_CLOUD_NOT_STOPPED: {
+    family: 'dependency',
+    meaning: 'The local cloud was asked to stop and still runs.',
+    action: 'Read logs/cloud.log of the home folder, or end the process that the message names.',
+  },
   LOCAL_CLOUD_UNREADABLE: {
     family: 'malformed',
     meaning: 'What a local cloud says about itself cannot be read.',
@@ -323,5 +353,65 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: '--finish and --rollback exclude each other.',
     action: 'Give one of them.',
+  },
+  AKS_CLUSTER_ABSENT: {
+    family: 'request',
+    meaning: 'A command names an AKS cluster that does not exist.',
+    action: 'Check --cluster-name, --resource-group and --subscription.',
+  },
+  CLUSTER_IDENTITY_UNKNOWN: {
+    family: 'dependency',
+    meaning: 'A cluster has no managed identity that a role could be given to.',
+    action: 'Assign Managed Identity Operator to its service principal by hand.',
+  },
+  IDENTITY_ABSENT: {
+    family: 'request',
+    meaning: 'A command names a managed identity that does not exist.',
+    action: 'Create it with az identity create, and give its id.',
+  },
+  POD_IDENTITY_ABSENT: {
+    family: 'request',
+    meaning: 'A cluster has no pod identity or exception of the given name.',
+    action: 'Run holdfast identity list to see what there is.',
+  },
+  POD_IDENTITY_FAILED: {
+    family: 'request',
+    meaning: 'The add-on could not attach a managed identity to the nodes.',
+    action: 'Correct what the message names, and run the command again.',
+  },
+  POD_IDENTITY_NAME_INVALID: {
+    family: 'request',
+    meaning: 'A pod identity, an exception or a namespace has a name that Kubernetes does not take.',
+    action: 'Use lower-case letters, digits, - and . only.',
+  },
+  POD_IDENTITY_LIMIT: {
+    family: 'policy',
+    meaning: 'A cluster has as many pod identities or exceptions as the add-on takes.',
+    action: 'Delete one that is not used, or migrate with holdfast identity detect.',
+  },
+  POD_IDENTITY_KUBENET: {
+    family: 'policy',
+    meaning: 'The cluster uses kubenet, where pods can take the address of another (CVE-2021-1677).',
+    action: 'Use a cluster with Azure CNI, or accept the risk with --allow-kubenet.',
+  },
+  POD_IDENTITY_DISABLED: {
+    family: 'policy',
+    meaning: 'The pod identity add-on of a cluster is off.',
+    action: 'Turn it on with --enable; new clusters should use workload identity instead.',
+  },
+  POD_LABELS_INVALID: {
+    family: 'request',
+    meaning: 'A label of an exception is not KEY=VALUE.',
+    action: 'Give --pod-labels once for each label.',
+  },
+  DETECT_SOURCE: {
+    family: 'request',
+    meaning: 'It is not said, or said twice, where pod identities are to be looked for.',
+    action: 'Name manifests, or a cluster with --cluster-name or --kubeconfig.',
+  },
+  REDIRECT_OPTIONS: {
+    family: 'request',
+    meaning: 'The options of a redirection do not say what to do, or hold something that is no address.',
+    action: 'Give one of --apply, --remove and --print.',
   },
 };

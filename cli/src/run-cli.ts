@@ -18,7 +18,9 @@ import {
   rotateKeyCommand,
   upgradeRoutes,
 } from './commands/deployment-operations.ts';
+import { downCommand } from './commands/down.ts';
 import { evidenceRoutes } from './commands/evidence.ts';
+import { identityRoutes } from './commands/identity.ts';
 import { initdataRoutes } from './commands/initdata.ts';
 import { keyRoutes } from './commands/key.ts';
 import { peerPodsRoutes } from './commands/peer-pods.ts';
@@ -65,6 +67,7 @@ function buildApp(report: Report): Application<CliContext> {
   const root = buildRouteMap({
     routes: {
       up: upCommand,
+      down: downCommand,
       serve: serveCommand,
       uid2: uid2Routes,
       evidence: evidenceRoutes,
@@ -81,6 +84,7 @@ function buildApp(report: Report): Application<CliContext> {
       destroy: destroyCommand,
       export: exportRoutes,
       release: releaseRoutes,
+      identity: identityRoutes,
       initdata: initdataRoutes,
       'peer-pods': peerPodsRoutes,
       trustee: trusteeRoutes,

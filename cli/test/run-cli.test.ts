@@ -9,6 +9,7 @@ describe('holdfast --help', () => {
     expect(stdout).toMatchInlineSnapshot(`
       "USAGE
         holdfast up [--check] [--ready-file FILE] [--home DIR] [--port-base N] [--salts N] [--only PARTS]... [--keep-policy] [--json]
+        holdfast down [--home DIR] [--json]
         holdfast serve [--config FILE] [--until-stdin-closes] [--json] <SERVICE>
         holdfast uid2 token|map|decrypt|site|client|operator|enclave|keyset|key|keypair|service|service-link|cloud-key|salt|view|export|import ...
         holdfast evidence inspect|verify ...
@@ -25,8 +26,9 @@ describe('holdfast --help', () => {
         holdfast destroy [--file FILE] [--target azure|local] [--home DIR] [--json] [--yes] [--keep-vault] [--purge] [--remove-pool]
         holdfast export arm|yaml|all ...
         holdfast release build|inspect ...
+        holdfast identity add|list|delete|exception|detect|redirect ...
         holdfast initdata build|inspect|measure ...
-        holdfast peer-pods check|explain ...
+        holdfast peer-pods check|explain|run|seal ...
         holdfast trustee resource|policy|reference-value ...
         holdfast sample encrypted-kafka ...
         holdfast --help
@@ -41,6 +43,7 @@ describe('holdfast --help', () => {
 
       COMMANDS
         up          Bring up the local confidential cloud with an attested UID2 private operator
+        down        Stop the local cloud that runs in a home folder
         serve       Run one service in the foreground, as containers do
         uid2        Talk to an operator as a UID2 client, and administer its world
         evidence    Look at attestation evidence and judge it
@@ -57,8 +60,9 @@ describe('holdfast --help', () => {
         destroy     Remove a deployment
         export      Write a deployment as ARM templates and Kubernetes YAML
         release     Build and verify releases of our own operator
+        identity    Pod identities of a cluster, and the way to workload identity
         initdata    Write, read and measure initdata of confidential pods
-        peer-pods   OpenShift peer pods on Azure: settings, and what pods become
+        peer-pods   OpenShift peer pods on Azure: settings, what pods become, and a guest to try
         trustee     Administration of a Trustee key broker
         sample      Complete examples that run on this machine
       "
@@ -77,7 +81,7 @@ describe('holdfast --help', () => {
            [--check]        Bring everything up, prove it, stop, and exit with 0 or 1                                      [default = false]
            [--ready-file]   Write addresses and credentials here once everything is ready
            [--home]         Home folder of the local cloud (./.holdfast)
-           [--port-base]    First of nine ports in a row, instead of 8080, 9080, …
+           [--port-base]    First of eleven ports in a row, instead of 8080, 9080, …
            [--salts]        Number of salts of a new world (1048576)
            [--only]...      Start only these parts: azure, attestation, core, optout, operator                             [separator = ,]
            [--keep-policy]  Run the manifest's policy as it is, also when images have changed and it no longer admits them [default = false]
@@ -104,7 +108,7 @@ describe('holdfast --help', () => {
             --                     All subsequent inputs should be interpreted as arguments
 
       ARGUMENTS
-        SERVICE  operator, core, optout, attestation, skr, webhook, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer
+        SERVICE  operator, core, optout, attestation, skr, webhook, pod-identity, pod-identity-controller, identity-proxy, secrets-store, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer
       "
     `);
   });
@@ -161,7 +165,7 @@ describe('usage errors', () => {
       "
     `);
     expect((await capture(['serve', 'nothing'])).stderr).toMatchInlineSnapshot(`
-      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr, webhook, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
+      "holdfast: there is no service "nothing"; there are operator, core, optout, attestation, skr, webhook, pod-identity, pod-identity-controller, identity-proxy, secrets-store, vote, trustee, encrypted-kafka-consumer, encrypted-kafka-producer. Run holdfast --help, or the command with --help, to see what there is. [USAGE]
       "
     `);
     expect((await capture(['up', '--salts', 'many'])).stderr).toMatchInlineSnapshot(`

@@ -10,7 +10,7 @@ describe('holdfast up', () => {
   it('keeps the parts up until Ctrl-C, and writes the ready file only as long as they are', async () => {
     await using folder = await temporaryFolder();
     const ready = join(folder.path, 'ready.json');
-    const base = await freePortBase(9);
+    const base = await freePortBase(11);
     const args = ['up', '--home', 'home', '--port-base', String(base), '--salts', '5', '--ready-file', 'ready.json'];
     let interrupt: () => void = () => undefined;
     let readyText = '';

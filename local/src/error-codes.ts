@@ -77,7 +77,7 @@ export const errorCodes: ErrorCodeTable = {
   PORT_BASE_INVALID: {
     family: 'request',
     meaning: 'The first port is not a number that leaves room for all ports.',
-    action: 'Give --port-base a number from 1 to 65527.',
+    action: 'Give --port-base a number from 1 to 65525.',
   },
   PORT_IN_USE: {
     family: 'dependency',
@@ -113,6 +113,11 @@ export const errorCodes: ErrorCodeTable = {
     family: 'dependency',
     meaning: "A container of the operator's pod ended before the operator was ready.",
     action: 'The message says what to do; the whole log is in the logs folder of the home folder.',
+  },
+  OPERATOR_NEEDS_AZURE: {
+    family: 'request',
+    meaning: 'The operator of a local cloud is deployed through its Azure endpoints, and they were not asked for.',
+    action: 'Name azure as well with --only.',
   },
   OPERATOR_NOT_READY: {
     family: 'dependency',

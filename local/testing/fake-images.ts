@@ -14,7 +14,12 @@ export function fakeOperatorImages(): readonly LocalImageDefinition[] {
     // The stand-in wants the service's name as its first argument.
     const rearrange = isSidecar ? "process.argv.splice(2, 0, 'skr');" : 'process.argv.splice(2, 1);';
     const source = toUtf8(`#!/usr/bin/env node\n${rearrange}\nimport(${url});\n`);
-    const path = isSidecar ? '/skr.sh' : '/app/holdfast';
-    return { reference, config, formats, files: [{ kind: 'file', path, source, mode: 0o755 }] };
+    // As in the real images the program has a name that Node knows, and the command is a link to it.
+    const [path, target] = isSidecar ? ['/skr.sh', 'app/program.mjs'] : ['/app/holdfast', 'program.mjs'];
+    const files = [
+      { kind: 'file', path: '/app/program.mjs', source, mode: 0o755 },
+      { kind: 'symlink', path, target },
+    ] as const;
+    return { reference, config, formats, files };
   });
 }

@@ -36,7 +36,7 @@ async function serve(): Promise<void> {
     const { client } = homeJson('credentials.json') as { client: { apiKey: string; secret: string } };
     // Imported here, so that the other services start quickly.
     const { startFakeOperator } = await import('./fake-operator.ts');
-    await startFakeOperator(Number(process.env['http_port']), client);
+    await startFakeOperator(Number(process.env['http_port'] ?? 8080), client);
     return;
   }
   const config = JSON.parse(readFileSync(args[args.indexOf('--config') + 1] ?? '', 'utf8')) as {

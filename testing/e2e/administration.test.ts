@@ -33,7 +33,7 @@ let ready: ReadyFile;
 
 beforeAll(async () => {
   today = moveSaltsToYesterday(home.folder);
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(9) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(11) });
   ready = await up.ready(SLOW_HOOK_MS - 10_000);
 }, SLOW_HOOK_MS);
 

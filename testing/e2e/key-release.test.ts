@@ -27,7 +27,7 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
   let sidecarUrl = '';
 
   beforeAll(async () => {
-    const portBase = await freePortBlock(9);
+    const portBase = await freePortBlock(11);
     up = new HoldfastProcess({ home: home.folder, portBase });
     ready = await up.ready();
     sidecarUrl = `http://127.0.0.1:${portBase + 8}`;

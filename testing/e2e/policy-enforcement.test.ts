@@ -16,7 +16,7 @@ interface Failure {
 
 /** Starts the cloud in `home`, expecting that the guest's policy keeps the operator from starting. */
 async function deniedStart(home: string, env: Readonly<Record<string, string>> = {}): Promise<Failure> {
-  const base = String(await freePortBlock(9));
+  const base = String(await freePortBlock(11));
   const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', base], env);
   const { error } = JSON.parse(result.stdout) as {
     error: { code: string; message: string; details?: { explanation?: string } };
@@ -37,7 +37,7 @@ describe('the policy of the operator pod is enforced before anything runs', () =
     const images = mkdtempSync(join(tmpdir(), 'holdfast-images-'));
     const env = { HOLDFAST_IMAGES: images };
     const home = copySeededHome();
-    const base = String(await freePortBlock(9));
+    const base = String(await freePortBlock(11));
     expect((await runHoldfast(['up', '--check', '--home', home, '--port-base', base], env)).code).toBe(0);
     const layer = largestLayer(images);
     const bytes = readFileSync(layer);

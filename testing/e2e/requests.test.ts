@@ -18,7 +18,7 @@ let up: HoldfastProcess;
 let ready: ReadyFile;
 
 beforeAll(async () => {
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(9) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(11) });
   ready = await up.ready();
 });
 

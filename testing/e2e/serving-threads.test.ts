@@ -28,7 +28,7 @@ let url: string;
 let metricsUrl: string;
 
 beforeAll(async () => {
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(9) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(11) });
   ready = await up.ready();
   const credentials = JSON.parse(readFileSync(join(home.folder, 'credentials.json'), 'utf8')) as {
     publicOperatorKey: string | { key?: string; apiKey?: string };

@@ -20,7 +20,7 @@ interface Failure {
 
 /** Starts the cloud in `home`, expecting that the operator gives up. */
 async function failedStart(home: string, portBase?: number, args: readonly string[] = []): Promise<Failure> {
-  const base = String(portBase ?? (await freePortBlock(9)));
+  const base = String(portBase ?? (await freePortBlock(11)));
   const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', base, ...args]);
   return { exit: result.code, error: (JSON.parse(result.stdout) as { error: Failure['error'] }).error };
 }
@@ -64,7 +64,7 @@ describe('Core refuses, and the operator ends with a code of its own and says wh
 
   it('when the attestation token is signed by another key than the published one', async () => {
     const home = copySeededHome();
-    const portBase = await freePortBlock(9);
+    const portBase = await freePortBlock(11);
     await using _impostor = await startImpostor(home, portBase + 4);
     expectRefusal(await failedStart(home, portBase, ['--only', 'azure,core,optout,operator']), 'Invalid signature');
   });
@@ -112,7 +112,7 @@ async function startImpostor(home: string, port: number): Promise<AsyncDisposabl
 
 describe('a running operator', () => {
   it('goes on serving when Core is gone, and /ops/status counts down', async () => {
-    await using up = new HoldfastProcess({ home: copySeededHome(), portBase: await freePortBlock(9) });
+    await using up = new HoldfastProcess({ home: copySeededHome(), portBase: await freePortBlock(11) });
     const ready = await up.ready();
     const status = async () =>
       (await (await fetch(`${ready.operator.url}/ops/status`)).json()) as {

@@ -8,7 +8,7 @@ import { freePortBlock, HoldfastProcess, isListening, runHoldfast, waitFor } fro
 import type { ReadyFile } from '../src/index.ts';
 import { copySeededHome, editFile } from './home-copy.ts';
 
-const PORTS = 9;
+const PORTS = 11;
 
 async function processesOf(ready: ReadyFile): Promise<number[]> {
   const answer = await fetch(`${ready.virtualNode.url}/pods`);

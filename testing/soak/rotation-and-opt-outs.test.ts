@@ -39,7 +39,7 @@ let client: Uid2Client;
 beforeAll(async () => {
   firstLevelSalt = readSaltMetadata(home.folder).first_level;
   rotationDay = new Date(moveSaltsToYesterday(home.folder)).toISOString().slice(0, 10);
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(9) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBlock(11) });
   ready = await up.ready(120_000);
   client = uid2ClientOf(ready.operator.url, ready.client);
 });

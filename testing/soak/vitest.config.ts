@@ -10,7 +10,9 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     execArgv: ['--expose-gc'],
-    include: ['testing/soak/*.test.ts'],
+    include: ['testing/soak/*.test.ts', 'packages/deployment/test/engine/interruption.test.ts'],
+    // A deployment killed at every request, each with one of the three journals.
+    env: { HOLDFAST_EVERY_REQUEST: 'turns' },
     globalSetup: './testing/e2e/seeded-home.ts',
     reporters: ['default', './tools/totals-reporter.ts'],
     testTimeout: 300_000,

@@ -8,7 +8,7 @@ export { childEnd } from './child-end.ts';
 export { InstallationCache, MAVEN, runInstaller, works } from './installations.ts';
 export { freePortBlock, isListening } from './ports.ts';
 export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
-export type { ReadyFile } from './holdfast-process.ts';
+export type { CommandResult, ReadyFile } from './holdfast-process.ts';
 export { ServiceProcess } from './service-process.ts';
 export { moveSaltsToYesterday, readSaltMetadata } from './seeded-salts.ts';
 export { uid2ClientOf } from './uid2-client.ts';

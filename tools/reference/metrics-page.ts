@@ -8,6 +8,7 @@ import { createRequestMetrics } from '../../services/operator/src/request-metric
 import type { OperatorState } from '../../services/operator/src/status.ts';
 import { createEvents as optOutEvents } from '../../services/optout/src/events.ts';
 import { createEvents as skrEvents } from '../../services/skr/src/events.ts';
+import { createEvents as trusteeEvents } from '../../services/trustee/src/events.ts';
 import { createEvents as webhookEvents } from '../../services/webhook/src/events.ts';
 import { page, row, tableHead } from './markdown.ts';
 
@@ -28,6 +29,7 @@ const SERVICES: readonly (readonly [string, (registry: Registry) => void])[] = [
   ['optout', (registry) => void optOutEvents(NO_LOG, registry)],
   ['attestation', (registry) => void attestationEvents(NO_LOG, registry)],
   ['skr', (registry) => void skrEvents(NO_LOG, registry)],
+  ['trustee', (registry) => void trusteeEvents(NO_LOG, registry, () => 0)],
   ['webhook', (registry) => void webhookEvents(NO_LOG, registry)],
 ];
 

@@ -144,7 +144,7 @@ describe('commands in the documentation', () => {
     const problem = (line: string): string | undefined => problemOf(holdfastWords(line) ?? [], commands);
     expect(problem('npm exec holdfast -- up --check --salts 2000')).toBeUndefined();
     expect(problem('$ holdfast serve core --config core.json')).toBeUndefined();
-    expect(problem('holdfast down')).toBe('there is no command down');
+    expect(problem('holdfast sideways')).toBe('there is no command sideways');
     expect(problem('npm exec holdfast -- uid2 tokens')).toBe('there is no command uid2 tokens');
     expect(problem('PORT=1 holdfast up --fast | tee log')).toBe('up has no flag --fast');
   });

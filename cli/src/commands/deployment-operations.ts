@@ -56,6 +56,7 @@ const upgradeOperatorCommand: Command<CliContext> = buildCommand<UpgradeOperator
   parameters: {
     flags: {
       ...operationFlags,
+      canary: time('How long the first pod of the new version must be ready before others follow (5m)'),
       observe: time('How long the new version is watched after it got the requests (10m)'),
       rollbackWindow: time('How long the version before is kept (operator.rollbackWindow)'),
       drainNow: yes('Remove the version before as soon as the new one has been watched'),

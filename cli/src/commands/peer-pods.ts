@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag, wholeNumber } from './flags.ts';
+import { homeFlag, jsonFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export interface PeerPodsCheckFlags {
@@ -17,6 +17,25 @@ export interface PeerPodsExplainFlags {
   readonly settings?: string;
   readonly catalogue?: string;
   readonly asAdaptor: boolean;
+  readonly json: boolean;
+}
+
+export type PeerPodsRunPlatform = 'azure-snp-vtpm' | 'snp' | 'sample';
+
+export interface PeerPodsRunFlags {
+  readonly kbs?: string;
+  readonly initdata?: string;
+  readonly platform: PeerPodsRunPlatform;
+  readonly home?: string;
+  readonly port?: number;
+  readonly once?: string;
+  readonly output?: string;
+  readonly json: boolean;
+}
+
+export interface PeerPodsSealFlags {
+  readonly key: string;
+  readonly keyId: string;
   readonly json: boolean;
 }
 
@@ -89,8 +108,113 @@ const explain: Command<CliContext> = buildCommand<PeerPodsExplainFlags, [string]
   },
 });
 
+const run: Command<CliContext> = buildCommand<PeerPodsRunFlags, [string], CliContext>({
+  loader: lazily(async () => (await import('../peer-pods/run-pod.ts')).runPod),
+  parameters: {
+    flags: {
+      kbs: {
+        kind: 'parsed',
+        parse: brokerUrl,
+        brief: 'Where the key broker is reached from here, in place of the address in the initdata',
+        placeholder: 'URL',
+        optional: true,
+      },
+      initdata: fileFlag('INITDATA of peer-pods-cm, encoded or as the document: for pods without the annotation'),
+      platform: {
+        kind: 'enum',
+        values: ['azure-snp-vtpm', 'snp', 'sample'],
+        brief: 'The simulated hardware; sample protects nothing',
+        default: 'azure-snp-vtpm',
+      },
+      home: homeFlag,
+      port: {
+        kind: 'parsed',
+        parse: portNumber,
+        brief: 'Port of the interface for workloads (8006; any free one with --once)',
+        placeholder: 'N',
+        optional: true,
+      },
+      once: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Fetch this resource (repository/type/tag), or unseal this sealed secret, and end',
+        placeholder: 'PATH',
+        optional: true,
+      },
+      output: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'With --once: write the bytes to this file instead of standard output',
+        placeholder: 'FILE',
+        optional: true,
+      },
+      json: jsonFlag,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          brief: 'Manifest with one pod of the runtime class kata-remote and its Secrets; - is standard input',
+          placeholder: 'MANIFEST',
+          parse: String,
+        },
+      ],
+    },
+  },
+  docs: {
+    brief: 'Start a pod in a simulated machine that attests itself to a key broker',
+    fullDescription:
+      'Measures the initdata of the pod, asks their policy about its containers, and serves 127.0.0.1:8006 as a guest does, until ' +
+      'Ctrl-C: /cdh/resource, /aa/token, /aa/evidence. Containers are not run. The keys of the simulated hardware are made at the ' +
+      'first start, in the folder snp of --home. Exit code 1 when something refuses.',
+  },
+});
+
+const seal: Command<CliContext> = buildCommand<PeerPodsSealFlags, [string], CliContext>({
+  loader: lazily(async () => (await import('../peer-pods/run-seal.ts')).runSeal),
+  parameters: {
+    flags: {
+      key: { kind: 'parsed', parse: String, brief: 'Private key on P-256 that signs, as PEM', placeholder: 'FILE' },
+      keyId: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Resource with the public key, as kbs:///REPOSITORY/TYPE/TAG',
+        placeholder: 'URI',
+      },
+      json: jsonFlag,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          brief: 'Resource that the secret stands for, as kbs:///REPOSITORY/TYPE/TAG',
+          placeholder: 'URI',
+          parse: String,
+        },
+      ],
+    },
+  },
+  docs: {
+    brief: 'Seal a reference to a resource, for a value of a Kubernetes Secret',
+    fullDescription:
+      'The result holds nothing secret: guests verify its signature and ask the key broker for the resource. With --json also the public ' +
+      'key, as the JSON Web Key that the resource of --key-id has to hold.',
+  },
+});
+
+function brokerUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new SyntaxError(`"${text}" is no address such as https://kbs:8080`);
+}
+
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) throw new SyntaxError(`"${text}" is no port`);
+  return port;
+}
+
 /** `holdfast peer-pods …` */
 export const peerPodsRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { check, explain },
-  docs: { brief: 'OpenShift peer pods on Azure: settings, and what pods become' },
+  routes: { check, explain, run, seal },
+  docs: { brief: 'OpenShift peer pods on Azure: settings, what pods become, and a guest to try' },
 });

@@ -46,7 +46,7 @@ const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFl
       portBase: {
         kind: 'parsed',
         parse: wholeNumber,
-        brief: 'First of nine ports in a row for the local cloud',
+        brief: 'First of eleven ports in a row for the local cloud',
         placeholder: 'N',
         optional: true,
       },

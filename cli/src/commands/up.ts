@@ -37,7 +37,7 @@ export const upCommand: Command<CliContext> = buildCommand<UpFlags, [], CliConte
       portBase: {
         kind: 'parsed',
         parse: wholeNumber,
-        brief: 'First of nine ports in a row, instead of 8080, 9080, …',
+        brief: 'First of eleven ports in a row, instead of 8080, 9080, …',
         placeholder: 'N',
         optional: true,
       },

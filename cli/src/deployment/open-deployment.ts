@@ -15,7 +15,8 @@ import type { LoadedConfig } from './load-config.ts';
 import { readKeyFile, readOperatorKey } from './operator-key.ts';
 import { readRelease } from './read-release.ts';
 
-const DEFAULT_HOME = '.holdfast';
+/** Home folder of commands that are not given another one. */
+export const DEFAULT_HOME = '.holdfast';
 
 /** Flags of every command that works on a deployment. */
 export interface CloudFlags {

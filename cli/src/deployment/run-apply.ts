@@ -12,7 +12,7 @@ import { stopRequests } from '../up/run-up.ts';
 import { confirmRun } from './confirm.ts';
 import { checksFor } from './engine-checks.ts';
 import { withExitCodes } from './exit-codes.ts';
-import { openDeployment } from './open-deployment.ts';
+import { DEFAULT_HOME, openDeployment } from './open-deployment.ts';
 import type { Connect } from './open-deployment.ts';
 import { eventPrinter } from './progress.ts';
 
@@ -28,6 +28,7 @@ export async function runApply(
     const stage = stageOf(flags.stage);
     const stop = stopRequests(io);
     const file = planPath === undefined ? undefined : await readPlan(io, planPath);
+    if (flags.target === 'local' && connect === undefined) await startLocally(io, flags, stop.signal);
     // Progress begins once it is confirmed what is going to happen.
     const opened = await openDeployment(io, flags, {
       onEvent: eventPrinter(io, flags.json),
@@ -52,6 +53,12 @@ export async function runApply(
       await opened.close();
     }
   });
+}
+
+/** Only an apply starts a local cloud: everything else works on what is there. */
+async function startLocally(io: CliIo, flags: ApplyFlags, signal: AbortSignal): Promise<void> {
+  const { ensureLocalCloud } = await import('../up/background-cloud.ts');
+  await ensureLocalCloud(io, resolve(io.cwd, flags.home ?? DEFAULT_HOME), signal);
 }
 
 /** Whatever a stopped run threw, it was stopped. */

@@ -16,6 +16,7 @@ import { onDeployment, operatorConfig, report } from './run-operation.ts';
 import type { OperationFlags } from './run-operation.ts';
 
 export interface UpgradeOperatorFlags extends OperationFlags {
+  readonly canary?: string;
   readonly observe?: string;
   readonly rollbackWindow?: string;
   readonly drainNow: boolean;
@@ -48,6 +49,7 @@ export async function runUpgradeOperator(
         drainNow: flags.drainNow,
         wait: flags.wait,
         skipInteg: flags.skipInteg,
+        ...(flags.canary === undefined ? {} : { canaryMs: durationMs(flags.canary) }),
         ...(flags.observe === undefined ? {} : { observeMs: durationMs(flags.observe) }),
         ...(flags.rollbackWindow === undefined ? {} : { rollbackWindowMs: durationMs(flags.rollbackWindow) }),
       }),

@@ -7,7 +7,12 @@ import type { ProfileException, ProfileIdentity } from './pod-identity-profile.t
 const FIELD_MANAGER = 'holdfast-identity';
 
 /** The objects of a pod identity, as the add-on names them. */
-export function identityObjects({ name, namespace, bindingSelector, identity }: ProfileIdentity): readonly KubernetesObject[] {
+export function identityObjects({
+  name,
+  namespace,
+  bindingSelector,
+  identity,
+}: ProfileIdentity): readonly KubernetesObject[] {
   const { clientId: clientID, resourceId: resourceID } = identity;
   return [
     {
@@ -61,7 +66,7 @@ export async function removeObjects(
     try {
       await cluster.remove({ apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) });
     } catch (error) {
-      if (kubernetesReason(error) !== 'NotFound') throw error;
+      if (kubernetesReason(error)?.reason !== 'NotFound') throw error;
     }
   }
 }

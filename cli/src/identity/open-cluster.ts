@@ -45,7 +45,7 @@ export interface ManagedCluster {
 
 /**
  * Reads a cluster.
- * @throws RequestError CLUSTER_ABSENT
+ * @throws RequestError AKS_CLUSTER_ABSENT
  */
 export async function readCluster(
   { arm, subscriptionId }: Pick<Target, 'arm' | 'subscriptionId'>,
@@ -55,7 +55,7 @@ export async function readCluster(
   const id = `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}`;
   const body = await arm.read(id, CLUSTER_API);
   if (body === undefined) {
-    throw new RequestError('CLUSTER_ABSENT', `there is no cluster ${name} in the resource group ${group}`, {
+    throw new RequestError('AKS_CLUSTER_ABSENT', `there is no cluster ${name} in the resource group ${group}`, {
       action: 'Check --cluster-name, --resource-group and --subscription.',
     });
   }

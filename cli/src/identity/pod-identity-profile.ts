@@ -65,7 +65,10 @@ export function withProfile(cluster: JsonObject, change: JsonObject): JsonObject
 }
 
 /** Whether an entry of a list has this namespace and name. */
-export function isNamed(entry: JsonObject, { namespace, name }: { readonly namespace: string; readonly name: string }): boolean {
+export function isNamed(
+  entry: JsonObject,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): boolean {
   return textIn(entry, 'namespace') === namespace && textIn(entry, 'name') === name;
 }
 
@@ -79,9 +82,13 @@ export function withEntry(entries: readonly JsonObject[], entry: JsonObject): re
     return entries.map((each) => (isNamed(each, place) ? { ...each, ...entry } : each));
   }
   if (entries.length >= MAX_ENTRIES) {
-    throw new PolicyError('POD_IDENTITY_LIMIT', `the cluster has ${MAX_ENTRIES} entries already, which is all the add-on takes`, {
-      action: 'Delete one that is not used, or migrate with holdfast identity detect.',
-    });
+    throw new PolicyError(
+      'POD_IDENTITY_LIMIT',
+      `the cluster has ${MAX_ENTRIES} entries already, which is all the add-on takes`,
+      {
+        action: 'Delete one that is not used, or migrate with holdfast identity detect.',
+      },
+    );
   }
   return [...entries, entry];
 }
@@ -97,9 +104,13 @@ export function withoutEntry(
 ): readonly JsonObject[] {
   const rest = entries.filter((each) => !isNamed(each, place));
   if (rest.length < entries.length) return rest;
-  throw new RequestError('POD_IDENTITY_ABSENT', `the cluster has no ${what} ${place.name} in the namespace ${place.namespace}`, {
-    action: 'Run holdfast identity list, or holdfast identity exception list, to see what there is.',
-  });
+  throw new RequestError(
+    'POD_IDENTITY_ABSENT',
+    `the cluster has no ${what} ${place.name} in the namespace ${place.namespace}`,
+    {
+      action: 'Run holdfast identity list, or holdfast identity exception list, to see what there is.',
+    },
+  );
 }
 
 /**

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 
 import { RequestError } from '@holdfast/base';
-import type { JsonObject } from '@holdfast/deployment';
 
 import type { ClusterFlags, ExceptionAddFlags, IdentityDeleteFlags } from '../commands/identity.ts';
 import { writeJson } from '../context.ts';
@@ -10,7 +9,15 @@ import { line } from '../initdata/render.ts';
 import { ensureDefinitions, exceptionObject, removeObjects, writeObjects } from './identity-objects.ts';
 import { CLUSTER_API, connectCloud, openApiServer, readCluster } from './open-cluster.ts';
 import type { ConnectCloud } from './open-cluster.ts';
-import { assertAddOn, objectIn, profileOf, textIn, withEntry, withoutEntry, withProfile } from './pod-identity-profile.ts';
+import {
+  assertAddOn,
+  objectIn,
+  profileOf,
+  textIn,
+  withEntry,
+  withoutEntry,
+  withProfile,
+} from './pod-identity-profile.ts';
 import { assertName } from './run-identity.ts';
 
 /** `holdfast identity exception add` */
@@ -28,7 +35,7 @@ export async function runExceptionAdd(
   try {
     const cluster = await readCluster(target, flags);
     assertAddOn(cluster.body, { enable: false, allowKubenet: false });
-    const exceptions = withEntry(profileOf(cluster.body).exceptions, entry as unknown as JsonObject);
+    const exceptions = withEntry(profileOf(cluster.body).exceptions, entry);
     await target.arm.write(
       cluster.id,
       CLUSTER_API,
@@ -38,7 +45,8 @@ export async function runExceptionAdd(
     await ensureDefinitions(api);
     await writeObjects(api, [exceptionObject(entry)]);
     if (flags.json) writeJson(io, { version: 1, exception: entry });
-    else line(io.stdout, `pods of ${entry.namespace} with any of ${labelsText(podLabels)} are excepted by ${entry.name}`);
+    else
+      line(io.stdout, `pods of ${entry.namespace} with any of ${labelsText(podLabels)} are excepted by ${entry.name}`);
   } finally {
     await target.close();
   }

@@ -10,13 +10,26 @@ import { ensureDefinitions, identityObjects, removeObjects, writeObjects } from 
 import { CLUSTER_API, connectCloud, openApiServer, readCluster } from './open-cluster.ts';
 import type { ConnectCloud } from './open-cluster.ts';
 import { clusterPrincipal, grantOperatorRole } from './operator-role.ts';
-import { assertAddOn, isNamed, objectIn, profileOf, textIn, withEntry, withoutEntry, withProfile } from './pod-identity-profile.ts';
+import {
+  assertAddOn,
+  isNamed,
+  objectIn,
+  profileOf,
+  textIn,
+  withEntry,
+  withoutEntry,
+  withProfile,
+} from './pod-identity-profile.ts';
 import type { ProfileIdentity } from './pod-identity-profile.ts';
 
 const IDENTITY_API = '2023-01-31';
 
 /** `holdfast identity add` */
-export async function runAdd(context: CliContext, flags: IdentityAddFlags, connect: ConnectCloud = connectCloud): Promise<void> {
+export async function runAdd(
+  context: CliContext,
+  flags: IdentityAddFlags,
+  connect: ConnectCloud = connectCloud,
+): Promise<void> {
   const { io } = context;
   const resourceId = flags.identityResourceId;
   assertIdentityResourceId(resourceId);
@@ -49,7 +62,9 @@ export async function runAdd(context: CliContext, flags: IdentityAddFlags, conne
       id: cluster.id,
       principalId: clusterPrincipal(cluster.body),
     });
-    say(`role: Managed Identity Operator of ${name} ${role === 'granted' ? 'given to the cluster' : 'is the cluster’s already'}`);
+    say(
+      `role: Managed Identity Operator of ${name} ${role === 'granted' ? 'given to the cluster' : 'is the cluster’s already'}`,
+    );
     const identities = withEntry(profileOf(cluster.body).identities, entry as unknown as JsonObject);
     const written = await target.arm.write(
       cluster.id,
@@ -74,7 +89,11 @@ export async function runAdd(context: CliContext, flags: IdentityAddFlags, conne
 }
 
 /** `holdfast identity list` */
-export async function runList(context: CliContext, flags: ClusterFlags, connect: ConnectCloud = connectCloud): Promise<void> {
+export async function runList(
+  context: CliContext,
+  flags: ClusterFlags,
+  connect: ConnectCloud = connectCloud,
+): Promise<void> {
   const { io } = context;
   const target = await connect(io, flags);
   try {
@@ -87,7 +106,10 @@ export async function runList(context: CliContext, flags: ClusterFlags, connect:
     for (const each of identities) {
       const state = textIn(each, 'provisioningState') || 'Assigned';
       const place = `${textIn(each, 'namespace')}/${textIn(each, 'name')}`;
-      line(io.stdout, `${place}  selector ${textIn(each, 'bindingSelector')}  client ${textIn(objectIn(each, 'identity'), 'clientId')}  ${state}`);
+      line(
+        io.stdout,
+        `${place}  selector ${textIn(each, 'bindingSelector')}  client ${textIn(objectIn(each, 'identity'), 'clientId')}  ${state}`,
+      );
     }
   } finally {
     await target.close();
@@ -122,9 +144,13 @@ function assertAssigned(cluster: JsonObject, entry: ProfileIdentity): void {
   const found = profileOf(cluster).identities.find((each) => isNamed(each, entry));
   if (textIn(found, 'provisioningState') !== 'Failed') return;
   const error = objectIn(found, 'provisioningInfo', 'error', 'error');
-  throw new RequestError('POD_IDENTITY_FAILED', `the add-on cannot assign ${entry.name}: ${textIn(error, 'code')}: ${textIn(error, 'message')}`, {
-    action: 'Correct what the message names, and run the command again.',
-  });
+  throw new RequestError(
+    'POD_IDENTITY_FAILED',
+    `the add-on cannot assign ${entry.name}: ${textIn(error, 'code')}: ${textIn(error, 'message')}`,
+    {
+      action: 'Correct what the message names, and run the command again.',
+    },
+  );
 }
 
 const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -135,7 +161,11 @@ const NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
  */
 export function assertName(name: string): void {
   if (NAME.test(name)) return;
-  throw new RequestError('POD_IDENTITY_NAME_INVALID', `${JSON.stringify(name)} cannot be the name of a Kubernetes object`, {
-    action: 'Use lower-case letters, digits, - and . only; name the pod identity with --name.',
-  });
+  throw new RequestError(
+    'POD_IDENTITY_NAME_INVALID',
+    `${JSON.stringify(name)} cannot be the name of a Kubernetes object`,
+    {
+      action: 'Use lower-case letters, digits, - and . only; name the pod identity with --name.',
+    },
+  );
 }

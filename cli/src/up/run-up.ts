@@ -7,6 +7,7 @@ import type { UpFlags } from '../commands/up.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
 import { EXIT_INTERRUPTED } from '../failure.ts';
+import { deployOperator } from './deploy-operator.ts';
 import { progressPrinter, seconds } from './progress.ts';
 import { NEXT_STEPS, summary } from './summary.ts';
 
@@ -31,6 +32,7 @@ export async function runUp(context: CliContext, flags: UpFlags): Promise<void> 
       only: flags.only,
       keepPolicy: flags.keepPolicy,
       serve: io.serveCommand,
+      deploy: deployOperator(io),
       failFast: flags.check,
       environment: io.env,
       signal: stop.signal,

@@ -12,11 +12,14 @@ import type { CompactJwt } from './jwt.ts';
 export type FetchIssuerKeys = (issuer: string) => Promise<readonly (JsonWebKey & { readonly kid?: string })[]>;
 
 const SKEW_SECONDS = 300;
+/** Assertions that are made to live longer than a day are refused, with some slack. */
+const LONGEST_ASSERTION_SECONDS = 24 * 60 * 60 + SKEW_SECONDS;
+const EC_HASHES: Readonly<Record<string, string>> = { ES256: 'sha256', ES384: 'sha384', ES512: 'sha512' };
 
 /**
  * Checks a client assertion (RFC 7523) against the federated credentials of an application, in the order of Entra ID:
  * issuer, keys, signature, time, audience, subject.
- * @throws EntraRefusal AADSTS 700211, 90061, 700027, 700024, 700212, 700213
+ * @throws EntraRefusal AADSTS 700211, 90061, 700027, 700024, 70023, 700212, 700213
  */
 export async function verifyClientAssertion(
   assertion: string,
@@ -25,7 +28,7 @@ export async function verifyClientAssertion(
   nowSeconds: number,
 ): Promise<void> {
   const jwt = parseAssertion(assertion);
-  const { iss, sub, aud, exp, nbf } = jwt.payload;
+  const { iss, sub, aud, exp, nbf, iat } = jwt.payload;
   const audiences = Array.isArray(aud) ? aud : [aud];
   const noMatch = (code: number): EntraRefusal =>
     new EntraRefusal(
@@ -36,7 +39,10 @@ export async function verifyClientAssertion(
         `Assertion Subject: '${String(sub)}'. Assertion Audience: '${audiences.map(String).join(',')}'.`,
     );
 
-  const ofIssuer = credentials.filter((credential) => credential.issuer === iss);
+  // A new credential takes its time to be known everywhere; until then it is as if it were not there.
+  const ofIssuer = credentials.filter(
+    ({ issuer, effectiveAt = 0 }) => issuer === iss && effectiveAt <= nowSeconds * 1000,
+  );
   if (typeof iss !== 'string' || ofIssuer.length === 0) throw noMatch(700211);
   await verifySignature(jwt, iss, fetchIssuerKeys);
   const early = typeof nbf === 'number' && nbf > nowSeconds + SKEW_SECONDS;
@@ -47,6 +53,15 @@ export async function verifyClientAssertion(
       'invalid_client',
       700024,
       `Client assertion is not within its valid time range. Current time: ${current}, expiry time of assertion ${expiry}.`,
+    );
+  }
+  const begun = typeof iat === 'number' ? iat : nbf;
+  if (typeof begun === 'number' && exp - begun > LONGEST_ASSERTION_SECONDS) {
+    throw new EntraRefusal(
+      401,
+      'invalid_client',
+      70023,
+      'The client assertion was made for a longer time than the service accepts.',
     );
   }
   const ofAudience = ofIssuer.filter((credential) => credential.audiences.some((known) => audiences.includes(known)));
@@ -76,15 +91,20 @@ async function verifySignature(jwt: CompactJwt, issuer: string, fetchIssuerKeys:
   } catch {
     throw new EntraRefusal(400, 'invalid_request', 90061, 'Request to External OIDC endpoint failed.');
   }
-  const key = keys.find((candidate) => candidate.kid === jwt.header['kid'] && candidate.kty === 'RSA');
-  if (key === undefined || jwt.header['alg'] !== 'RS256' || !signatureHolds(jwt, key)) {
+  const { kid, alg } = jwt.header;
+  const key = keys.find((candidate) => candidate.kid === kid);
+  if (key === undefined || !signatureHolds(jwt, key, alg)) {
     throw new EntraRefusal(401, 'invalid_client', 700027, 'Client assertion failed signature validation.');
   }
 }
 
-function signatureHolds(jwt: CompactJwt, key: JsonWebKey): boolean {
+function signatureHolds(jwt: CompactJwt, jwk: JsonWebKey, alg: unknown): boolean {
+  // The kind of the key decides which algorithms are possible, never the header alone.
+  const hash = jwk.kty === 'RSA' ? (alg === 'RS256' ? 'sha256' : undefined) : EC_HASHES[String(alg)];
+  if (hash === undefined || (jwk.kty !== 'RSA' && jwk.kty !== 'EC')) return false;
   try {
-    return verify('sha256', toUtf8(jwt.signingInput), createPublicKey({ key, format: 'jwk' }), jwt.signature);
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
+    return verify(hash, toUtf8(jwt.signingInput), { key, dsaEncoding: 'ieee-p1363' }, jwt.signature);
   } catch {
     return false; // an issuer that publishes a key which is none has signed nothing
   }

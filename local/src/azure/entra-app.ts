@@ -5,9 +5,10 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import { verifyClientAssertion } from './client-assertion.ts';
 import type { FetchIssuerKeys } from './client-assertion.ts';
+import { isKnownResource, KNOWN_RESOURCES, unknownResource } from './directory.ts';
 import type { Application } from './directory.ts';
 import { EntraRefusal, refusalBody } from './entra-refusal.ts';
-import type { TokenIssuer } from './token-issuer.ts';
+import type { IssuedAccessToken, TokenIssuer } from './token-issuer.ts';
 
 export interface EntraAppOptions {
   readonly tokenIssuer: TokenIssuer;
@@ -16,11 +17,15 @@ export interface EntraAppOptions {
   readonly applications?: readonly Application[];
   /** Keys of the issuers that federated credentials name; without it such assertions cannot be checked and are refused. */
   readonly fetchIssuerKeys?: FetchIssuerKeys;
+  /** Resources that tokens can be asked for; `KNOWN_RESOURCES` when missing. */
+  readonly resources?: readonly string[];
   /** PEM. The Azure SDKs insist on https. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 const TOKEN_LIFE_SECONDS = 3600;
+/** Of managed identities, also when a federated credential speaks for them. */
+const IDENTITY_TOKEN_LIFE_SECONDS = 86_399;
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -84,16 +89,16 @@ export function buildEntraApp(options: EntraAppOptions): FastifyInstance {
       .header('Pragma', 'no-cache')
       .send({
         token_type: 'Bearer',
-        expires_in: TOKEN_LIFE_SECONDS,
-        ext_expires_in: TOKEN_LIFE_SECONDS,
-        access_token: token,
+        expires_in: token.expiresOn - token.notBefore,
+        ext_expires_in: token.expiresOn - token.notBefore,
+        access_token: token.accessToken,
       });
   });
   return app;
 }
 
 /** Runs the checks in the order of Entra ID; the tenant was checked before. */
-async function issueToken(form: URLSearchParams, options: EntraAppOptions): Promise<string> {
+async function issueToken(form: URLSearchParams, options: EntraAppOptions): Promise<IssuedAccessToken> {
   const required = (name: string): string => {
     const value = form.get(name);
     if (value !== null && value !== '') return value;
@@ -113,13 +118,15 @@ async function issueToken(form: URLSearchParams, options: EntraAppOptions): Prom
     throw new EntraRefusal(400, 'unauthorized_client', 700016, text);
   }
   const clientAuthentication = await authenticate(form, application, options);
+  const { managedIdentityResourceId } = application;
   return options.tokenIssuer.issueAccessToken({
-    resource: resourceOf(scope),
+    resource: resourceOf(scope, options),
     clientId: application.clientId,
     objectId: application.objectId,
-    lifeSeconds: TOKEN_LIFE_SECONDS,
+    lifeSeconds: managedIdentityResourceId === undefined ? TOKEN_LIFE_SECONDS : IDENTITY_TOKEN_LIFE_SECONDS,
     clientAuthentication,
-  }).accessToken;
+    ...(managedIdentityResourceId === undefined ? {} : { managedIdentityResourceId }),
+  });
 }
 
 async function authenticate(
@@ -157,9 +164,12 @@ async function authenticate(
 }
 
 /** The resource of exactly one `<resource>/.default` scope. */
-function resourceOf(scope: string): string {
+function resourceOf(scope: string, { resources = KNOWN_RESOURCES, tokenIssuer }: EntraAppOptions): string {
   const resource = /^(\S+)\/\.default$/.exec(scope.trim())?.[1];
-  if (resource !== undefined) return resource;
+  if (resource !== undefined) {
+    if (isKnownResource(resource, resources)) return resource;
+    throw new EntraRefusal(400, 'invalid_resource', 500011, unknownResource(resource, tokenIssuer.tenantId));
+  }
   const text = `The provided value for the input parameter 'scope' is not valid. The scope ${scope} is not valid.`;
   throw new EntraRefusal(400, 'invalid_scope', 70011, text);
 }

@@ -93,6 +93,26 @@ export const azureErrorCodes: ErrorCodeTable = {
     meaning: 'The vault cannot get the keys of the attestation service that a release policy names.',
     action: 'Check that the vault reaches the service, and that its metadata name it and its keys.',
   },
+  ISSUER_KEYS_UNAVAILABLE: {
+    family: 'dependency',
+    meaning: 'The documents of an issuer that a federated credential names cannot be fetched or do not fit.',
+    action: 'Check that they are public, https, application/json, not redirected, and name this very issuer.',
+  },
+  VAULT_CERTIFICATE_NOT_FOUND: {
+    family: 'request',
+    meaning: 'The vault has no certificate, or no version of it, under this name.',
+    action: 'Check the name; a deleted certificate can be recovered.',
+  },
+  VAULT_CERTIFICATE_DELETED: {
+    family: 'request',
+    meaning: 'A deleted but recoverable certificate occupies the name.',
+    action: 'Recover or purge the deleted certificate.',
+  },
+  VAULT_CERTIFICATE_PARAMETER_INVALID: {
+    family: 'request',
+    meaning: 'A name, policy, attribute or file of a certificate is not acceptable to Key Vault.',
+    action: 'Certificates are made with the issuer Self, or imported as PEM with an unencrypted key.',
+  },
   LOCAL_ADMINISTRATOR_UNREADABLE: {
     family: 'malformed',
     meaning: 'The file with the administrator of the local cloud is missing or damaged.',

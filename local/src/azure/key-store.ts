@@ -48,6 +48,8 @@ export interface DeletedKey {
 
 /** What create, import and update have in common. */
 export interface KeyChanges {
+  /** Of a key that belongs to a certificate: the version of both. Any when missing. */
+  readonly version?: string | undefined;
   readonly keyOps?: readonly string[] | undefined;
   readonly enabled?: boolean | undefined;
   readonly nbf?: number | undefined;
@@ -225,9 +227,13 @@ export async function openKeyStore(options: OpenKeyStoreOptions): Promise<KeySto
   };
 }
 
-function firstVersion(material: KeyMaterial, { exportable = false }: KeyChanges, now: number): StoredVersion {
+function firstVersion(
+  material: KeyMaterial,
+  { exportable = false, version = randomBytes(16).toString('hex') }: KeyChanges,
+  now: number,
+): StoredVersion {
   return {
-    version: randomBytes(16).toString('hex'),
+    version,
     kty: material.kty,
     ...(material.crv === undefined ? {} : { crv: material.crv }),
     secret: toBase64(material.secret),

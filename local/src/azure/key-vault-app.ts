@@ -10,10 +10,12 @@ import { RECOVERABLE_DAYS } from './vault-items.ts';
 import type { DeletedSecret, KeyVault, SecretChanges, SecretVersion } from './key-vault.ts';
 import type { ReleaseKey } from './key-release.ts';
 import { registerKeyRoutes } from './key-routes.ts';
+import { registerCertificateRoutes } from './certificate-routes.ts';
+import type { CertificateStore } from './certificate-store.ts';
 import type { KeyStore, VaultKind } from './key-store.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 import { checkVaultAccess } from './vault-access.ts';
-import type { VaultPermission, VaultProperties } from './vault-access.ts';
+import type { VaultPermission, VaultProperties, VaultRequestSource } from './vault-access.ts';
 import { faultOf, nameOf, pageOf, parseBody, queryOf, sendJson, VaultFault, versionOf } from './vault-http.ts';
 
 export interface KeyVaultAppOptions {
@@ -29,6 +31,10 @@ export interface KeyVaultAppOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** The keys of the vault, and who releases them; without it there are only secrets. */
   readonly keys?: { readonly store: KeyStore; readonly clock: Clock; readonly release?: ReleaseKey };
+  /** The certificates of the vault; without it there are none. */
+  readonly certificates?: CertificateStore;
+  /** Where a request comes from; the address of its connection when missing. */
+  readonly sourceOf?: (request: FastifyRequest) => VaultRequestSource;
   /** How a request without a token is challenged; `vault` when missing. A managed HSM has no secrets. */
   readonly kind?: VaultKind;
 }
@@ -55,7 +61,7 @@ const setSchema = updateSchema.extend({ value: z.string() });
 /**
  * The secrets part of the Key Vault data plane: set, get, update, list, versions, delete, recover, purge.
  * Every request is judged in the order token, network, permission, object; a request without a token is challenged before
- * its body is looked at. Backup and restore of secrets are not served. With `keys`, the keys part as well.
+ * its body is looked at. Backup and restore of secrets are not served. With `keys` and `certificates`, those parts as well.
  */
 export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
   const { vault, tokenIssuer } = options;
@@ -68,6 +74,8 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
   const challenge = (): string =>
     `Bearer authorization="${tokenIssuer.authorityUrl}/${tokenIssuer.tenantId}", resource="${resource}"`;
 
+  const sourceOf = options.sourceOf ?? ((request: FastifyRequest) => ({ address: request.ip }));
+
   /** Client ids, for the log of releases. */
   const callers = new WeakMap<FastifyRequest, string>();
   app.addHook('onRequest', async (_request, reply) => {
@@ -78,7 +86,7 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
     callers.set(request, caller.clientId);
     const permission = (request.routeOptions.config as { permission?: VaultPermission }).permission;
     if (permission !== undefined) {
-      const refusal = checkVaultAccess(options.properties(), caller, permission);
+      const refusal = checkVaultAccess(options.properties(), caller, permission, sourceOf(request));
       if (refusal !== undefined)
         throw new VaultFault(403, 'Forbidden', refusal.message, { innerCode: refusal.innerCode });
     }
@@ -108,6 +116,9 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
     registerKeyRoutes(app, { store, clock, release, origin, callerOf: (request) => callers.get(request) ?? '' });
   }
   if (kind === 'vault') registerSecretRoutes(app, vault, origin);
+  if (kind === 'vault' && options.certificates !== undefined) {
+    registerCertificateRoutes(app, options.certificates, origin);
+  }
   return app;
 }
 
@@ -196,10 +207,11 @@ function changesOf(body: z.output<typeof updateSchema>): SecretChanges {
 
 /** A secret without its value; `id` names the version where one is meant. */
 function secretItem(secret: SecretVersion, origin: string, withVersion: boolean): Readonly<Record<string, unknown>> {
-  const { contentType, tags, attributes } = secret;
+  const { contentType, tags, attributes, managed } = secret;
   return {
     id: `${origin}/secrets/${secret.name}${withVersion ? `/${secret.version}` : ''}`,
     ...(contentType === undefined ? {} : { contentType }),
+    ...(managed === true ? { kid: `${origin}/keys/${secret.name}/${secret.version}`, managed } : {}),
     attributes: { ...attributes, recoveryLevel: 'Recoverable+Purgeable', recoverableDays: RECOVERABLE_DAYS },
     ...(tags === undefined ? {} : { tags }),
   };

@@ -25,6 +25,8 @@ export interface SecretVersion {
   readonly contentType?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly attributes: SecretAttributes;
+  /** Whether it belongs to the certificate of the same name and version. */
+  readonly managed?: boolean | undefined;
 }
 
 /** A secret that was deleted and can be recovered: its newest version and when it goes for good. */
@@ -53,6 +55,11 @@ export interface OpenKeyVaultOptions {
 export interface KeyVault {
   /** Adds a new newest version. */
   setSecret(name: string, value: string, changes?: SecretChanges): Promise<SecretVersion>;
+  /** Adds the secret of a certificate, with key and certificates of the version. */
+  setCertificateSecret(
+    name: string,
+    certificate: { readonly version: string; readonly value: string; readonly contentType: string },
+  ): Promise<SecretVersion>;
   /** The given or newest version; a disabled one is refused. */
   getSecret(name: string, version?: string): SecretVersion;
   updateSecret(name: string, version: string, changes: SecretChanges): Promise<SecretVersion>;
@@ -80,6 +87,7 @@ const versionSchema = z.strictObject({
   value: z.string(),
   contentType: z.string().optional(),
   tags: z.record(z.string(), z.string()).optional(),
+  managed: z.boolean().optional(),
   attributes: z.strictObject({
     enabled: z.boolean(),
     created: z.int(),
@@ -127,6 +135,17 @@ export async function openKeyVault(options: OpenKeyVaultOptions): Promise<KeyVau
       return secretVersion(added);
     },
 
+    setCertificateSecret: async (name, { version, value, contentType }) =>
+      secretVersion(
+        await items.add(name, (now) => ({
+          version,
+          value,
+          contentType,
+          managed: true,
+          attributes: { enabled: true, created: now, updated: now },
+        })),
+      ),
+
     getSecret: (name, version = '') => {
       const secret = secretVersion(items.find(name, version));
       if (secret.attributes.enabled) return secret;
@@ -156,6 +175,7 @@ function applyChanges(known: StoredVersion, changes: SecretChanges, now: number)
     value: known.value,
     ...(contentType === undefined ? {} : { contentType }),
     ...(tags === undefined ? {} : { tags: { ...tags } }),
+    ...(known.managed === undefined ? {} : { managed: known.managed }),
     attributes: {
       enabled,
       created: known.attributes.created,

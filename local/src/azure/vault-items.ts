@@ -28,7 +28,7 @@ export interface DeletedItem<V> extends NamedVersion<V> {
 
 /** What differs between keys and secrets. */
 export interface ItemKind {
-  readonly noun: 'key' | 'secret';
+  readonly noun: 'key' | 'secret' | 'certificate';
   readonly invalid: string;
   readonly notFound: string;
   readonly deleted: string;

@@ -30,9 +30,30 @@ export interface HomeLayout {
   readonly vaultFile: string;
   readonly vaultKeysFile: string;
   readonly administrator: string;
+  /** The secret of the administrator alone, for programs that take it from a file. */
+  readonly clientSecretFile: string;
+  /** The operator key alone, for deployments that are not given one. */
+  readonly operatorKeyFile: string;
+  /** What Azure Resource Manager knows. */
+  readonly armFile: string;
+  /** Token of the clusters' administrator. */
+  readonly kubernetesTokenFile: string;
+  /** The objects of each cluster. */
+  readonly clustersFolder: string;
+  /** Digest of what the operator was deployed from. */
+  readonly deployedFile: string;
   readonly configFolder: string;
   readonly tlsFolder: string;
   readonly manifest: string;
+  /** The release of this repository, as it is; the manifest beside it may have been changed. */
+  readonly releaseFolder: string;
+  /** OCI image layout whose images the clusters can pull, beside those of this repository. */
+  readonly imagesFolder: string;
+  /** Configuration of the operator's deployment. */
+  readonly deploymentConfig: string;
+  /** How commands reach the cloud while it is up. */
+  readonly cloudFile: string;
+  readonly kubeconfig: string;
   readonly virtualNodeSettings: string;
   readonly credentials: string;
   /** Content of the ready file, while the cloud is up. */
@@ -53,6 +74,12 @@ export const HOME_NAMES: readonly string[] = [
   'config',
   'tls',
   'operator.yaml',
+  'holdfast.yaml',
+  'deployments',
+  'release',
+  'images',
+  'cloud.json',
+  'kubeconfig',
   'virtual-node.json',
   'credentials.json',
   'ready.json',
@@ -86,9 +113,20 @@ export function homeLayout(folder: string): HomeLayout {
     vaultFile: at('azure', 'vault.json'),
     vaultKeysFile: at('azure', 'keys.json'),
     administrator: at('azure', 'administrator.json'),
+    clientSecretFile: at('azure', 'client-secret'),
+    operatorKeyFile: at('azure', 'operator-key'),
+    armFile: at('azure', 'resources.json'),
+    kubernetesTokenFile: at('azure', 'kubernetes-token'),
+    clustersFolder: at('azure', 'clusters'),
+    deployedFile: at('azure', 'deployed'),
     configFolder: at('config'),
     tlsFolder: at('tls'),
     manifest: at('operator.yaml'),
+    releaseFolder: at('release'),
+    imagesFolder: at('images'),
+    deploymentConfig: at('holdfast.yaml'),
+    cloudFile: at('cloud.json'),
+    kubeconfig: at('kubeconfig'),
     virtualNodeSettings: at('virtual-node.json'),
     credentials: at('credentials.json'),
     readyFile: at('ready.json'),

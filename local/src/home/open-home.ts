@@ -188,7 +188,13 @@ async function createWorld(layout: HomeLayout, options: OpenHomeOptions & { read
   const { randomBytes, clock, enclaveId, salts } = options;
   const unfinished = [layout.platformFile, layout.jwtSigningKey, layout.coreBucket].map((path) => dirname(path));
   // A vault of another world would hold that world's operator key.
-  for (const path of [...unfinished, layout.azureFolder, layout.credentials, layout.manifest]) {
+  for (const path of [
+    ...unfinished,
+    layout.azureFolder,
+    layout.credentials,
+    layout.manifest,
+    layout.deploymentConfig,
+  ]) {
     await rm(path, { recursive: true, force: true });
   }
   // RSA keys are made on the thread pool while this thread writes the salts.

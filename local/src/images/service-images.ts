@@ -5,7 +5,7 @@ import type { LocalImageDefinition } from './build-local-image.ts';
 
 /** The name under which Microsoft publishes the sidecar; on a local virtual node our own answers to it. */
 export const SKR_IMAGE = 'mcr.microsoft.com/aci/skr:2.14';
-const OPERATOR_VERSION = '0.1.0';
+export const OPERATOR_VERSION = '0.1.0';
 export const OPERATOR_IMAGE: string = `holdfast.local/uid2-operator:${OPERATOR_VERSION}`;
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import type { Logger } from '@holdfast/process';
 
 import { openAdministrator } from '../azure/administrator.ts';
 import { buildEntraApp } from '../azure/entra-app.ts';
-import type { CertificateAuthority, KeyReleaseDecision, ManagedIdentity } from '../azure/index.ts';
+import type { EntraAppOptions } from '../azure/entra-app.ts';
+import type { CertificateAuthority, KeyReleaseDecision, LocalAdministrator, ManagedIdentity } from '../azure/index.ts';
 import {
   buildKeyVaultApp,
   buildManagedIdentityApp,
@@ -23,43 +24,48 @@ import {
 } from '../azure/index.ts';
 import type { HomeLayout } from '../home/home-layout.ts';
 import type { IdentityEndpoint } from '../virtual-node/pod.ts';
+import { startArmEndpoint } from './arm-endpoint.ts';
+import type { ArmEndpoint } from './arm-endpoint.ts';
+import type { LocalClusters } from './local-clusters.ts';
+import { guidOf, SUBSCRIPTION_ID, TENANT_ID } from './local-names.ts';
 import type { LocalPorts } from './ports.ts';
 
-export const VAULT_NAME = 'holdfast-local-vault';
-export const OPERATOR_KEY_SECRET_NAME = 'uid2-operator-key';
-const TENANT_ID = guidOf('tenant');
-const RESOURCE_GROUP = `/subscriptions/${guidOf('subscription')}/resourceGroups/holdfast-local`;
-
-/** The identity that the operator's pod runs as. */
-export const OPERATOR_IDENTITY: ManagedIdentity = {
+/** The identity that pods run as which no deployment has made: those of samples. */
+export const SAMPLE_IDENTITY: ManagedIdentity = {
   kind: 'user-assigned',
-  clientId: guidOf('operator identity client'),
-  principalId: guidOf('operator identity principal'),
-  resourceId: `${RESOURCE_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/uid2-operator`,
+  clientId: guidOf('sample identity client'),
+  principalId: guidOf('sample identity principal'),
+  resourceId: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/samples/providers/Microsoft.ManagedIdentity/userAssignedIdentities/sample`,
 };
 
 export interface AzureEndpointsOptions {
   readonly layout: HomeLayout;
-  readonly ports: Pick<LocalPorts, 'authority' | 'vault'>;
+  readonly ports: Pick<LocalPorts, 'authority' | 'vault' | 'arm'>;
   readonly authority: CertificateAuthority;
-  /** The secret that the vault holds. */
-  readonly operatorKey: string;
+  /** Without a trailing slash. */
+  readonly attestationUrl: string;
+  readonly clusters: LocalClusters;
   /** JSON of the AMD certificates of the virtual node. */
   readonly hostCertificates: () => string;
   readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
 }
 
 export interface AzureEndpoints {
+  /** The application that may do everything. */
+  readonly administrator: LocalAdministrator;
   readonly authorityUrl: string;
   readonly vaultUrl: string;
   /** For the virtual node: the endpoint of one pod, which knows one identity. */
   openIdentityEndpoint(resourceId: string): Promise<IdentityEndpoint | undefined>;
+  /** Takes up the clusters that an earlier run left, with the pods in them. */
+  openClusters(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Starts Entra ID and a Key Vault. Its secret, the operator key, only the operator's identity may read. Its keys belong to
- * the administrator of the home folder; the operator's identity may ask for their release, which their policies decide.
+ * Starts Entra ID, a Key Vault and Azure Resource Manager. What identities may do in the vault follows from the role assignments of
+ * deployments. Its keys belong to the administrator of the home folder; samples may ask for their release, which their policies decide.
  */
 export async function startAzureEndpoints(options: AzureEndpointsOptions): Promise<AzureEndpoints> {
   const { layout, ports, clock } = options;
@@ -72,7 +78,6 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
   const tls = { key: certificate.keyPem, cert: certificate.certificatePem };
   const tokenIssuer = await openTokenIssuer({ folder: layout.azureFolder, tenantId: TENANT_ID, authorityUrl, clock });
   const vault = await openKeyVault({ file: layout.vaultFile, clock });
-  await ensureSecret(vault, options.operatorKey);
   const administrator = await openAdministrator(layout.administrator, TENANT_ID);
   const store = await openKeyStore({ file: layout.vaultKeysFile, clock });
   const client = new HttpClient({ ca: options.authority.caPem });
@@ -88,43 +93,79 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     onDecision: (decision) => logDecision(logger, decision),
   });
   const roleAssignments = [
-    { principalId: OPERATOR_IDENTITY.principalId, role: 'Key Vault Secrets User' },
-    { principalId: OPERATOR_IDENTITY.principalId, role: 'Key Vault Crypto Service Release User' },
+    { principalId: SAMPLE_IDENTITY.principalId, role: 'Key Vault Crypto Service Release User' },
     { principalId: administrator.objectId, role: 'Key Vault Administrator' },
   ];
-  const applications = [{ ...administrator, secrets: [{ value: administrator.clientSecret }] }];
+  const started: { arm?: ArmEndpoint } = {};
+  const entra: EntraAppOptions = {
+    tokenIssuer,
+    clock,
+    tls,
+    // Looked at for each request: deployments make identities.
+    get applications() {
+      const federated = started.arm?.federated() ?? [];
+      return [
+        { ...administrator, secrets: [{ value: administrator.clientSecret }] },
+        ...federated.map(({ identity: { clientId, principalId }, credentials }) => ({
+          clientId,
+          objectId: principalId,
+          federatedCredentials: credentials,
+        })),
+      ];
+    },
+  };
   const apps = [
-    { app: buildEntraApp({ tokenIssuer, clock, tls, applications }), port: ports.authority },
+    { app: buildEntraApp(entra), port: ports.authority },
     {
       app: buildKeyVaultApp({
         vault,
         keys: { store, clock, release },
         tokenIssuer,
         vaultUrl,
-        properties: () => ({ enableRbacAuthorization: true, roleAssignments }),
+        properties: () => ({
+          enableRbacAuthorization: true,
+          roleAssignments: [...roleAssignments, ...(started.arm?.roleAssignments() ?? [])],
+        }),
         tls,
       }),
       port: ports.vault,
     },
   ];
   const stop = async (): Promise<void> => {
+    await started.arm?.stop();
     for (const { app } of apps) await app.close();
     await client.close();
     logFile.end();
   };
   try {
     for (const { app, port } of apps) await listen(app, { host, port });
+    started.arm = await startArmEndpoint({
+      file: layout.armFile,
+      port: ports.arm,
+      tls,
+      clock,
+      tokenIssuer,
+      vault,
+      keys: store,
+      vaultUrl,
+      attestationUrl: options.attestationUrl,
+      clusters: options.clusters,
+      onError: options.onError,
+    });
   } catch (error) {
     await stop();
     throw error;
   }
   return {
+    administrator,
     authorityUrl,
     vaultUrl,
     async openIdentityEndpoint(resourceId) {
-      if (resourceId.toLowerCase() !== OPERATOR_IDENTITY.resourceId.toLowerCase()) return undefined;
+      const isSample = resourceId.toLowerCase() === SAMPLE_IDENTITY.resourceId.toLowerCase();
+      const identity = isSample ? SAMPLE_IDENTITY : started.arm?.identity(resourceId);
+      if (identity === undefined) return undefined;
       const app = buildManagedIdentityApp({
-        identities: [OPERATOR_IDENTITY],
+        identities: [identity],
         tokenIssuer,
         clock,
         hostCertificates: options.hostCertificates,
@@ -132,6 +173,7 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
       const url = await listen(app, { host, port: 0 });
       return { url, stop: () => app.close() };
     },
+    openClusters: async () => started.arm?.openClusters(),
     stop,
   };
 }
@@ -144,20 +186,4 @@ function logDecision(logger: Logger, { error, ...decision }: KeyReleaseDecision)
   }
   const { code, message, details } = error;
   logger.warn({ ...decision, code, details, reason: message }, 'key release refused');
-}
-
-type Vault = Awaited<ReturnType<typeof openKeyVault>>;
-
-/** A person may have rotated the key in the vault; then theirs stays. */
-async function ensureSecret(vault: Vault, operatorKey: string): Promise<void> {
-  const exists = vault.listSecrets().some(({ name }) => name === OPERATOR_KEY_SECRET_NAME);
-  if (!exists) await vault.setSecret(OPERATOR_KEY_SECRET_NAME, operatorKey);
-}
-
-/** A GUID that is the same on every machine, so that manifests can be moved between them. */
-function guidOf(name: string): string {
-  const hex = createHash('sha256').update(`holdfast local ${name}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  );
 }

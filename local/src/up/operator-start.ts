@@ -1,11 +1,31 @@
-import { DependencyError } from '@holdfast/base';
+import { DependencyError, errorMessage } from '@holdfast/base';
 
-import { lastLogLine, lastLogWords } from '../process/log-file.ts';
-import { describeExit } from '../process/managed-process.ts';
-import type { NodeTermination, VirtualNode } from '../virtual-node/virtual-node.ts';
+import { pause } from '../virtual-node/readiness-probe.ts';
+import type { LocalClusters } from './local-clusters.ts';
+import { describeTermination, operatorExited, operatorNotStarted, OperatorWatch } from './operator-watch.ts';
+import type { OperatorPod } from './operator-watch.ts';
+
+/** What a deployment tells while it goes on. */
+export type DeployEvent =
+  | { readonly kind: 'stage-begun'; readonly stage: string; readonly title: string }
+  | { readonly kind: 'stage-done'; readonly stage: string; readonly detail: string }
+  | { readonly kind: 'notice'; readonly text: string };
+
+export interface DeployRequest {
+  /** The home folder, whose cloud is reached through its `cloud.json`. */
+  readonly home: string;
+  /** Configuration of the deployment. */
+  readonly configFile: string;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: DeployEvent) => void;
+}
+
+/** Brings a deployment to what its configuration says, as `holdfast apply --target local` does. */
+export type Deploy = (request: DeployRequest) => Promise<void>;
 
 export interface OperatorStartOptions {
-  readonly node: VirtualNode;
+  readonly clusters: LocalClusters;
+  readonly deploy: (signal: AbortSignal) => Promise<void>;
   /** Whether the first end of a container is the answer; otherwise it is told and waiting goes on through back-off. */
   readonly failFast: boolean;
   readonly timeoutMs: number;
@@ -14,90 +34,78 @@ export interface OperatorStartOptions {
   readonly onNotice: (text: string) => void;
 }
 
+const POLL_MS = 50;
+
+/** An operator that is up. */
+export interface StartedOperator {
+  readonly pod: OperatorPod;
+  stop(): void;
+}
+
 /**
- * Starts the node's pods and waits until they are ready. The time limit counts while nothing has ended; a container that
- * ended and waits for its restart may be waited for without limit.
+ * Deploys the operator, and watches its pods meanwhile and afterwards. The time limit counts while nothing has ended; a container
+ * that ended and waits for its restart may be waited for without limit.
  * @throws DependencyError OPERATOR_NOT_STARTED when a pod cannot be started at all
  * @throws DependencyError OPERATOR_EXITED when a container ended and `failFast` is set
  * @throws DependencyError OPERATOR_NOT_READY when the time is over
  */
-export async function startOperator(options: OperatorStartOptions): Promise<void> {
-  const { node, signal } = options;
-  const done = Promise.withResolvers<void>();
-  const timer = setTimeout(() => void notReady(options).then(done.reject, done.reject), options.timeoutMs);
-  const abort = (): void => done.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  const unsubscribe = node.subscribe((change) => {
-    if (change.kind === 'ready') done.resolve();
-    if (change.kind !== 'terminated' || signal.aborted) return;
-    clearTimeout(timer);
-    const { termination } = change;
-    const told = options.failFast
-      ? exited(node, termination).then(done.reject)
-      : describeTermination(node, termination).then(options.onNotice);
-    told.catch(done.reject);
+export async function startOperator(options: OperatorStartOptions): Promise<StartedOperator> {
+  const { clusters, signal, onNotice } = options;
+  const problem = Promise.withResolvers<never>();
+  problem.promise.catch(() => undefined); // nobody waits any more once it is up
+  const giveUp = new AbortController();
+  let up = false;
+  const told = (sentence: Promise<string>): void => {
+    sentence.then(onNotice, (error: unknown) => onNotice(errorMessage(error)));
+  };
+  const timer = setTimeout(() => void notReady(watch, options.timeoutMs).then(problem.reject), options.timeoutMs);
+  const watch = new OperatorWatch(clusters, {
+    onTerminated: (termination) => {
+      clearTimeout(timer);
+      if (signal.aborted) return;
+      if (up || !options.failFast) told(describeTermination(termination));
+      else void operatorExited(termination).then(problem.reject, problem.reject);
+    },
+    onNotStarted: (failure) => {
+      if (signal.aborted) return;
+      if (failure.explanation !== undefined) onNotice(failure.explanation);
+      else if (up) onNotice(`${failure.reason}: ${failure.message}`);
+      if (!up) problem.reject(operatorNotStarted(failure));
+    },
   });
   try {
-    signal.throwIfAborted();
-    await node.start();
-    const failure = node.pods.find((pod) => pod.failure !== undefined)?.failure;
-    if (failure !== undefined) {
-      if (failure.explanation !== undefined) options.onNotice(failure.explanation);
-      throw new DependencyError('OPERATOR_NOT_STARTED', `${failure.reason}: ${failure.message}`, {
-        retryable: false,
-        ...(failure.explanation === undefined ? {} : { details: { explanation: failure.explanation } }),
-        action: 'Correct the operator manifest in the home folder.',
-      });
-    }
-    if (node.pods.every((pod) => pod.ready)) return;
-    await done.promise;
+    const deployed = options.deploy(AbortSignal.any([signal, giveUp.signal]));
+    const running = deployed.then(async () => await readyPod(watch, AbortSignal.any([signal, giveUp.signal])));
+    const pod = await Promise.race([running, problem.promise]).catch(async (error: unknown) => {
+      giveUp.abort();
+      await running.catch(() => undefined); // what stopped it is thrown instead
+      throw signal.aborted ? signal.reason : error;
+    });
+    up = true;
+    return { pod, stop: () => watch.close() };
+  } catch (error) {
+    watch.close();
+    throw error;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-    unsubscribe();
-    done.promise.catch(() => undefined); // nobody waits any more
   }
 }
 
-/** `operator ended with exit code 3: Core refused …; started again in 10 s` */
-export async function describeTermination(node: VirtualNode, termination: NodeTermination): Promise<string> {
-  const container = node.pod(termination.pod)?.container(termination.container);
-  const line = container === undefined ? undefined : await lastLogLine(container.logFile);
-  const how =
-    termination.code === undefined && termination.signal === undefined
-      ? 'could not start'
-      : `ended with ${describeExit(termination)}`;
-  const ended = `${termination.container} ${how}${line === undefined ? '' : `: ${line}`}`;
-  const { restartInMs } = termination;
-  return restartInMs === undefined ? ended : `${ended}; started again in ${restartInMs / 1000} s`;
-}
-
-async function exited(node: VirtualNode, termination: NodeTermination): Promise<DependencyError> {
-  const logFile = node.pod(termination.pod)?.container(termination.container)?.logFile;
-  const words = logFile === undefined ? undefined : await lastLogWords(logFile);
-  const sentence = await describeTermination(node, { ...termination, restartInMs: undefined });
-  return new DependencyError('OPERATOR_EXITED', sentence, {
-    retryable: false,
-    details: {
-      container: termination.container,
-      exitCode: termination.code ?? null,
-      signal: termination.signal ?? null,
-    },
-    action: words?.action ?? `Read the log ${logFile ?? 'in the home folder'}.`,
-  });
-}
-
-async function notReady(options: OperatorStartOptions): Promise<DependencyError> {
-  const unready = options.node.events().findLast(({ reason }) => reason === 'Unhealthy');
-  const lines = [];
-  for (const pod of options.node.pods) {
-    const container = pod.container('uid2-operator');
-    if (container !== undefined) lines.push(await lastLogLine(container.logFile));
+/** A version that the deployment left alone may still be starting. */
+async function readyPod(watch: OperatorWatch, signal: AbortSignal): Promise<OperatorPod> {
+  for (;;) {
+    signal.throwIfAborted();
+    const pod = watch.pods().find(({ ready }) => ready);
+    if (pod !== undefined) return pod;
+    await pause(POLL_MS, signal);
   }
-  const reason = lines.find((line) => line !== undefined) ?? unready?.message ?? 'it does not answer';
+}
+
+async function notReady(watch: OperatorWatch, timeoutMs: number): Promise<DependencyError> {
+  const reason = (await watch.lastWords()) ?? 'it does not answer';
   return new DependencyError(
     'OPERATOR_NOT_READY',
-    `the operator was not ready within ${options.timeoutMs / 1000} s: ${reason}`,
+    `the operator was not ready within ${timeoutMs / 1000} s: ${reason}`,
     { retryable: true, action: 'Read the logs in the home folder.' },
   );
 }

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { fromBase64 } from '@holdfast/base';
 import type { GeneratedCcePolicy } from '@holdfast/policy';
@@ -8,14 +10,13 @@ import { readIfPresent } from '../home/read-if-present.ts';
 import { buildLocalImages } from '../images/build-local-image.ts';
 import type { LocalImage, LocalImageDefinition } from '../images/build-local-image.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
-import { operatorPodImages } from '../images/service-images.ts';
+import { OPERATOR_VERSION, operatorPodImages } from '../images/service-images.ts';
 import {
   createOperatorManifest,
   createOperatorPolicy,
   policyOfManifest,
-  updateOperatorManifest,
+  replacePolicy,
 } from '../virtual-node/operator-manifest.ts';
-import type { OperatorManifestOptions } from '../virtual-node/operator-manifest.ts';
 
 /** The operator's pod as this repository makes it: its images and the policy that admits exactly them. */
 export interface OperatorWorkload {
@@ -32,7 +33,7 @@ export async function buildOperatorWorkload(
   return { images, policy: await createOperatorPolicy(images.map(({ facts }) => facts)) };
 }
 
-export interface WriteManifestOptions extends Omit<OperatorManifestOptions, 'policy'> {
+export interface WriteManifestOptions {
   readonly policy: GeneratedCcePolicy;
   /** Id of the policy that was generated for the manifest before. */
   readonly previousEnclaveId: string;
@@ -40,28 +41,45 @@ export interface WriteManifestOptions extends Omit<OperatorManifestOptions, 'pol
 }
 
 /**
- * The manifest of the home folder, made at first start, with the addresses of this start. When the images have changed, it
- * gets the policy for the new ones, unless somebody has put a policy of their own there.
+ * The manifest of the home folder, made at first start. When the images have changed, it gets the policy for the new ones,
+ * unless somebody has put a policy of their own there.
  * @throws MalformedError MANIFEST_INVALID
  */
 export async function writeOperatorManifest(file: string, options: WriteManifestOptions): Promise<string> {
   const existing = await readIfPresent(file);
-  const { endpoints, policy } = options;
-  const text =
-    existing === undefined
-      ? createOperatorManifest({ ...options, policy: policy.base64 })
-      : updateOperatorManifest(existing, {
-          endpoints,
-          ...(mayReplacePolicy(existing, options) ? { policy: policy.base64 } : {}),
-        });
+  const text = manifestFrom(existing, options);
   if (text !== existing) await writeFileAtomic(file, text);
   return text;
 }
 
+function manifestFrom(existing: string | undefined, options: WriteManifestOptions): string {
+  const { base64 } = options.policy;
+  // Manifests of earlier versions held the addresses of a start.
+  if (existing === undefined || hasAddresses(existing)) return createOperatorManifest(base64);
+  return mayReplacePolicy(existing, options) ? replacePolicy(existing, base64) : existing;
+}
+
+/** Writes the release of this repository as a folder: the manifest, and the digest of its policy. */
+export async function writeRelease(folder: string, policy: GeneratedCcePolicy): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, 'operator.yaml'), createOperatorManifest(policy.base64));
+  await writeFileAtomic(join(folder, `azure-aks-operator-digest-${OPERATOR_VERSION}.txt`), `${policy.sha256}\n`);
+}
+
+function hasAddresses(manifest: string): boolean {
+  return /^ +- name: attestation_sidecar_url$/m.test(manifest);
+}
+
+/** SHA-256 of the policy that a manifest carries: what an enclave is registered under. Undefined when it has none. */
+export function digestOfManifest(manifest: string): string | undefined {
+  const policy = policyOfManifest(manifest);
+  return policy === undefined ? undefined : measure(policy);
+}
+
 function mayReplacePolicy(manifest: string, options: WriteManifestOptions): boolean {
   if (options.keepPolicy || options.previousEnclaveId === options.policy.sha256) return false;
-  const present = policyOfManifest(manifest);
-  return present !== undefined && measure(present) === options.previousEnclaveId;
+  return digestOfManifest(manifest) === options.previousEnclaveId;
 }
 
 function measure(policy: string): string | undefined {

@@ -9,11 +9,11 @@ export type LocalCloudPart = (typeof LOCAL_CLOUD_PARTS)[number];
 
 /** The ports that each part listens on. */
 const PORTS: Readonly<Record<LocalCloudPart, readonly (keyof LocalPorts)[]>> = {
-  operator: ['operator', 'metrics', 'virtualNode', 'sidecar'],
+  operator: ['operator', 'metrics'],
   core: ['core'],
   optout: ['optout'],
   attestation: ['attestation'],
-  azure: ['authority', 'vault'],
+  azure: ['authority', 'vault', 'arm', 'kubernetes', 'virtualNode'],
 };
 
 /**

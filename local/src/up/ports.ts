@@ -13,6 +13,8 @@ export interface LocalPorts {
   readonly vault: number;
   readonly virtualNode: number;
   readonly sidecar: number;
+  readonly arm: number;
+  readonly kubernetes: number;
 }
 
 const DEFAULT_PORTS: LocalPorts = {
@@ -25,6 +27,8 @@ const DEFAULT_PORTS: LocalPorts = {
   vault: 8444,
   virtualNode: 8090,
   sidecar: 9000,
+  arm: 8446,
+  kubernetes: 8447,
 };
 
 const IN_ORDER = [
@@ -37,12 +41,14 @@ const IN_ORDER = [
   'vault',
   'virtualNode',
   'sidecar',
+  'arm',
+  'kubernetes',
 ] as const satisfies readonly (keyof LocalPorts)[];
 
 const MAX_BASE = 65_535 - IN_ORDER.length + 1;
 
 /**
- * The default ports, or nine ports in a row from `base`.
+ * The default ports, or eleven ports in a row from `base`.
  * @throws RequestError PORT_BASE_INVALID
  */
 export function localPorts(base: number | undefined): LocalPorts {

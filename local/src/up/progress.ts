@@ -35,7 +35,12 @@ export class Progress {
     }
   }
 
+  /** Tells about something that is no step of this kind. */
+  tell(event: ProgressEvent): void {
+    this.#tell(event);
+  }
+
   notice(text: string): void {
-    this.#tell({ kind: 'notice', text });
+    this.tell({ kind: 'notice', text });
   }
 }

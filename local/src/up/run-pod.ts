@@ -1,8 +1,9 @@
 import { DependencyError, errorMessage } from '@holdfast/base';
 
 import type { LocalImage } from '../images/build-local-image.ts';
-import type { VirtualNode } from '../virtual-node/virtual-node.ts';
-import { describeTermination } from './operator-start.ts';
+import type { NodeTermination, VirtualNode } from '../virtual-node/virtual-node.ts';
+import { lastLogLine } from '../process/log-file.ts';
+import { describeExit } from '../process/managed-process.ts';
 
 export interface RunPodOptions {
   /** Manifest stream with one Pod or Deployment. */
@@ -40,6 +41,18 @@ export async function startPod(node: VirtualNode, options: RunPodOptions): Promi
   if (pod === undefined) throw notStarted('the manifest asks for no pod');
   if (pod.failure !== undefined) throw notStarted(`${pod.failure.reason}: ${pod.failure.message}`);
   return { name: pod.name, hostData: pod.hostData };
+}
+
+async function describeTermination(node: VirtualNode, termination: NodeTermination): Promise<string> {
+  const container = node.pod(termination.pod)?.container(termination.container);
+  const line = container === undefined ? undefined : await lastLogLine(container.logFile);
+  const how =
+    termination.code === undefined && termination.signal === undefined
+      ? 'could not start'
+      : `ended with ${describeExit(termination)}`;
+  const ended = `${termination.container} ${how}${line === undefined ? '' : `: ${line}`}`;
+  const { restartInMs } = termination;
+  return restartInMs === undefined ? ended : `${ended}; started again in ${restartInMs / 1000} s`;
 }
 
 function notStarted(reason: string): DependencyError {

@@ -12,6 +12,8 @@ export interface LocalAddresses {
   readonly authority: string;
   readonly vault: string;
   readonly virtualNode: string;
+  readonly arm: string;
+  readonly kubernetes: string;
 }
 
 export function localAddresses(ports: LocalPorts): LocalAddresses {
@@ -26,6 +28,8 @@ export function localAddresses(ports: LocalPorts): LocalAddresses {
     authority: https(ports.authority),
     vault: https(ports.vault),
     virtualNode: http(ports.virtualNode),
+    arm: https(ports.arm),
+    kubernetes: https(ports.kubernetes),
   };
 }
 

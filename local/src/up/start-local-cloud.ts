@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { formatThimCertificates } from '@holdfast/attestation';
-import { errorMessage } from '@holdfast/base';
+import { errorMessage, RequestError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import { listen } from '@holdfast/http';
 import { writeFileAtomic } from '@holdfast/process';
@@ -16,21 +16,31 @@ import { lockHome } from '../home/home-lock.ts';
 import { openHome, prepareHomeFolder, rememberPolicy } from '../home/open-home.ts';
 import type { OpenedHome } from '../home/open-home.ts';
 import type { LocalImageDefinition } from '../images/build-local-image.ts';
+import { createLayoutImages } from '../images/layout-images.ts';
 import { imageFolders } from '../images/image-folders.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
 import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
 import type { ManagedProcess } from '../process/managed-process.ts';
+import { isVirtualNodeImage, operatorSurroundings } from '../kubernetes/kubelet/index.ts';
 import { buildVirtualNodeApp } from '../virtual-node/api.ts';
+import { KUBERNETES_BACK_OFF } from '../virtual-node/back-off.ts';
 import type { BackOffSettings } from '../virtual-node/back-off.ts';
 import { readNodeSettings } from '../virtual-node/node-settings.ts';
 import { VirtualNode } from '../virtual-node/virtual-node.ts';
 import type { VirtualNodeOptions } from '../virtual-node/virtual-node.ts';
-import { OPERATOR_IDENTITY, OPERATOR_KEY_SECRET_NAME, startAzureEndpoints, VAULT_NAME } from './azure-endpoints.ts';
+import { SAMPLE_IDENTITY, startAzureEndpoints } from './azure-endpoints.ts';
 import type { AzureEndpoints } from './azure-endpoints.ts';
+import { removeCloudFile, writeCloudFile } from './cloud-file.ts';
+import { writeDeploymentConfig } from './deployment-config.ts';
+import { forgetOperator, isDeployed, rememberDeployed } from './forget-operator.ts';
+import { LocalClusters } from './local-clusters.ts';
+import { CLUSTER_ID } from './local-names.ts';
 import { startLocalService } from './local-service.ts';
 import type { LocalService } from './local-service.ts';
-import { describeTermination, startOperator } from './operator-start.ts';
-import { buildOperatorWorkload, writeOperatorManifest } from './operator-workload.ts';
+import { startOperator } from './operator-start.ts';
+import type { Deploy } from './operator-start.ts';
+import type { OperatorPod } from './operator-watch.ts';
+import { buildOperatorWorkload, digestOfManifest, writeOperatorManifest, writeRelease } from './operator-workload.ts';
 import type { OperatorWorkload } from './operator-workload.ts';
 import { chosenParts, portsOf } from './parts.ts';
 import type { LocalCloudPart } from './parts.ts';
@@ -44,13 +54,14 @@ import { describeCloud, removeReadyFile, writeReadyFile } from './ready-file.ts'
 import type { ReadyFile } from './ready-file.ts';
 import { attestationConfig, coreConfig, localAddresses, optoutConfig } from './service-configs.ts';
 import type { LocalAddresses, ServiceConfig } from './service-configs.ts';
+import { StageProgress } from './stage-progress.ts';
 import { verifyOperator } from './verify.ts';
 import type { ProvedCheck } from './verify.ts';
 
 export interface LocalCloudOptions {
   /** Home folder. */
   readonly home: string;
-  /** First of nine ports in a row; the default ports when missing. */
+  /** First of eleven ports in a row; the default ports when missing. */
   readonly portBase?: number | undefined;
   /** Number of salts of a new world. */
   readonly salts?: number | undefined;
@@ -58,6 +69,8 @@ export interface LocalCloudOptions {
   readonly only?: readonly string[] | undefined;
   /** Command line of `holdfast serve`, without a service's name. */
   readonly serve: readonly string[];
+  /** Deploys the operator; needed for the part operator. */
+  readonly deploy?: Deploy;
   /** Other images for the operator's pod than those of this repository's services. */
   readonly operatorImages?: readonly LocalImageDefinition[];
   /** Run the manifest's policy as it is, also when the images have changed and it no longer admits them. */
@@ -103,6 +116,8 @@ export interface LocalCloud {
 const READY_TIMEOUT_MS = 120_000;
 const SERVICE_TIMEOUT_MS = 60_000;
 const POD_GRACE_MS = 10_000;
+/** The application of the profile private-link: what it needs (Redis, the mount of secrets) is not part of a local cloud. */
+const VOTE_IMAGES = 'mcr.microsoft.com/azuredocs/azure-vote-front:';
 
 /**
  * Brings up the local confidential cloud: Azure endpoints and the virtual node in this process, the services and the pod's
@@ -136,9 +151,9 @@ class CloudStart {
   readonly #progress: Progress;
   readonly #processes = new Set<ManagedProcess>();
   readonly #nodes = new Set<VirtualNode>();
+  #clusters: LocalClusters | undefined;
   /** What undoes the start, last thing first. */
   readonly #undo: (() => Promise<void>)[] = [];
-  #ready = false;
 
   constructor(options: LocalCloudOptions) {
     this.#options = options;
@@ -167,14 +182,18 @@ class CloudStart {
       ({ images, policy }) => `${images.length} images, policy ${policy.sha256.slice(0, 16)}…`,
     );
     const home = await this.#progress.step('world', () => this.#openHome(workload), worldDetail);
+    await this.#writeDeployment(home, workload);
     const { authority, azure } = await this.#progress.step(
       'Azure endpoints',
-      () => this.#startAzure(home),
+      () => this.#startAzure(home, workload),
       () =>
-        this.#parts.has('azure') ? `authority ${this.#addresses.authority}, vault ${this.#addresses.vault}` : 'CA',
+        this.#parts.has('azure') ? `authority ${this.#addresses.authority}, resources ${this.#addresses.arm}` : 'CA',
     );
     const services = await this.#startServices(home, authority);
-    const pod = this.#parts.has('operator') ? await this.#startOperator(home, authority, azure, workload) : undefined;
+    // Pods end before the services they use; those of an earlier run start again now that they are there.
+    this.#undo.push(async () => this.#clusters?.stop());
+    if (this.#runsPods()) await azure?.openClusters();
+    const pod = this.#parts.has('operator') ? await this.#startOperator() : undefined;
     const ready = describeCloud({
       addresses: this.#addresses,
       parts: this.#parts,
@@ -188,7 +207,6 @@ class CloudStart {
     });
     await writeReadyFile(layout.readyFile, ready);
     this.#undo.push(() => removeReadyFile(layout.readyFile));
-    this.#ready = true;
     return {
       addresses: this.#addresses,
       ready,
@@ -202,7 +220,6 @@ class CloudStart {
   }
 
   async stop(): Promise<void> {
-    this.#ready = false;
     const problems: unknown[] = [];
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
       // One thing that does not stop must not keep the others running.
@@ -213,6 +230,7 @@ class CloudStart {
 
   #kill(): void {
     for (const node of this.#nodes) node.kill();
+    this.#clusters?.kill();
     for (const process of this.#processes) process.kill();
   }
 
@@ -227,21 +245,85 @@ class CloudStart {
     });
   }
 
+  /** Whether everything that pods of deployments need is there. */
+  #runsPods(): boolean {
+    return (
+      this.#parts.has('operator') || (['attestation', 'core', 'optout'] as const).every((part) => this.#parts.has(part))
+    );
+  }
+
   async #startAzure(
     home: OpenedHome,
+    workload: OperatorWorkload,
   ): Promise<{ readonly authority: CertificateAuthority; readonly azure: AzureEndpoints | undefined }> {
     const authority = await openCertificateAuthority(this.#layout.caFolder, this.#clock);
     if (!this.#parts.has('azure')) return { authority, azure: undefined };
+    const onError = (error: unknown): void => this.#progress.notice(errorMessage(error));
+    const identities: { endpoints?: AzureEndpoints } = {};
+    const clusters = await this.#makeClusters(home, workload, authority, {
+      openIdentityEndpoint: async (id) => identities.endpoints?.openIdentityEndpoint(id),
+      onError,
+    });
     const azure = await startAzureEndpoints({
       layout: this.#layout,
       ports: this.#ports,
       authority,
-      operatorKey: home.credentials.operatorKey,
+      attestationUrl: this.#addresses.attestation,
+      clusters,
       hostCertificates: () => formatThimCertificates(home.platform.thimCertificates()),
       clock: this.#clock,
+      onError,
     });
+    identities.endpoints = azure;
     this.#undo.push(() => azure.stop());
+    await writeCloudFile(this.#layout, this.#addresses, azure.administrator, home.credentials.operatorKey);
+    this.#undo.push(() => removeCloudFile(this.#layout));
     return { authority, azure };
+  }
+
+  async #makeClusters(
+    home: OpenedHome,
+    workload: OperatorWorkload,
+    authority: CertificateAuthority,
+    azure: Pick<AzureEndpoints, 'openIdentityEndpoint'> & { readonly onError: (error: unknown) => void },
+  ): Promise<LocalClusters> {
+    const layout = this.#layout;
+    const owns = this.#parts.has('operator');
+    const ownImages = createLayoutImages(layout.imagesFolder);
+    const clusters = new LocalClusters({
+      layout,
+      ports: this.#ports,
+      authority,
+      clock: this.#clock,
+      randomBytes: this.#randomBytes,
+      primary: owns ? CLUSTER_ID : undefined,
+      prepare: async (id, snapshot) => {
+        const isOwn = owns && id.toLowerCase() === CLUSTER_ID.toLowerCase();
+        return isOwn && !(await isDeployed(layout)) ? forgetOperator(snapshot) : snapshot;
+      },
+      machine: {
+        ...(await readNodeSettings(layout.virtualNodeSettings)),
+        images: async () => [...workload.images, ...(await ownImages())],
+        isPlatformImage: (image) => isVirtualNodeImage(image) || image.startsWith(VOTE_IMAGES),
+        unpackedImagesFolder: this.#images.unpacked,
+        podsFolder: layout.podsFolder,
+        logsFolder: layout.logsFolder,
+        platform: home.platform,
+        nodeVariables: this.#childEnvironment(authority),
+        openIdentityEndpoint: azure.openIdentityEndpoint,
+        workloadIdentity: SAMPLE_IDENTITY.resourceId,
+        backOff: this.#options.backOff ?? KUBERNETES_BACK_OFF,
+        eagerProbes: true,
+        podEnvironment: (pod) => operatorSurroundings(pod, this.#addresses),
+      },
+      onError: azure.onError,
+    });
+    this.#clusters = clusters;
+    this.#undo.push(() => clusters.stop());
+    const app = buildVirtualNodeApp(clusters.view());
+    this.#undo.push(() => app.close());
+    await listen(app, { host: '127.0.0.1', port: this.#ports.virtualNode });
+    return clusters;
   }
 
   async #startServices(
@@ -305,38 +387,36 @@ class CloudStart {
     return service;
   }
 
-  async #startOperator(
-    home: OpenedHome,
-    authority: CertificateAuthority,
-    azure: AzureEndpoints | undefined,
-    workload: OperatorWorkload,
-  ): Promise<{ readonly pid: number; readonly hostData: string }> {
-    const node = await this.#progress.step(
-      'virtual node',
-      () => this.#startVirtualNode(home, authority, azure, workload),
-      () => this.#addresses.virtualNode,
-    );
-    await this.#progress.step(
-      'private operator',
-      () =>
-        startOperator({
-          node,
-          failFast: this.#options.failFast ?? false,
-          timeoutMs: this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS,
-          signal: this.#signal,
-          onNotice: (text) => this.#progress.notice(text),
-        }),
-      () => `attested and ready at ${this.#addresses.operator}`,
-    );
-    node.subscribe((change) => {
-      if (change.kind !== 'terminated' || !this.#ready) return;
-      void describeTermination(node, change.termination).then(
-        (sentence) => this.#progress.notice(sentence),
-        (error: unknown) => this.#progress.notice(errorMessage(error)),
-      );
+  async #startOperator(): Promise<OperatorPod> {
+    const clusters = this.#clusters;
+    const deploy = this.#options.deploy;
+    if (clusters === undefined || deploy === undefined) {
+      throw new RequestError('OPERATOR_NEEDS_AZURE', 'the operator is deployed through the Azure endpoints', {
+        action: 'Name azure as well with --only.',
+      });
+    }
+    const stages = new StageProgress(this.#progress);
+    const operator = await startOperator({
+      clusters,
+      deploy: async (signal) => {
+        await deploy({
+          home: this.#layout.folder,
+          configFile: this.#layout.deploymentConfig,
+          signal,
+          onEvent: (event) => stages.tell(event),
+        });
+      },
+      failFast: this.#options.failFast ?? false,
+      timeoutMs: this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS,
+      signal: this.#signal,
+      onNotice: (text) => this.#progress.notice(text),
+    }).catch((error: unknown) => {
+      stages.failed();
+      throw error;
     });
-    const pod = node.pods[0];
-    return { pid: pod?.container('uid2-operator')?.pid ?? 0, hostData: pod?.hostData ?? '' };
+    this.#undo.push(async () => operator.stop());
+    await rememberDeployed(this.#layout);
+    return operator.pod;
   }
 
   async #runPod(
@@ -348,21 +428,6 @@ class CloudStart {
     const node = await this.#makeNode(options, home, authority, azure);
     this.#undo.push(() => node.stop(POD_GRACE_MS));
     return startPod(node, options);
-  }
-
-  async #startVirtualNode(
-    home: OpenedHome,
-    authority: CertificateAuthority,
-    azure: AzureEndpoints | undefined,
-    workload: OperatorWorkload,
-  ): Promise<VirtualNode> {
-    const manifest = await this.#writeManifest(home, workload);
-    const node = await this.#makeNode({ manifest, images: workload.images }, home, authority, azure);
-    const app = buildVirtualNodeApp(node);
-    this.#undo.push(() => app.close());
-    await listen(app, { host: '127.0.0.1', port: this.#ports.virtualNode });
-    this.#undo.push(() => node.stop());
-    return node;
   }
 
   async #makeNode(
@@ -381,7 +446,7 @@ class CloudStart {
       logsFolder: this.#layout.logsFolder,
       nodeVariables: this.#childEnvironment(authority),
       openIdentityEndpoint: (resourceId) => azure?.openIdentityEndpoint(resourceId) ?? Promise.resolve(undefined),
-      ...(azure === undefined ? {} : { workloadIdentity: OPERATOR_IDENTITY.resourceId }),
+      ...(azure === undefined ? {} : { workloadIdentity: SAMPLE_IDENTITY.resourceId }),
       clock: this.#clock,
       ca: authority.caPem,
       ...(this.#options.backOff === undefined ? {} : { backOff: this.#options.backOff }),
@@ -390,26 +455,18 @@ class CloudStart {
     return node;
   }
 
-  async #writeManifest(home: OpenedHome, { policy }: OperatorWorkload): Promise<string> {
-    const text = await writeOperatorManifest(this.#layout.manifest, {
-      endpoints: {
-        operatorPort: this.#ports.operator,
-        metricsPort: this.#ports.metrics,
-        sidecarPort: this.#ports.sidecar,
-        coreUrl: this.#addresses.core,
-        optoutUrl: this.#addresses.optout,
-        attestationUrl: this.#addresses.attestation,
-        vaultUrl: this.#addresses.vault,
-      },
-      vaultName: VAULT_NAME,
-      operatorKeySecretName: OPERATOR_KEY_SECRET_NAME,
-      identity: OPERATOR_IDENTITY.resourceId,
+  /** The release and the configuration that the operator is deployed from. */
+  async #writeDeployment(home: OpenedHome, { policy }: OperatorWorkload): Promise<void> {
+    const layout = this.#layout;
+    const keepPolicy = this.#options.keepPolicy ?? false;
+    const manifest = await writeOperatorManifest(layout.manifest, {
       policy,
       previousEnclaveId: home.previousEnclaveId,
-      keepPolicy: this.#options.keepPolicy ?? false,
+      keepPolicy,
     });
-    if (this.#options.keepPolicy !== true) await rememberPolicy(this.#layout, policy.sha256);
-    return text;
+    await writeRelease(layout.releaseFolder, policy);
+    await writeDeploymentConfig(layout.deploymentConfig, digestOfManifest(manifest));
+    if (!keepPolicy) await rememberPolicy(layout, policy.sha256);
   }
 
   #childEnvironment(authority: CertificateAuthority): Record<string, string> {

@@ -192,6 +192,8 @@ describe('buildEntraApp', () => {
       ['no algorithm', signed(claims, { alg: 'none', kid: 'k1' }), 700027],
       ['another audience', signed({ ...claims, aud: 'other' }), 700212],
       ['no expiry', signed({ ...claims, exp: undefined }), 700024],
+      ['a life of a year', signed({ ...claims, iat: NOW / 1000, exp: NOW / 1000 + 365 * 86_400 }), 70023],
+      ['an algorithm of another kind of key', signed(claims, { alg: 'ES256', kid: 'k1' }), 700027],
       ['an expiry before any calendar', signed({ ...claims, exp: -1e300 }), 700024],
       ['an expiry that is a text', signed({ ...claims, exp: '9e999' }), 700024],
       ['an expiry that is an object', signed({ ...claims, exp: { a: 1 } }), 700024],

@@ -15,17 +15,17 @@ describe('localPorts', () => {
     expect([ports.operator, ports.metrics, ports.core, ports.optout, ports.sidecar]).toEqual([
       20_000, 20_001, 20_002, 20_003, 20_008,
     ]);
-    expect(new Set(Object.values(ports)).size).toBe(9);
+    expect(new Set(Object.values(ports)).size).toBe(11);
   });
 
-  it.each([0, -1, 65_528, 1.5, Number.NaN])('refuses %d as a base', (base) => {
+  it.each([0, -1, 65_526, 1.5, Number.NaN])('refuses %d as a base', (base) => {
     expect(() => localPorts(base)).toThrow(expect.objectContaining({ code: 'PORT_BASE_INVALID' }));
   });
 });
 
 describe('requireFreePorts', () => {
   it('names the port that is taken and what it is for', async () => {
-    const base = await freePortBase(9);
+    const base = await freePortBase(11);
     const ports = localPorts(base);
     const server = createServer();
     await new Promise<void>((resolve) => {

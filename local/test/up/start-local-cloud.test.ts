@@ -10,6 +10,7 @@ import type { LocalCloud, LocalCloudOptions } from '../../src/up/start-local-clo
 import { fakeOperatorImages } from '../../testing/fake-images.ts';
 import { fakeServeCommand } from '../../testing/fake-serve-command.ts';
 import { freePortBase } from '../../testing/free-port-base.ts';
+import { plainDeploy } from '../../testing/plain-deploy.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
 
 const SERVE = fakeServeCommand();
@@ -22,7 +23,7 @@ beforeAll(async () => {
   made = await temporaryFolder();
   const cloud = await startLocalCloud({
     home: join(made.path, 'home'),
-    portBase: await freePortBase(9),
+    portBase: await freePortBase(11),
     salts: SALTS,
     only: ['azure'],
     serve: SERVE,
@@ -52,6 +53,7 @@ class Trial implements AsyncDisposable {
       home: this.home,
       portBase: this.portBase,
       serve: SERVE,
+      deploy: plainDeploy,
       operatorImages: fakeOperatorImages(),
       environment: { ...process.env, HOLDFAST_IMAGES: join(made.path, 'images') },
       onProgress: (event) => this.events.push(event),
@@ -82,7 +84,7 @@ async function trial(): Promise<Trial> {
   const folder = await temporaryFolder();
   const home = join(folder.path, 'home');
   await cp(join(made.path, 'home'), home, { recursive: true });
-  return new Trial(home, await freePortBase(9), async () => folder[Symbol.asyncDispose]());
+  return new Trial(home, await freePortBase(11), async () => folder[Symbol.asyncDispose]());
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -124,8 +126,7 @@ describe('startLocalCloud', () => {
       'attestation service',
       'UID2 Core',
       'UID2 Opt-Out',
-      'virtual node',
-      'private operator',
+      'S1 Everything',
       'proof',
     ]);
     const enclaves = await readFile(join(attempt.home, 'world/core/enclaves/enclaves.json'), 'utf8');
@@ -228,14 +229,10 @@ describe('startLocalCloud', () => {
 
   it('says what the virtual node could not start', async () => {
     await using attempt = await trial();
-    // The node is all that is needed to make a manifest: without Azure it knows no identity, so this start fails too.
-    await expect(attempt.start({ only: ['operator'] })).rejects.toMatchObject({
-      code: 'OPERATOR_NOT_STARTED',
-      message: expect.stringContaining('FailedAssignIdentity'),
-    });
+    await expect(attempt.start({ only: ['operator'] })).rejects.toMatchObject({ code: 'OPERATOR_NEEDS_AZURE' });
     const manifest = join(attempt.home, 'operator.yaml');
     await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('skr:2.14', 'skr:9.99'));
-    await expect(attempt.start({ only: ['operator'] })).rejects.toMatchObject({
+    await expect(attempt.start({ only: ['azure', 'operator'] })).rejects.toMatchObject({
       code: 'OPERATOR_NOT_STARTED',
       message: expect.stringContaining('ErrImagePull'),
     });
@@ -261,7 +258,7 @@ describe('startLocalCloud', () => {
       expect(enclaves).not.toContain(before);
       await attempt.stop();
       expect((await attempt.start({ failFast: true, operatorImages: changed })).ready.enclaveId).toBe(ready.enclaveId);
-    });
+    }, 60_000);
 
     it('runs the policy that is there when told to keep it, and it denies the new images', async () => {
       await using attempt = await trial();
@@ -307,7 +304,7 @@ describe('startLocalCloud', () => {
         only: ['azure', 'core', 'operator'],
         signal: stop.signal,
         onProgress: (event) => {
-          if (event.kind === 'begin' && event.step === 'private operator') stop.abort();
+          if (event.kind === 'begin' && event.step === 'S1 Everything') stop.abort();
         },
       }),
     ).rejects.toMatchObject({ name: 'AbortError' });
@@ -328,6 +325,6 @@ describe('startLocalCloud', () => {
   it("refuses the virtual node's settings when they are damaged", async () => {
     await using attempt = await trial();
     await writeFile(join(attempt.home, 'virtual-node.json'), '{"guest":{"debug":"yes"}}');
-    await expect(attempt.start({ only: ['operator'] })).rejects.toMatchObject({ code: 'NODE_SETTINGS_INVALID' });
+    await expect(attempt.start({ only: ['azure'] })).rejects.toMatchObject({ code: 'NODE_SETTINGS_INVALID' });
   });
 });

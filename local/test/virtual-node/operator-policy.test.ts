@@ -29,11 +29,11 @@ describe('createOperatorPolicy', () => {
     expect(lintCceText(policy.text).map(({ code }) => code)).toContain('CCE-NODROP-ENV');
   });
 
-  it('does not depend on ports, addresses or the names of vault and secret', () => {
+  it('admits any name of vault, secret and environment, and no other variable of its own', () => {
     const rules = policy.text.match(/"pattern":"[^"]*"/g)?.join('\n') ?? '';
     expect(rules).toContain('VAULT_NAME=.+');
-    expect(rules).toContain('http_port=[0-9]+');
-    expect(rules).toContain('CORE_BASE_URL=https?://.+');
+    expect(rules).toContain('DEPLOYMENT_ENVIRONMENT=.+');
+    expect(rules).not.toContain('CORE_BASE_URL');
     expect(rules).not.toMatch(/8080|9080|:\d{4}/);
   });
 

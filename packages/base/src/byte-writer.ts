@@ -1,37 +1,49 @@
+import { pooledBytes } from './bytes.ts';
+
 /** Fills a byte string of a size known beforehand, from front to back. Writing past the end throws RangeError: a defect. */
 export class ByteWriter {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
-  constructor(size: number) {
-    this.#bytes = new Uint8Array(size);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** @param bytes The memory to fill, of `size` bytes; new memory when missing. */
+  constructor(size: number, bytes: Uint8Array = new Uint8Array(size)) {
+    if (bytes.length !== size) throw new RangeError(`memory has ${bytes.length} bytes, not ${size}`);
+    this.#bytes = bytes;
+  }
+
+  /** A writer over `pooledBytes`. */
+  static pooled(size: number): ByteWriter {
+    return new ByteWriter(size, pooledBytes(size));
   }
 
   uint8(value: number): this {
-    this.#view.setUint8(this.#advance(1), value);
+    this.#bytes[this.#advance(1)] = value;
     return this;
   }
 
   int32(value: number): this {
-    this.#view.setInt32(this.#advance(4), value);
+    this.#write32(this.#advance(4), value);
     return this;
   }
 
   uint32le(value: number): this {
-    this.#view.setUint32(this.#advance(4), value, true);
+    const at = this.#advance(4);
+    for (let i = 0; i < 4; i += 1) this.#bytes[at + i] = value >>> (8 * i);
     return this;
   }
 
   /** A big-endian signed 64-bit integer from a safe integer. */
   int64(value: number): this {
-    this.#view.setBigInt64(this.#advance(8), BigInt(value));
+    if (!Number.isInteger(value)) throw new RangeError(`${value} is not a whole number`);
+    const at = this.#advance(8);
+    this.#write32(at, Math.floor(value / 2 ** 32));
+    this.#write32(at + 4, value);
     return this;
   }
 
   uint64le(value: bigint): this {
-    this.#view.setBigUint64(this.#advance(8), value, true);
+    const at = this.#advance(8);
+    for (let i = 0; i < 8; i += 1) this.#bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn);
     return this;
   }
 
@@ -40,9 +52,10 @@ export class ByteWriter {
     return this;
   }
 
-  /** Leaves `length` zero bytes. */
+  /** Writes `length` zero bytes. */
   skip(length: number): this {
-    this.#advance(length);
+    const at = this.#advance(length);
+    this.#bytes.fill(0, at, at + length);
     return this;
   }
 
@@ -52,6 +65,14 @@ export class ByteWriter {
       throw new RangeError(`wrote ${this.#offset} of ${this.#bytes.length} bytes`);
     }
     return this.#bytes;
+  }
+
+  /** The lowest 32 bits, big-endian. By hand: a DataView and BigInts took longer than all the writing. */
+  #write32(at: number, value: number): void {
+    this.#bytes[at] = value >> 24;
+    this.#bytes[at + 1] = value >> 16;
+    this.#bytes[at + 2] = value >> 8;
+    this.#bytes[at + 3] = value;
   }
 
   #advance(length: number): number {

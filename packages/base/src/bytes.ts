@@ -14,6 +14,15 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
+/**
+ * Memory that holds anything, for a byte string that is about to be filled: small ones lie in one memory with others and are made
+ * six times as fast as memory of their own. For what becomes text or part of another byte string at once.
+ */
+export function pooledBytes(length: number): Uint8Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafe(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 /** Smaller byte strings may share their memory with others, and are not worth the trouble. */
 const LARGE = 64 * 1024;
 

@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import { siteOf } from './authentication.ts';
 import type { ServiceTags } from './authentication.ts';
 import type { OperatorStores } from './context.ts';
+import { LabelledCounter } from './labelled-counter.ts';
 
 export type TokenEndpoint = 'GenerateV2' | 'RefreshV2' | 'ClientSideTokenGenerateV2';
 
@@ -99,10 +100,13 @@ const SERVICE_LABELS = ['service_name', 'service_link_name'];
 export function createRequestMetrics(registry: Registry, stores: Pick<OperatorStores, 'site'>): RequestMetrics {
   const counter = <T extends string>(name: string, help: string, labelNames: T[]): Counter<T> =>
     new Counter({ name, help, labelNames, registers: [registry] });
+  const hotCounter = (name: string, help: string, labelNames: readonly string[]): LabelledCounter =>
+    new LabelledCounter(registry, name, help, labelNames);
+  // Without `ageBuckets: 0` every value goes into a digest for quantiles that nobody asks for.
   const summary = <T extends string>(name: string, help: string, labelNames: T[]): Summary<T> =>
-    new Summary({ name, help, labelNames, percentiles: [], registers: [registry] });
+    new Summary({ name, help, labelNames, percentiles: [], ageBuckets: 0, registers: [registry] });
 
-  const httpRequests = counter('uid2_http_requests_total', 'Requests by caller, path and status', [
+  const httpRequests = hotCounter('uid2_http_requests_total', 'Requests by caller, path and status', [
     'api_contact',
     'site_id',
     'site_name',
@@ -116,13 +120,13 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'client_name',
     'client_version',
   ]);
-  const sdkVersions = counter('uid2_client_sdk_versions_total', 'Requests by X-UID2-Client-Version', [
+  const sdkVersions = hotCounter('uid2_client_sdk_versions_total', 'Requests by X-UID2-Client-Version', [
     'site_id',
     'api_contact',
     'client_version',
     'path',
   ]);
-  const tokenResponses = counter('uid2_token_response_status_count_total', 'Outcomes of token requests', [
+  const tokenResponses = hotCounter('uid2_token_response_status_count_total', 'Outcomes of token requests', [
     'site_id',
     'site_name',
     'token_endpoint',
@@ -137,16 +141,16 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'api_contact',
     'has_origin_header',
   ]);
-  const expiredOnRefresh = counter(
+  const expiredOnRefresh = hotCounter(
     'uid2_advertising_token_expired_on_refresh_total',
     'Refreshes by whether the advertising token had expired',
     ['site_id', 'site_name', 'has_origin_header', 'is_expired'],
   );
-  const received = counter('uid2_refresh_token_received_count_total', 'Refresh tokens that came in', [
+  const received = hotCounter('uid2_refresh_token_received_count_total', 'Refresh tokens that came in', [
     'site_id',
     'refresh_token_version',
   ]);
-  const served = counter('uid2_refresh_token_served_count_total', 'Refresh tokens that went out', [
+  const served = hotCounter('uid2_refresh_token_served_count_total', 'Refresh tokens that went out', [
     'site_id',
     'refresh_token_version',
   ]);
@@ -155,7 +159,7 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'site_name',
     'result',
   ]);
-  const keysets = counter('uid2_site_keyset_status_total', 'Whether tokens used the key of their own site', [
+  const keysets = hotCounter('uid2_site_keyset_status_total', 'Whether tokens used the key of their own site', [
     'site_id',
     'status',
   ]);
@@ -187,7 +191,7 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'Identities of services that were not mapped',
     [...MAP_LABELS, 'reason', ...SERVICE_LABELS],
   );
-  const rawUids = counter('uid2_raw_uid_version_total', 'Raw UIDs made, by version', ['version']);
+  const rawUids = hotCounter('uid2_raw_uid_version_total', 'Raw UIDs made, by version', ['version']);
   const statusInputs = summary('uid2_operator_optout_status_input_size', 'Raw UIDs per opt-out status request', [
     'api_contact',
   ]);
@@ -203,27 +207,30 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
 
   return {
     tokenResponse(endpoint, status, siteId, request, { cstg, inApp = false }) {
-      tokenResponses.inc({
-        site_id: siteId,
-        site_name: siteName(siteId),
-        token_endpoint: endpoint,
-        token_response_status: status,
-        advertising_token_version: status === 'Success' ? 'V4' : 'null',
-        cstg: cstg ? 'true' : 'false',
-        platform_type: inApp ? 'InApp' : platformOf(request),
-      });
+      tokenResponses.inc([
+        siteId,
+        siteName(siteId),
+        endpoint,
+        status,
+        status === 'Success' ? 'V4' : 'null',
+        cstg ? 'true' : 'false',
+        inApp ? 'InApp' : platformOf(request),
+      ]);
     },
     tcfUsage: (request) => tcfUsage.inc({ api_contact: contactOf(request) }),
     tokenRefresh(siteId, secondsSinceIssue, isExpired, request) {
       const hasOrigin = request.headers.origin === undefined ? 'false' : 'true';
-      const site = { site_id: siteId, site_name: siteName(siteId), has_origin_header: hasOrigin };
-      refreshDuration.observe({ ...site, api_contact: contactOf(request) }, secondsSinceIssue);
-      expiredOnRefresh.inc({ ...site, is_expired: isExpired ? 'true' : 'false' });
+      const name = siteName(siteId);
+      refreshDuration.observe(
+        { site_id: siteId, site_name: name, api_contact: contactOf(request), has_origin_header: hasOrigin },
+        secondsSinceIssue,
+      );
+      expiredOnRefresh.inc([siteId, name, hasOrigin, isExpired ? 'true' : 'false']);
     },
-    refreshTokenReceived: (siteId, version) => received.inc({ site_id: siteId, refresh_token_version: `v${version}` }),
-    refreshTokenServed: (siteId) => served.inc({ site_id: siteId, refresh_token_version: 'v3' }),
+    refreshTokenReceived: (siteId, version) => received.inc([siteId, version === 2 ? 'v2' : 'v3']),
+    refreshTokenServed: (siteId) => served.inc([siteId, 'v3']),
     tokenValidate: (siteId, result) => validations.inc({ site_id: siteId, site_name: siteName(siteId), result }),
-    siteKeyset: (siteId, status) => keysets.inc({ site_id: siteId, status }),
+    siteKeyset: (siteId, status) => keysets.inc([siteId, status]),
     identityMap(request, counts) {
       const labels = { api_contact: contactOf(request), path: pathOf(request) };
       let invalid = 0;
@@ -252,7 +259,7 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
         if (optedOut > 0) serviceUnmapped.inc({ ...labels, reason: 'optout' }, optedOut);
       }
     },
-    rawUids: (version, count) => rawUids.inc({ version }, count),
+    rawUids: (version, count) => rawUids.inc([version], count),
     optOutStatus(request, inputs, optedOut) {
       const labels = { api_contact: contactOf(request) };
       statusInputs.observe(labels, inputs);
@@ -261,29 +268,25 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     sdkVersion(request, siteId) {
       const version = clientVersionOf(request);
       if (version === undefined) return;
-      sdkVersions.inc({
-        site_id: String(siteId ?? null),
-        api_contact: contactOf(request),
-        client_version: clients.of(version),
-        path: pathOf(request),
-      });
+      sdkVersions.inc([siteId ?? 'null', contactOf(request), clients.of(version), pathOf(request)]);
     },
     observeRequests(app) {
       app.addHook('onResponse', (request, reply, done) => {
         const client = request.operatorClient;
         const contact = contactOf(request);
-        httpRequests.inc({
-          api_contact: contact,
-          site_id: client === null ? 'null' : String(siteOf(client)),
-          site_name: client === null ? 'unknown' : siteName(siteOf(client)),
-          host: hosts.of(maskedHost(request.headers.host)),
-          status: reply.statusCode,
-          method: request.method,
-          path: pathOf(request),
-        });
+        const path = pathOf(request);
+        httpRequests.inc([
+          contact,
+          client === null ? 'null' : siteOf(client),
+          client === null ? 'unknown' : siteName(siteOf(client)),
+          hosts.of(maskedHost(request.headers.host)),
+          reply.statusCode,
+          request.method,
+          path,
+        ]);
         const sdk = clientVersionOf(request);
         if (sdk !== undefined && REFERENCE_SCRIPTS.has(sdk)) {
-          sdkVersions.inc({ site_id: 'unknown', api_contact: contact, client_version: sdk, path: pathOf(request) });
+          sdkVersions.inc(['unknown', contact, sdk, path]);
         }
         const [name, version] = appVersionOf(request);
         if (name !== undefined && version !== undefined) {

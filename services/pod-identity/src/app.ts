@@ -63,7 +63,7 @@ export function buildApp(context: NmiContext): FastifyInstance {
 function send(reply: FastifyReply, answer: NmiAnswer, { jsonErrors }: Pick<NmiContext, 'jsonErrors'>): FastifyReply {
   const { status, headers, body } = jsonErrors ? asJson(answer) : answer;
   reply.code(status);
-  for (const [name, value] of Object.entries(headers)) reply.header(name, value as string | string[]);
+  for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   return reply.send(Buffer.from(body as Uint8Array));
 }
 

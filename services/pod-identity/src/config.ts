@@ -3,16 +3,18 @@ import { loadConfig } from '@holdfast/process';
 import type { ServiceHost } from '@holdfast/process';
 import { z } from 'zod';
 
-const port = (description: string) => z.int().min(-1).max(65535).meta({ description });
-const count = (description: string) => z.int().min(0).max(1000).meta({ description });
-const seconds = (description: string) => z.int().min(1).max(86_400).meta({ description });
-const address = (description: string) => z.ipv4().meta({ description });
+const port = (initial: number, description: string) =>
+  z.int().min(-1).max(65535).default(initial).meta({ description });
+const count = (initial: number, description: string) => z.int().min(0).max(1000).default(initial).meta({ description });
+const seconds = (initial: number, description: string) =>
+  z.int().min(1).max(86_400).default(initial).meta({ description });
+const address = (initial: string, description: string) => z.ipv4().default(initial).meta({ description });
 
 /** Settings have the names of the reference's flags, so that a manifest can be taken over. */
 export const configSchema = z.object({
   'nmi-port': z.int().min(0).max(65535).default(2579).meta({ description: 'Port that pods are redirected to; 0 any' }),
-  'nmi-listen-address': address('Address to listen on').default('127.0.0.1'),
-  'metadata-ip': address('Address of the metadata service').default('169.254.169.254'),
+  'nmi-listen-address': address('127.0.0.1', 'Address to listen on'),
+  'metadata-ip': address('169.254.169.254', 'Address of the metadata service'),
   'metadata-port': z.int().min(1).max(65535).default(80).meta({ description: 'Port of the metadata service' }),
   'metadata-timeout-ms': z
     .int()
@@ -25,7 +27,10 @@ export const configSchema = z.object({
     .toLowerCase()
     .pipe(z.enum(['standard', 'managed']))
     .default('standard')
-    .meta({ description: 'managed: AKS attaches identities, and only bindings are read; standard: the controller assigns them' }),
+    .meta({
+      description:
+        'managed: AKS attaches identities, and only bindings are read; standard: the controller assigns them',
+    }),
   forceNamespaced: z
     .boolean()
     .default(true)
@@ -36,19 +41,18 @@ export const configSchema = z.object({
     .default('strict')
     .meta({ description: 'strict: the safer rules of docs/guides/identity.md; compatible: as the reference answers' }),
   MICNamespace: z.string().min(1).default('default').meta({ description: 'Namespace of the controller' }),
-  'retry-attempts-for-created': count('Standard mode: looks for an assignment').default(16),
-  'retry-attempts-for-assigned': count('Standard mode: further looks until it is attached').default(4),
-  'find-identity-retry-interval': seconds('Standard mode: pause between two looks').default(5),
+  'retry-attempts-for-created': count(16, 'Standard mode: looks for an assignment'),
+  'retry-attempts-for-assigned': count(4, 'Standard mode: further looks until it is attached'),
+  'find-identity-retry-interval': seconds(5, 'Standard mode: pause between two looks'),
   'block-instance-metadata': z.boolean().default(false).meta({ description: 'Refuse /metadata/instance' }),
   'metadata-header-required': z.boolean().default(true).meta({ description: 'Refuse requests without Metadata: true' }),
   'set-retry-after-header': z
     .boolean()
     .default(false)
     .meta({ description: 'Answer 503 with Retry-After instead of 404 when no identity is found' }),
-  'json-errors': z
-    .boolean()
-    .default(false)
-    .meta({ description: 'Errors as JSON, which the Azure SDKs for JavaScript show; plain text as the reference otherwise' }),
+  'json-errors': z.boolean().default(false).meta({
+    description: 'Errors as JSON, which the Azure SDKs for JavaScript show; plain text as the reference otherwise',
+  }),
   'primary-token-only': z
     .boolean()
     .default(false)
@@ -72,7 +76,7 @@ export const configSchema = z.object({
     .enum(['none', 'nftables', 'iptables'])
     .default('none')
     .meta({ description: 'Redirect pods here while this runs; none: holdfast identity redirect does it' }),
-  'ipt-update-interval-sec': seconds('Pause between two repairs of the redirection').default(60),
+  'ipt-update-interval-sec': seconds(60, 'Pause between two repairs of the redirection'),
   'enable-conntrack-deletion': z
     .boolean()
     .default(false)
@@ -85,8 +89,8 @@ export const configSchema = z.object({
     .meta({ description: 'File that is searched for kubenet' }),
   node: z.string().min(1).optional().meta({ description: 'Name of this node' }),
   NODE_NAME: z.string().min(1).optional().meta({ description: 'The same, from the downward API' }),
-  'http-probe-port': port('Port of GET /healthz; 0 any, -1 none').default(8080),
-  'prometheus-port': port('Port of GET /metrics; 0 any, -1 none').default(9090),
+  'http-probe-port': port(8080, 'Port of GET /healthz; 0 any, -1 none'),
+  'prometheus-port': port(9090, 'Port of GET /metrics; 0 any, -1 none'),
   enableScaleFeatures: z.boolean().default(true).meta({ description: 'List only assignments of this node' }),
   kubeconfig_file: z
     .string()

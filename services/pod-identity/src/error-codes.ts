@@ -31,4 +31,9 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The rules that redirect pods to the node’s server could not be changed.',
     action: 'Install nftables or iptables, and run with the capabilities NET_ADMIN and NET_RAW.',
   },
+  PROXY_TENANT_MISSING: {
+    family: 'config',
+    meaning: 'The proxy of a migrated pod does not know the tenant of its identity.',
+    action: 'Label the pod azure.workload.identity/use, so that the webhook injects AZURE_TENANT_ID.',
+  },
 };

@@ -65,7 +65,7 @@ async function start(
     node: config.node,
     ownNodeOnly: config.enableScaleFeatures,
     clock: Date.now,
-    onFailure: events.clusterFailed,
+    onFailure: () => events.clusterFailed(),
   });
   const app = buildApp({
     server: nodeServer(config, cluster, outbound, events),
@@ -104,7 +104,7 @@ function nodeServer(config: NmiConfig, cluster: NodeCluster, outbound: Outbound,
     principal: { send, clock: Date.now, authorities: config.authorities },
     rules,
     primaryOnly: config['primary-token-only'],
-    onAttempt: events.metadataAsked,
+    onAttempt: (...attempt) => events.metadataAsked(...attempt),
     monotonic: () => performance.now(),
   });
   return (request) => {

@@ -20,11 +20,22 @@ interface Answer {
 }
 
 /** Sends a path as it is, from an address of the loopback network. */
-function ask(url: string, path: string, options: { headers?: Record<string, string>; from?: string; method?: string } = {}): Promise<Answer> {
+function ask(
+  url: string,
+  path: string,
+  options: { headers?: Record<string, string>; from?: string; method?: string } = {},
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? { Metadata: 'true' }, localAddress: options.from ?? '127.0.0.1' },
+      {
+        hostname,
+        port,
+        path,
+        method: options.method ?? 'GET',
+        headers: options.headers ?? { Metadata: 'true' },
+        localAddress: options.from ?? '127.0.0.1',
+      },
       (response) => {
         let text = '';
         response.setEncoding('utf8');
@@ -45,7 +56,9 @@ async function metadataService(): Promise<{ readonly port: number; readonly path
     if (request.url?.startsWith('/metadata/identity/oauth2/token?') === true) {
       const clientId = new URL(request.url, 'http://h').searchParams.get('client_id');
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ access_token: `token-of-${clientId ?? 'node'}`, expires_on: '1', token_type: 'Bearer' }));
+      response.end(
+        JSON.stringify({ access_token: `token-of-${clientId ?? 'node'}`, expires_on: '1', token_type: 'Bearer' }),
+      );
       return;
     }
     response.statusCode = 404;
@@ -62,8 +75,18 @@ const objects: readonly KubernetesObject[] = [
   podObject('a', '127.0.0.5', 'a'),
   podObject('b', '127.0.0.6', 'b'),
   ...['a', 'b'].flatMap((name) => [
-    { apiVersion: api, kind: 'AzureIdentity', metadata: { name, namespace: 'default' }, spec: { type: 0, clientID: `client-${name}` } },
-    { apiVersion: api, kind: 'AzureIdentityBinding', metadata: { name, namespace: 'default' }, spec: { azureIdentity: name, selector: name } },
+    {
+      apiVersion: api,
+      kind: 'AzureIdentity',
+      metadata: { name, namespace: 'default' },
+      spec: { type: 0, clientID: `client-${name}` },
+    },
+    {
+      apiVersion: api,
+      kind: 'AzureIdentityBinding',
+      metadata: { name, namespace: 'default' },
+      spec: { azureIdentity: name, selector: name },
+    },
   ]),
 ];
 
@@ -81,7 +104,8 @@ const cluster: NodeClusterPort = {
   list: (_api, kind, options) =>
     Promise.resolve(
       objects.filter(
-        (each) => each.kind === kind && (options?.namespace === undefined || each.metadata.namespace === options.namespace),
+        (each) =>
+          each.kind === kind && (options?.namespace === undefined || each.metadata.namespace === options.namespace),
       ),
     ),
   read: ({ kind, name }) => Promise.resolve(objects.find((each) => each.kind === kind && each.metadata.name === name)),
@@ -129,26 +153,37 @@ describe('the node’s server', () => {
   it('sends the path on as it came, backslashes included', async () => {
     const { nmi, metadata } = await start({ rules: 'compatible' });
     const path = '/metadata\\identity/oauth2/token?resource=r';
-    expect(await ask(nmi, path)).toMatchObject({ status: 404, text: `GET 127.0.0.1:${metadata.port}`, headers: { 'x-metadata': 'yes' } });
+    expect(await ask(nmi, path)).toMatchObject({
+      status: 404,
+      text: `GET 127.0.0.1:${metadata.port}`,
+      headers: { 'x-metadata': 'yes' },
+    });
     expect((await ask(nmi, '/metadata/instance?x=%20', { method: 'OPTIONS' })).status).toBe(404);
     expect(metadata.paths).toEqual([path, '/metadata/instance?x=%20']);
   });
 
-  it.each(['/metadata/identity\\oauth2/token/', '/metadata/identity/oauth2%5ctoken', '/metadata\\identity/oauth2/token', '/a//b', '/host/token', '/%'])(
-    'asks nobody about %s',
-    async (path) => {
-      const { nmi, metadata } = await start();
-      const { status } = await ask(nmi, path);
-      expect(status).toBe(path === '/a//b' ? 301 : 400);
-      expect(metadata.paths).toEqual([]);
-    },
-  );
+  it.each([
+    '/metadata/identity\\oauth2/token/',
+    '/metadata/identity/oauth2%5ctoken',
+    '/metadata\\identity/oauth2/token',
+    '/a//b',
+    '/host/token',
+    '/%',
+  ])('asks nobody about %s', async (path) => {
+    const { nmi, metadata } = await start();
+    const { status } = await ask(nmi, path);
+    expect(status).toBe(path === '/a//b' ? 301 : 400);
+    expect(metadata.paths).toEqual([]);
+  });
 
   it('answers errors as JSON when it is told to', async () => {
     const { nmi } = await start({ 'json-errors': 'true' });
     const answer = await ask(nmi, '/metadata/identity/oauth2/token', { from: '127.0.0.5' });
     expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.text)).toEqual({ error: 'invalid_request', error_description: 'parameter resource cannot be empty' });
+    expect(JSON.parse(answer.text)).toEqual({
+      error: 'invalid_request',
+      error_description: 'parameter resource cannot be empty',
+    });
   });
 
   it('counts answers under names that callers cannot multiply', async () => {
@@ -157,7 +192,9 @@ describe('the node’s server', () => {
       await ask(nmi, `/metadata/identity/oauth2/token${index}?resource=r${index}`, { from: '127.0.0.5' });
     }
     const { text } = await ask(metrics, '/metrics');
-    const series = text.split('\n').filter((line) => line.startsWith('aadpodidentity_nmi_operations_duration_seconds_count'));
+    const series = text
+      .split('\n')
+      .filter((line) => line.startsWith('aadpodidentity_nmi_operations_duration_seconds_count'));
     expect(series).toHaveLength(51);
     expect(text).toContain('operation_type="/metadata/identity/oauth2/token"');
     expect(await ask(probe, '/healthz')).toMatchObject({ status: 200, text: 'Active' });
@@ -165,7 +202,8 @@ describe('the node’s server', () => {
 });
 
 describe('readConfig', () => {
-  const read = (env: Readonly<Record<string, string>>) => readConfig({ env: { node: 'n', ...env }, configFile: undefined });
+  const read = (env: Readonly<Record<string, string>>) =>
+    readConfig({ env: { node: 'n', ...env }, configFile: undefined });
 
   it('takes the flags of the reference, mode in any letter case', () => {
     expect(read({ 'operation-mode': 'MANAGED', FORCENAMESPACED: 'true', forceNamespaced: 'false' })).toMatchObject({

@@ -5,7 +5,8 @@ import { loadConfig } from '@holdfast/process';
 import type { ServiceHost } from '@holdfast/process';
 import { z } from 'zod';
 
-const port = (what: string) => z.int().min(-1).max(65535).meta({ description: what });
+const port = (initial: number, description: string) =>
+  z.int().min(-1).max(65535).default(initial).meta({ description });
 const optionalText = (description: string) => z.string().min(1).optional().meta({ description });
 const SERVICE_ACCOUNT_CA = '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt';
 
@@ -15,8 +16,8 @@ export const configSchema = z.object({
       'provider: behind the Secrets Store CSI driver. standalone: fills volumes of the pods of a node itself',
   }),
   host: z.string().default('0.0.0.0').meta({ description: 'Address of the health and metrics listeners' }),
-  health_port: port('Port of GET /healthz and /readyz; 0 any, -1 none').default(8989),
-  metrics_port: port('Port of GET /metrics; 0 any, -1 none').default(8898),
+  health_port: port(8989, 'Port of GET /healthz and /readyz; 0 any, -1 none'),
+  metrics_port: port(8898, 'Port of GET /metrics; 0 any, -1 none'),
   mount_timeout_seconds: z.int().min(1).max(600).default(60).meta({ description: 'Longest time to fetch one volume' }),
   compatible: z
     .boolean()

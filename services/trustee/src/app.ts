@@ -14,10 +14,12 @@ import {
 import { handleAttest, handleAuth } from './routes/handshake-routes.ts';
 import type { KbsReply } from './routes/reply.ts';
 import { handleResource } from './routes/resource-routes.ts';
+import { answerSample } from './routes/sample-route.ts';
 import { parseTarget } from './routes/target.ts';
 
 /** Tokens with the claims of an evidence and certificates travel in headers. */
 const MAX_HEADER_BYTES = 128 * 1024;
+const KBS = '/kbs/v0/';
 
 /** The key broker (KBS protocol 0.4.0). No side effects: `inject` works at once. */
 export function buildApp(context: TrusteeContext): FastifyInstance {
@@ -28,6 +30,14 @@ export function buildApp(context: TrusteeContext): FastifyInstance {
   });
   app.setErrorHandler(async (error, request, reply) => sendError(context, error, request, reply));
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());
+  app.addHook('onResponse', (request, reply, done) => {
+    const path = request.originalUrl;
+    if (path.startsWith(KBS)) {
+      const [endpoint = ''] = path.slice(KBS.length).split(/[/?]/, 1);
+      context.events.answered(endpoint, reply.statusCode, reply.elapsedTime / 1000);
+    }
+    done();
+  });
   app.route({
     method: ['GET', 'POST', 'PUT', 'DELETE'],
     url: '/kbs/v0/*',
@@ -40,7 +50,7 @@ export function buildApp(context: TrusteeContext): FastifyInstance {
   });
   app.get('/healthz', async (_request, reply) => reply.code(200).send());
   app.get('/metrics', async (_request, reply) =>
-    reply.header('Content-Type', 'text/plain; version=0.0.4').send(context.metrics.text()),
+    reply.header('Content-Type', context.metrics.contentType).send(await context.metrics.metrics()),
   );
   app.post('/metrics', async (_request, reply) => reply.code(405).send());
   return app;
@@ -70,6 +80,7 @@ async function dispatch(context: TrusteeContext, request: FastifyRequest): Promi
       return deleteReferenceValue(context, admin);
     default:
   }
+  if (target.plugin === 'sample' && context.samplePlugin) return answerSample(context, admin);
   if (target.plugin !== 'resource' || context.resources === undefined) {
     throw new KbsRefusal('PluginNotFound', `Plugin ${target.plugin.slice(0, 100)} not found`);
   }

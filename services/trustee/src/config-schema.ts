@@ -124,6 +124,12 @@ const holdfastSchema = z.strictObject({
   attestation_api_sockets: z.array(z.string().min(1)).default([]).meta({
     description: 'Addresses of the attestation service itself, for other key brokers; nobody is asked who he is',
   }),
+  attestation_grpc_sockets: z.array(z.string().min(1)).default([]).meta({
+    description: 'Addresses of attestation service and reference values over gRPC; nobody is asked who he is',
+  }),
+  attestation_api_writes: z.boolean().default(false).meta({
+    description: 'Whether policies and reference values can be changed at these addresses',
+  }),
   max_sessions: z.int().min(1).max(1_000_000).default(10_000).meta({ description: 'Sessions at the same time' }),
   enforce_reference_expiration: z.boolean().default(false).meta({ description: 'Whether reference values run out' }),
   snp_issuer_files: z.array(z.string().min(1)).default([]).meta({ description: 'PEM files with ASK, ASVK and ARK' }),
@@ -152,9 +158,16 @@ export const configSchema = z.object({
     .meta({ description: 'Where resources, policies and reference values are kept' }),
   session_storage_type: storageType.optional().meta({ description: 'Only Memory: sessions stay in the process' }),
   plugins: z
-    .array(z.object({ name: z.string().min(1), storage_backend_type: z.enum(['kvstorage']).default('kvstorage') }))
+    .array(
+      z.object({
+        name: z.enum(['resource', 'sample']),
+        storage_backend_type: z.enum(['kvstorage']).default('kvstorage'),
+      }),
+    )
     .default([])
-    .meta({ description: 'Nothing is served without an entry named resource' }),
+    .meta({
+      description: 'Nothing is served without an entry named resource; `sample` answers administrators one text',
+    }),
   holdfast: holdfastSchema.prefault({}).meta({ description: 'Settings that Trustee does not have' }),
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage } from '@holdfast/base';
 import type { ServiceHost } from '@holdfast/process';
 import { parse as parseToml } from 'smol-toml';
+import { parse as parseYaml } from 'yaml';
 
 import { configSchema } from './config-schema.ts';
 import type { StorageType, TrusteeConfig } from './config-schema.ts';
@@ -10,7 +11,8 @@ import type { StorageType, TrusteeConfig } from './config-schema.ts';
 export { configSchema };
 
 /**
- * Reads the configuration file that `--config` or `KBS_CONFIG_FILE` names: TOML, or JSON when it begins with a brace.
+ * Reads the configuration file that `--config` or `KBS_CONFIG_FILE` names: YAML when the name ends in `.yaml` or
+ * `.yml`, else JSON when it begins with a brace, else TOML.
  * @throws ConfigError TRUSTEE_CONFIG_UNREADABLE, TRUSTEE_CONFIG_INVALID with every problem
  */
 export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): TrusteeConfig {
@@ -29,11 +31,11 @@ export function readConfig(host: Pick<ServiceHost, 'env' | 'configFile'>): Trust
   return parseConfig(text, file);
 }
 
-/** @param file for messages */
+/** @param file for messages; the ending of the name says whether it is YAML */
 export function parseConfig(text: string, file: string): TrusteeConfig {
   let value: unknown;
   try {
-    value = text.trimStart().startsWith('{') ? JSON.parse(text) : parseToml(text);
+    value = readSettings(text, file);
   } catch (cause) {
     throw unreadable(file, cause);
   }
@@ -45,6 +47,11 @@ export function parseConfig(text: string, file: string): TrusteeConfig {
   const problems = contradictions(parsed.data);
   if (problems.length > 0) throw invalid(problems);
   return parsed.data;
+}
+
+function readSettings(text: string, file: string): unknown {
+  if (/\.ya?ml$/i.test(file)) return parseYaml(text);
+  return text.trimStart().startsWith('{') ? JSON.parse(text) : parseToml(text);
 }
 
 function contradictions(config: TrusteeConfig): readonly string[] {
@@ -64,7 +71,7 @@ function serverProblems({ http_server: server, holdfast }: TrusteeConfig): reado
   if (server.tls_min_version === '1.3' && server.tls_max_version === '1.2') {
     problems.push('http_server: tls_min_version is above tls_max_version');
   }
-  for (const socket of [...server.sockets, ...holdfast.attestation_api_sockets]) {
+  for (const socket of [...server.sockets, ...holdfast.attestation_api_sockets, ...holdfast.attestation_grpc_sockets]) {
     if (!/^.+:[0-9]{1,5}$/.test(socket)) problems.push(`sockets: "${socket}" is no address with a port`);
   }
   return problems;
@@ -139,7 +146,7 @@ function storageProblems(config: TrusteeConfig): readonly string[] {
 function unreadable(file: string, cause: unknown): ConfigError {
   return new ConfigError('TRUSTEE_CONFIG_UNREADABLE', [`cannot read ${file}: ${errorMessage(cause)}`], {
     cause,
-    action: 'Write the settings as TOML, or as one JSON object.',
+    action: 'Write the settings as TOML, as one JSON object, or as YAML in a file whose name ends in .yaml.',
   });
 }
 

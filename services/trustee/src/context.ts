@@ -1,4 +1,5 @@
 import type { Clock, RandomBytes } from '@holdfast/base';
+import type { Registry } from 'prom-client';
 
 import type { AttestationService } from './appraisal/attestation-service.ts';
 import type { PolicyStore } from './appraisal/policy-store.ts';
@@ -6,7 +7,6 @@ import type { Events } from './events.ts';
 import type { Administrators } from './kbs/administrators.ts';
 import type { Sessions } from './kbs/sessions.ts';
 import type { TokenVerifier } from './kbs/token-verifier.ts';
-import type { Metrics } from './metrics.ts';
 import type { ReferenceValues } from './reference-values/reference-value-service.ts';
 import type { KeyValueStore } from './storage/key-value-store.ts';
 
@@ -27,10 +27,14 @@ export interface TrusteeContext {
   readonly resourcePolicies: PolicyStore;
   /** Undefined when the configuration loads no resource plugin. */
   readonly resources: KeyValueStore | undefined;
+  /** Whether the plugin that answers one text is loaded. */
+  readonly samplePlugin: boolean;
+  /** Whether policies and reference values can be changed through the attestation service's own interfaces. */
+  readonly attestationApiWrites: boolean;
   readonly verifyToken: TokenVerifier;
   readonly administrators: Administrators;
   readonly events: Events;
-  readonly metrics: Metrics;
+  readonly metrics: Registry;
   readonly random: RandomBytes;
   readonly clock: Clock;
   readonly bodyLimitBytes: number;

@@ -8,8 +8,8 @@ export const errorCodes: ErrorCodeTable = {
   },
   TRUSTEE_CONFIG_UNREADABLE: {
     family: 'config',
-    meaning: 'The configuration file of the key broker cannot be read, or is neither TOML nor JSON.',
-    action: 'Check the path; the ending of the name says which of the two it is.',
+    meaning: 'The configuration file of the key broker cannot be read, or is neither TOML, JSON nor YAML.',
+    action: 'Check the path; YAML needs a name that ends in .yaml or .yml.',
   },
   TRUSTEE_CONFIG_INVALID: {
     family: 'config',
@@ -60,6 +60,16 @@ export const errorCodes: ErrorCodeTable = {
     family: 'malformed',
     meaning: 'A message with reference values cannot be read.',
     action: 'Send version 0.1.0, type "sample" and a Base64 payload with a JSON object.',
+  },
+  TRUSTEE_GRPC_MALFORMED: {
+    family: 'malformed',
+    meaning: 'A message over gRPC is no Protocol Buffers message.',
+    action: 'Check that the caller speaks the interface of the attestation service or of the reference values.',
+  },
+  TRUSTEE_GRPC_LISTEN_FAILED: {
+    family: 'dependency',
+    meaning: 'An address for gRPC cannot be listened on.',
+    action: 'Stop the program that uses the port, or choose another port.',
   },
   TRUSTEE_CERTIFICATES_UNAVAILABLE: {
     family: 'dependency',

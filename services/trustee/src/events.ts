@@ -3,47 +3,94 @@ import { createHash } from 'node:crypto';
 import type { EarAppraisal } from '@holdfast/attestation';
 import { errorMessage, PlatformError } from '@holdfast/base';
 import type { Logger } from '@holdfast/process';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
 
-import type { Metrics } from './metrics.ts';
-
-/** The facts worth knowing about this service, each as a log line and a count. No line holds a secret. */
+/** The facts worth knowing about this service, each as a log line and a number. No line holds a secret. */
 export interface Events {
   challengeIssued(tee: string): void;
   attested(requestId: string, tee: string, submods: Readonly<Record<string, EarAppraisal>>): void;
   attestationRefused(requestId: string, tee: string, error: unknown): void;
+  policyEvaluated(outcome: 'allowed' | 'denied' | 'failed'): void;
   resourceRead(requestId: string, path: string): void;
   /** An administrator changed something: what, who, and the SHA-256 of the new content. */
   changed(what: string, name: string, role: string, content: Uint8Array | undefined): void;
   requestRefused(requestId: string, target: string, variant: string, error: unknown): void;
+  /** @param endpoint the first segment of the path; one that serves nothing counts as `other` */
+  answered(endpoint: string, status: number, seconds: number): void;
 }
 
-export function createEvents(logger: Logger, metrics: Metrics): Events {
+const ENDPOINTS = new Set(['auth', 'attest', 'resource', 'attestation-policy', 'resource-policy', 'reference-value']);
+
+/** @param sessions how many there are, asked when metrics are read */
+export function createEvents(logger: Logger, registry: Registry, sessions: () => number): Events {
+  const count = createCounters(registry, sessions);
   return {
-    challengeIssued: (tee) => metrics.count('kbs_auth_total', 'Challenges issued by kind of evidence', { tee }),
+    challengeIssued: (tee) => count.auth.inc({ tee }),
     attested: (requestId, tee, submods) => {
-      metrics.count('kbs_attest_total', 'Attestations by kind of evidence and outcome', { tee, outcome: 'success' });
+      count.attest.inc({ tee, outcome: 'success' });
       const vectors = Object.entries(submods).map(([name, { vector }]) => `${name}: ${JSON.stringify(vector)}`);
       logger.info({ requestId, tee, vectors }, 'attestation token issued');
     },
     attestationRefused: (requestId, tee, error) => {
-      metrics.count('kbs_attest_total', 'Attestations by kind of evidence and outcome', { tee, outcome: 'failure' });
+      count.attest.inc({ tee, outcome: 'failure' });
       logger.warn({ requestId, tee, ...describe(error) }, 'attestation refused');
     },
+    policyEvaluated: (outcome) => count.policies.inc({ outcome }),
     resourceRead: (requestId, path) => {
-      metrics.count('kbs_resource_reads_total', 'Resources handed out');
+      count.reads.inc();
       logger.info({ requestId, resource: path }, 'resource released');
     },
     changed: (what, name, role, content) => {
-      metrics.count('kbs_admin_changes_total', 'Changes by administrators', { what });
+      count.changes.inc({ what });
       const sha256 = content === undefined ? undefined : createHash('sha256').update(content).digest('hex');
       logger.info({ audit: true, what, name, role, sha256 }, 'administrator changed something');
     },
     requestRefused: (requestId, target, variant, error) => {
-      metrics.count('kbs_refusals_total', 'Refused requests by kind', { variant });
+      count.refusals.inc({ variant });
       // The first request of every client is refused with TokenNotFound: the handshake follows.
       const level = variant === 'TokenNotFound' ? 'debug' : 'warn';
       logger[level]({ requestId, target: target.slice(0, 300), variant, ...describe(error) }, 'request refused');
     },
+    answered: (endpoint, status, seconds) => {
+      count.durations.observe({ endpoint: ENDPOINTS.has(endpoint) ? endpoint : 'other', status }, seconds);
+    },
+  };
+}
+
+function createCounters(registry: Registry, sessions: () => number) {
+  const registers = [registry];
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers });
+  return {
+    sessions: new Gauge({
+      name: 'kbs_sessions',
+      help: 'Sessions between their challenge and their end',
+      registers,
+      collect() {
+        this.set(sessions());
+      },
+    }),
+    auth: counter('kbs_auth_total', 'Challenges issued by kind of evidence', ['tee']),
+    attest: counter('kbs_attest_total', 'Attestations by kind of evidence and outcome: success, failure', [
+      'tee',
+      'outcome',
+    ]),
+    policies: counter(
+      'kbs_policy_evaluations_total',
+      'Evaluations of the resource policy by outcome: allowed, denied, failed',
+      ['outcome'],
+    ),
+    reads: counter('kbs_resource_reads_total', 'Resources handed out', []),
+    changes: counter('kbs_admin_changes_total', 'Changes by administrators', ['what']),
+    refusals: counter('kbs_refusals_total', 'Refused requests by kind', ['variant']),
+    durations: new Histogram({
+      name: 'kbs_request_duration_seconds',
+      help: 'Seconds to answer a request by endpoint and status',
+      labelNames: ['endpoint', 'status'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
   };
 }
 

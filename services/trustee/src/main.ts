@@ -1,9 +1,11 @@
+import type { Server } from '@grpc/grpc-js';
 import { HttpClient, listen } from '@holdfast/http';
 import type { RunningService, StartService } from '@holdfast/process';
 import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from './app.ts';
 import { readConfig } from './config.ts';
+import { buildGrpcServer, listenGrpc } from './grpc/server.ts';
 import { openContext } from './open-context.ts';
 import { buildAttestationApp } from './routes/attestation-api.ts';
 
@@ -14,9 +16,11 @@ export const startTrustee: StartService = async (host): Promise<RunningService> 
   const config = readConfig(host);
   const client = new HttpClient();
   const apps: FastifyInstance[] = [];
+  const grpcServers: Server[] = [];
   let sweep: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(sweep);
+    for (const server of grpcServers) server.forceShutdown();
     for (const app of apps) await app.close();
     await client.close();
   };
@@ -35,6 +39,11 @@ export const startTrustee: StartService = async (host): Promise<RunningService> 
     }
     for (const [at, socket] of config.holdfast.attestation_api_sockets.entries()) {
       await open(buildAttestationApp(context), socket, at === 0 ? 'attestation' : `attestation${at + 1}`);
+    }
+    for (const [at, socket] of config.holdfast.attestation_grpc_sockets.entries()) {
+      const server = buildGrpcServer(context);
+      grpcServers.push(server);
+      addresses[at === 0 ? 'grpc' : `grpc${at + 1}`] = await listenGrpc(server, addressOf(socket), context.tls);
     }
     sweep = setInterval(() => context.sessions.sweep(), SWEEP_INTERVAL_MS);
     return { addresses, stop };

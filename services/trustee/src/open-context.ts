@@ -16,6 +16,7 @@ import {
 import type { EarSigner, JsonObject, JsonValue } from '@holdfast/attestation';
 import { ConfigError, errorMessage, fromUtf8 } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
+import { createMetricsRegistry } from '@holdfast/http';
 import type { HttpClient } from '@holdfast/http';
 import type { Logger } from '@holdfast/process';
 
@@ -29,7 +30,6 @@ import type { Administrators, AdminKey } from './kbs/administrators.ts';
 import { Sessions } from './kbs/sessions.ts';
 import { createTokenVerifier, keyOfJwk } from './kbs/token-verifier.ts';
 import type { TokenTrust } from './kbs/token-verifier.ts';
-import { Metrics } from './metrics.ts';
 import { defaultAttestationPolicies } from './policies/attestation-policies.ts';
 import { defaultResourcePolicy } from './policies/resource-policies.ts';
 import { createReferenceValues } from './reference-values/reference-value-service.ts';
@@ -57,7 +57,13 @@ export interface OpenContextOptions {
 export async function openContext({ config, logger, client, clock }: OpenContextOptions): Promise<TrusteeContext> {
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
   const { attestation_service: service, storage_backend: storage, holdfast } = config;
-  const metrics = new Metrics();
+  const metrics = createMetricsRegistry('trustee');
+  const sessions = new Sessions({
+    clock,
+    random,
+    lifetimeMs: service.timeout * 60_000,
+    maxSessions: holdfast.max_sessions,
+  });
   const attestationStorage = service.storage_type ?? storage.storage_type;
   const open = (namespace: Namespace, type: StorageType): KeyValueStore => openStore(config, namespace, type);
 
@@ -74,12 +80,7 @@ export async function openContext({ config, logger, client, clock }: OpenContext
   const signer = await openSigner(config, logger);
   const broker = service.attestation_token_broker;
   return {
-    sessions: new Sessions({
-      clock,
-      random,
-      lifetimeMs: service.timeout * 60_000,
-      maxSessions: holdfast.max_sessions,
-    }),
+    sessions,
     attestation: createAttestationService({
       verifiers: await openVerifiers(config, client, clock),
       policies: attestationPolicies,
@@ -100,9 +101,11 @@ export async function openContext({ config, logger, client, clock }: OpenContext
     resources: config.plugins.some((plugin) => plugin.name === 'resource')
       ? open('repository', storage.storage_type)
       : undefined,
+    samplePlugin: config.plugins.some((plugin) => plugin.name === 'sample'),
+    attestationApiWrites: holdfast.attestation_api_writes,
     verifyToken: createTokenVerifier(await openTokenTrust(config, client), clock),
     administrators: await openAdministrators(config, client, clock),
-    events: createEvents(logger, metrics),
+    events: createEvents(logger, metrics, () => sessions.size),
     metrics,
     random,
     clock,

@@ -52,12 +52,24 @@ it('answers 500 with the chain of reasons', async () => {
   expect((await attest({}, 'default')).statusCode).toBe(500);
 });
 
+it('stores a policy where the configuration allows it, and refuses everywhere else', async () => {
+  const payload = JSON.stringify({ policy_id: 'mine_cpu', policy: encode('package policy\n') });
+  const post = (context: Broker['context'], body = payload) =>
+    buildAttestationApp(context).inject({ method: 'POST', url: '/policy', payload: body });
+  const refused = await post(broker.context);
+  expect([refused.statusCode, refused.body]).toEqual([500, '0: nothing is changed through this address']);
+  const open = { ...broker.context, attestationApiWrites: true };
+  expect([(await post(open)).statusCode, (await post(open)).body]).toEqual([200, '']);
+  expect((await buildAttestationApp(open).inject('/policy/mine_cpu')).body).toBe('package policy\n');
+  expect((await post(open, '{"policy_id":"x","policy":"!"}')).body).toContain('no Base64url');
+  expect((await post(open, JSON.stringify({ policy_id: 'x', policy: encode('package x') }))).statusCode).toBe(500);
+});
+
 it('shows policies, keys and challenges', async () => {
   const app = buildAttestationApp(broker.context);
-  expect((await app.inject('/policy')).json()).toEqual([
-    { 'policy-id': 'default_cpu' },
-    { 'policy-id': 'default_gpu' },
-  ]);
+  expect((await app.inject('/policy')).json()).toEqual(
+    expect.arrayContaining([{ 'policy-id': 'default_cpu' }, { 'policy-id': 'default_gpu' }]),
+  );
   expect((await app.inject('/policy/default_cpu')).body).toContain('package policy');
   expect((await app.inject('/policy/nothing')).statusCode).toBe(500);
   expect((await app.inject('/.well-known/jwks.json')).json()).toMatchObject({ keys: [{ kty: 'EC', alg: 'ES256' }] });

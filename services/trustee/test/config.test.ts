@@ -50,7 +50,23 @@ describe('parseConfig', () => {
     expect(parseConfig(json, 'kbs.json')).toEqual(parseConfig(minimal, 'kbs.toml'));
   });
 
+  it('reads YAML from a file whose name says so', () => {
+    const yaml = [
+      'http_server: { insecure_http: true }',
+      'admin:',
+      '  authorization_mode: DenyAll',
+      'attestation_token:',
+      '  trusted_certs_paths: [ca.pem]',
+    ].join('\n');
+    expect(parseConfig(yaml, 'kbs.yaml')).toEqual(parseConfig(minimal, 'kbs.toml'));
+    expect(parseConfig(yaml, 'KBS.YML')).toEqual(parseConfig(minimal, 'kbs.toml'));
+    expect(() => parseConfig('a: [', 'kbs.yaml')).toThrow(
+      expect.objectContaining({ code: 'TRUSTEE_CONFIG_UNREADABLE' }),
+    );
+  });
+
   it.each([
+    [`${minimal}\n[[plugins]]\nname = "pkcs11"\n`, 'plugins.0.name'],
     ['[http_server]\n', 'admin: Invalid input'],
     [minimal.replace('insecure_http = true', ''), 'http_server: private_key and certificate are needed'],
     [minimal.replace('DenyAll', 'InsecureAllowAll'), 'InsecureAllowAll needs holdfast.insecure'],

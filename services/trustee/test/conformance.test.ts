@@ -339,6 +339,22 @@ describe('a broker', () => {
     expect(await again.context.resources?.list()).toEqual([]);
   });
 
+  it('answers administrators through the sample plugin where it is loaded', async () => {
+    const withSample = await openBroker(material, { changes: { plugins: [{ name: 'sample' }] } });
+    const answer = await withSample.admin('GET', 'sample/anything');
+    expect([answer.statusCode, answer.body]).toEqual([200, 'sample plugin response']);
+    const stranger = await withSample.app.inject('/kbs/v0/sample/anything');
+    expect([stranger.statusCode, variantOf(stranger)]).toEqual([401, 'AdminAuthInitialization']);
+    expect((await broker.admin('GET', 'sample/anything')).statusCode).toBe(404);
+  });
+
+  it.each(['swid', 'corim'])('refuses manifests of type %s and says what to send', async (type) => {
+    const message = JSON.stringify({ version: '0.1.0', type, payload: 'e30=' });
+    const answer = await broker.admin('POST', 'reference-value', message);
+    expect(variantOf(answer)).toBe('RvpsError');
+    expect(answer.json().detail).toContain(`type ${type} are not read here: send their values as type sample`);
+  });
+
   it('refuses policies that are none and says where', async () => {
     const answer = await broker.setResourcePolicy('package policy\n\nallow if {\n  x == \n}');
     expect(variantOf(answer)).toBe('PolicyEngineError');
@@ -351,7 +367,11 @@ describe('a broker', () => {
     expect((await broker.app.inject('/healthz')).statusCode).toBe(200);
     await attested();
     const metrics = await broker.app.inject('/metrics');
-    expect(metrics.body).toContain('kbs_attest_total{tee="sample",outcome="success"} 1');
+    expect(metrics.body).toContain('kbs_attest_total{tee="sample",outcome="success",application="trustee"} 1');
+    expect(metrics.body).toContain(
+      'kbs_request_duration_seconds_count{application="trustee",endpoint="attest",status="200"} ',
+    );
+    expect(metrics.body).toMatch(/^kbs_sessions\{.*\} [1-9]/m);
     expect((await broker.app.inject({ method: 'POST', url: '/metrics' })).statusCode).toBe(405);
     expect((await broker.app.inject({ method: 'PATCH', url: '/kbs/v0/auth' })).statusCode).toBe(405);
     const long = await broker.app.inject({ method: 'POST', url: '/kbs/v0/attest', payload: Buffer.alloc(2 ** 21 + 1) });

@@ -89,6 +89,11 @@ export class Guest {
 
 const json = { 'content-type': 'application/json' };
 
+/** The official client writes the header again: `alg`, `enc`, then the other members by name. */
+export function clientAad({ alg, enc, ...rest }: ProtectedHeader): string {
+  return Buffer.from(JSON.stringify({ alg, enc, ...sorted(rest) })).toString('base64url');
+}
+
 interface ProtectedHeader {
   readonly alg: string;
   readonly enc: string;
@@ -97,9 +102,9 @@ interface ProtectedHeader {
 
 export function openReply(reply: Readonly<Record<string, string>>, privateKey: KeyObject): string {
   const part = (name: string): Buffer => Buffer.from(reply[name] ?? '', 'base64url');
-  const { alg, enc, ...rest } = JSON.parse(part('protected').toString()) as ProtectedHeader;
-  const aad = Buffer.from(JSON.stringify({ alg, enc, ...sorted(rest) })).toString('base64url');
-  const cek = unwrap(alg, rest.epk, part('encrypted_key'), privateKey);
+  const header = JSON.parse(part('protected').toString()) as ProtectedHeader;
+  const aad = clientAad(header);
+  const cek = unwrap(header.alg, header.epk, part('encrypted_key'), privateKey);
   const decipher = createDecipheriv('aes-256-gcm', cek, part('iv')).setAAD(Buffer.from(aad)).setAuthTag(part('tag'));
   return Buffer.concat([decipher.update(part('ciphertext')), decipher.final()]).toString();
 }

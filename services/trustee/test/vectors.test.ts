@@ -41,7 +41,7 @@ import { createSnpTrust } from '../src/verifiers/snp-trust.ts';
 import { createSnpVerifier } from '../src/verifiers/snp.ts';
 import { adminToken, createMaterial, openBroker } from './broker.ts';
 import type { Broker, Material } from './broker.ts';
-import { Guest, openReply } from './guest.ts';
+import { clientAad, Guest, openReply } from './guest.ts';
 
 /* eslint-disable-next-line typescript/no-explicit-any -- vectors are read as they are */
 type Vector = { readonly id: string; readonly input: Record<string, any>; readonly expect: Record<string, any> };
@@ -78,6 +78,11 @@ describe.skipIf(groups === undefined)('the known answers of trustee.json', () =>
     const random = (length: number): Uint8Array => fromHex(input[length === 32 ? 'cek_hex' : 'iv_hex'] as string);
     const plaintext = new Uint8Array(Buffer.from(input['plaintext_utf8'] as string));
     expect(encryptResource(plaintext, recipient, { random, ephemeral: () => ephemeral })).toEqual(wanted['response']);
+  });
+
+  it('jwe jwe-aad-fake: what a client authenticates is the protected header written again', () => {
+    const { input, expect: wanted } = byId('jwe', 'jwe-aad-fake');
+    expect(clientAad(input['protected'] as { alg: string; enc: string })).toBe(wanted['aad_ascii']);
   });
 
   it('jwe jwe-rsa-oaep-256: the reply opens, and ours has the same header', () => {

@@ -37,5 +37,6 @@ export type {
   ObjectReference,
   OwnerReference,
 } from './objects.ts';
+export { createRbacAuthorizer } from './rbac.ts';
 export { StatusError } from './status.ts';
 export type { Status, StatusCause, StatusReason } from './status.ts';

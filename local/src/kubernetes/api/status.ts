@@ -1,7 +1,8 @@
 import { RequestError } from '@holdfast/base';
 
-/** Why the API server refuses, in the words of `metav1.StatusReason`. */
+/** Why the API server refuses, in the words of `metav1.StatusReason`; empty where it says only what happened. */
 export type StatusReason =
+  | ''
   | 'BadRequest'
   | 'Unauthorized'
   | 'Forbidden'
@@ -20,6 +21,7 @@ export type StatusReason =
   | 'Timeout';
 
 const HTTP_STATUS: Readonly<Record<StatusReason, number>> = {
+  '': 500,
   BadRequest: 400,
   Unauthorized: 401,
   Forbidden: 403,

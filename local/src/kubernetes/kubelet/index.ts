@@ -5,6 +5,7 @@ export { poolNodeDescription, virtualNodeDescription } from './node-object.ts';
 export type { NodeDescription } from './node-object.ts';
 export { operatorSurroundings } from './operator-surroundings.ts';
 export type { CloudAddresses } from './operator-surroundings.ts';
+export { isVirtualNodeImage } from './platform-pod.ts';
 export { LocalPodBackend } from './pod-backend.ts';
 export type { PodRunner } from './pod-runner.ts';
 export { createVirtualKubelet, VirtualKubelet } from './virtual-kubelet.ts';

@@ -83,8 +83,8 @@ describe('createClusterStore, writing', () => {
   it('does not let a write of the object change its status', () => {
     const store = open();
     const made = store.create({ ...deployment('web'), status: { replicas: 9 } });
-    expect(made['status']).toBeUndefined();
-    expect(store.update({ ...made, status: { replicas: 9 } })['status']).toBeUndefined();
+    expect(made['status']).toEqual({});
+    expect(store.update({ ...made, status: { replicas: 9 } })['status']).toEqual({});
   });
 
   it('refuses an update of an older version, and takes one without a version', () => {
@@ -167,24 +167,25 @@ describe('createClusterStore, writing', () => {
     expect(store.get({ ...DEPLOYMENT, name: 'web' })).toBe(store.get({ ...DEPLOYMENT, name: made.metadata.name }));
   });
 
-  it('keeps a canonical form of quantities, so that applying a number again is no change', () => {
+  it('keeps a canonical form of quantities, so that applying a number again is no change, but it is to another owner', () => {
     const store = open();
     const limits = { cpu: 1, memory: '0G' };
     const object = { ...pod('p'), spec: { containers: [{ name: 'w', image: 'x', resources: { limits } }] } };
     const first = store.apply(object, { fieldManager: 'a' });
     expect(first['spec']).toMatchObject({ containers: [{ resources: { limits: { cpu: '1', memory: '0' } } }] });
     expect(store.apply(object, { fieldManager: 'a' }).metadata.resourceVersion).toBe(first.metadata.resourceVersion);
-    expect(store.apply(object, { fieldManager: 'b' }).metadata.name).toBe('p');
+    expect(refusal(() => store.apply(object, { fieldManager: 'b' })).reason).toBe('Conflict');
   });
 
-  it('takes a null for an absence when an object is written, and for a removal when it is applied', () => {
+  it('takes a null in a map of texts for an empty text', () => {
     const store = open();
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } };
     expect(store.create({ ...secret, data: { 'tls.crt': null, 'tls.key': 'a2V5' } })['data']).toEqual({
+      'tls.crt': '',
       'tls.key': 'a2V5',
     });
     const applied = store.apply({ ...secret, data: { 'tls.key': null } }, { fieldManager: 'chart', force: true });
-    expect(applied['data']).toEqual({});
+    expect(applied['data']).toEqual({ 'tls.crt': '', 'tls.key': '' });
   });
 
   it('gives services addresses and node ports and keeps them', () => {

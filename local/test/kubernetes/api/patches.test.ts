@@ -105,7 +105,7 @@ describe('applyStrategicMergePatch', () => {
     const containers = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
     const order = [{ name: 'c' }, { name: 'a' }];
     expect(patched({ containers }, { '$setElementOrder/containers': order })).toEqual({
-      containers: [{ name: 'c' }, { name: 'a' }, { name: 'b' }],
+      containers: [{ name: 'b' }, { name: 'c' }, { name: 'a' }],
     });
   });
 

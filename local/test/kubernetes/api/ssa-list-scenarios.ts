@@ -90,7 +90,7 @@ export const LIST_SCENARIOS: readonly Scenario[] = [
       { apply: 'a', object: { set: ['y', 'x'] } },
     ],
     object: { set: ['y', 'x'] },
-    owners: { '*a': ['.set[="x"]', '.set[="y"]'], u: ['.set[="x"]'] },
+    owners: { '*a': ['.set[="x"]', '.set[="y"]'], u: ['.set', '.set[="x"]'] },
   },
   {
     name: 'a whole set that is dropped goes away',
@@ -192,13 +192,13 @@ export const LIST_SCENARIOS: readonly Scenario[] = [
     owners: { '*b': item('x', '.other') },
   },
   {
-    name: 'an item goes with its maker although an updater has set a member of it',
+    name: 'an item goes with its maker although an updater has set a member of it, and what held it is null',
     steps: [
       { apply: 'a', object: { text: 't', list: [{ name: 'x', value: 1 }] } },
       { update: 'u', object: { text: 't', list: [{ name: 'x', value: 1, other: 9 }] } },
       { apply: 'a', object: { text: 't', list: [] } },
     ],
-    object: { text: 't', list: [] },
+    object: { text: 't', list: null },
     owners: { '*a': ['.text'] },
   },
   {
@@ -243,13 +243,13 @@ export const LIST_SCENARIOS: readonly Scenario[] = [
     owners: { '*a': item('y') },
   },
   {
-    name: 'the applier decides the order of its items and others stay behind their neighbour',
+    name: 'the applier decides the order of its items and others stay in front of what followed them',
     steps: [
       { apply: 'a', object: { list: [{ name: 'x' }, { name: 'z' }] } },
       { update: 'u', object: { list: [{ name: 'x' }, { name: 'mine' }, { name: 'z' }] } },
       { apply: 'a', object: { list: [{ name: 'z' }, { name: 'x' }] } },
     ],
-    object: { list: [{ name: 'z' }, { name: 'x' }, { name: 'mine' }] },
+    object: { list: [{ name: 'mine' }, { name: 'z' }, { name: 'x' }] },
     owners: { '*a': [...item('x'), ...item('z')], u: item('mine') },
   },
   {
@@ -259,7 +259,7 @@ export const LIST_SCENARIOS: readonly Scenario[] = [
       { apply: 'a', object: { list: [{ name: 'x' }] } },
     ],
     object: { list: [{ name: 'first' }, { name: 'x' }] },
-    owners: { '*a': item('x'), u: item('first') },
+    owners: { '*a': item('x'), u: ['.list', ...item('first')] },
   },
   {
     name: 'a list in an item is keyed by both of its keys',

@@ -370,12 +370,12 @@ export const MAP_SCENARIOS: readonly Scenario[] = [
     owners: { '*a': ['.flag'] },
   },
   {
-    name: 'an explicit null takes a value away and is owned',
+    name: 'an explicit null is a value, for validation to refuse, and is owned',
     steps: [
       { apply: 'a', object: { text: 'x' } },
       { apply: 'a', object: { text: null } },
     ],
-    object: {},
+    object: { text: null },
     owners: { '*a': ['.text'] },
   },
 ];

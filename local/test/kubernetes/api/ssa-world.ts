@@ -39,7 +39,10 @@ export const WORLD_SCHEMA = customSchema({
             type: 'array',
             'x-kubernetes-list-type': 'map',
             'x-kubernetes-list-map-keys': ['port', 'protocol'],
-            items: { type: 'object', properties: { port: number, protocol: text, target: number } },
+            items: {
+              type: 'object',
+              properties: { port: number, protocol: { type: 'string', default: 'TCP' }, target: number },
+            },
           },
         },
       },
@@ -83,7 +86,14 @@ export function runScenario(steps: readonly Step[]): Outcome {
       continue;
     }
     try {
-      const request = { schema: WORLD_SCHEMA, live: object, config: step.object, managers, force: step.force === true };
+      const request = {
+        schema: WORLD_SCHEMA,
+        live: object,
+        config: step.object,
+        managers,
+        force: step.force === true,
+        describe: 'x',
+      };
       const result = serverSideApply({ ...request, writer: { ...writer, name: step.apply } });
       ({ object, managers } = result);
       conflicts.push([]);

@@ -83,7 +83,8 @@ export function desiredAssignments(world: AssignmentWorld, forceNamespaced: bool
       } else assigned.set(key, object);
     }
   }
-  for (const place of invalid) warnings.push(`AzureIdentity ${place} is left out: its resourceID is no managed identity`);
+  for (const place of invalid)
+    warnings.push(`AzureIdentity ${place} is left out: its resourceID is no managed identity`);
   return { assigned: [...assigned.values()], warnings };
 }
 

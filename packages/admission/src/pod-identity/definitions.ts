@@ -87,7 +87,9 @@ export function podIdentityDefinitions(): readonly JsonObject[] {
   return definitions.map(({ kind, spec, status, columns }) => {
     const singular = kind.toLowerCase();
     const plural = singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}s`;
-    const schema = { openAPIV3Schema: object({ apiVersion: text, kind: text, metadata: { type: 'object' }, spec, status }) };
+    const schema = {
+      openAPIV3Schema: object({ apiVersion: text, kind: text, metadata: { type: 'object' }, spec, status }),
+    };
     return {
       apiVersion: 'apiextensions.k8s.io/v1',
       kind: 'CustomResourceDefinition',

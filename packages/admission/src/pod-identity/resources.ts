@@ -222,7 +222,9 @@ function identityOf(object: JsonObject): ObjectIdentity {
 }
 
 function textsIn(value: Json | undefined): readonly string[] {
-  return Array.isArray(value) ? (value as readonly Json[]).filter((entry): entry is string => typeof entry === 'string') : [];
+  return Array.isArray(value)
+    ? (value as readonly Json[]).filter((entry): entry is string => typeof entry === 'string')
+    : [];
 }
 
 function textMembers(object: JsonObject): Readonly<Record<string, string>> {

@@ -10,6 +10,7 @@ import {
   defaultMigrationSettings,
   desiredAssignments,
   isExcepted,
+  objectIn,
   parseTokenExpiration,
   proxyRoute,
   proxyTokenBody,
@@ -64,21 +65,25 @@ describe.skipIf(vectors === undefined)('known answers of AAD Pod Identity 1.8', 
     const resourceID = '/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i';
     const world = {
       pods: [
-        { metadata: { name: pod, namespace: podNs, labels: { aadpodidbinding: 'l' } }, spec: { nodeName: 'n' }, status: {} },
+        {
+          metadata: { name: pod, namespace: podNs, labels: { aadpodidbinding: 'l' } },
+          spec: { nodeName: 'n' },
+          status: {},
+        },
       ],
       bindings: [{ metadata: { name: 'b', namespace: identityNs }, spec: { azureIdentity: identity, selector: 'l' } }],
       identities: [{ metadata: { name: identity, namespace: identityNs }, spec: { type: 0, resourceID } }],
     } as { [member: string]: readonly JsonObject[] } as never;
     const [object] = desiredAssignments(world, forced).assigned;
-    expect(Object.keys((object?.['metadata'] as JsonObject)['labels'] as JsonObject)).toEqual(wanted['labels']);
+    expect(Object.keys(objectIn(object?.['metadata'], 'labels'))).toEqual(wanted['labels']);
   });
 });
 
 describe.skipIf(vectors === undefined)('known answers of the migration', () => {
   it.each(withInput('migration', 'bindings'))('$id $title', ({ input, expect: wanted }) => {
-    const bindings = (input['bindings'] as unknown as readonly { name: string; azureIdentity: string; selector: string }[]).map(
-      ({ name, ...spec }) => readAzureIdentityBinding({ metadata: { name }, spec }),
-    );
+    const bindings = (
+      input['bindings'] as unknown as readonly { name: string; azureIdentity: string; selector: string }[]
+    ).map(({ name, ...spec }) => readAzureIdentityBinding({ metadata: { name }, spec }));
     const identities =
       'identities' in input
         ? (input['identities'] as unknown as readonly string[]).map((name) => identityNamed(name))

@@ -33,6 +33,8 @@ export interface EarSigner {
   readonly key: KeyObject;
   /** The public key as it stands in token headers and key sets. */
   readonly jwk: JsonObject;
+  /** The encoded header of its tokens, which is the same for all. */
+  readonly header: string;
 }
 
 /**
@@ -56,7 +58,7 @@ export function createEarSigner(
     ...(options.url === undefined ? {} : { x5u: options.url }),
     ...(options.chain === undefined ? {} : { x5c: options.chain.map((der) => Buffer.from(der).toString('base64')) }),
   };
-  return { key, jwk };
+  return { key, jwk, header: part({ typ: 'JWT', alg: 'ES256', jwk }) };
 }
 
 /**
@@ -68,7 +70,6 @@ export function issueEarToken(
   submods: Readonly<Record<string, EarAppraisal>>,
   options: EarTokenOptions,
 ): string {
-  const header: JsonObject = { typ: 'JWT', alg: 'ES256', jwk: signer.jwk };
   const names = Object.keys(submods).sort();
   const claims: JsonObject = {
     eat_profile: options.profile,
@@ -83,7 +84,7 @@ export function issueEarToken(
       }),
     ),
   };
-  const signed = `${part(header)}.${part(claims)}`;
+  const signed = `${signer.header}.${part(claims)}`;
   const signature = sign('sha256', toUtf8(signed), { key: signer.key, dsaEncoding: 'ieee-p1363' });
   return `${signed}.${toBase64Url(new Uint8Array(signature))}`;
 }

@@ -8,7 +8,17 @@ const MAX_DEPTH = 64;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 // Everything but the quote, the backslash and control characters.
 const PLAIN = /[\u0020\u0021\u0023-\u005b\u005d-\uffff]*/y;
-const SPACE = /[ \t\n\r]*/y;
+const TAB = 0x09;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const SPACE = 0x20;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const UPPER_E = 0x45;
+const LOWER_E = 0x65;
+/** Digits of integers that no arithmetic of ours rounds. */
+const PLAIN_DIGITS = 15;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   '\\': '\\',
@@ -124,13 +134,13 @@ class JsonParser {
       this.#space();
       this.#expect(':');
       if (Object.hasOwn(object, name)) throw this.#malformed(`member ${JSON.stringify(name)} stands twice`);
+      const value = this.#value(depth + 1);
       // Defined, not assigned: a member named __proto__ is data like any other.
-      Object.defineProperty(object, name, {
-        value: this.#value(depth + 1),
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      });
+      if (name === '__proto__') {
+        Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+      } else {
+        object[name] = value;
+      }
       this.#space();
     } while (this.#take(','));
     this.#expect('}');
@@ -143,7 +153,7 @@ class JsonParser {
     this.#space();
     if (this.#take(']')) return items;
     do {
-      items.push(this.#value(depth + 1));
+      items.push((depth < MAX_DEPTH ? this.#plainInteger() : undefined) ?? this.#value(depth + 1));
       this.#space();
     } while (this.#take(','));
     this.#expect(']');
@@ -177,6 +187,8 @@ class JsonParser {
   }
 
   #number(): number | bigint | null {
+    const plain = this.#plainInteger();
+    if (plain !== undefined) return plain;
     NUMBER.lastIndex = this.#offset;
     const match = NUMBER.exec(this.#text);
     if (match === null) throw this.#malformed('a value is due');
@@ -192,6 +204,24 @@ class JsonParser {
     return BigInt(token);
   }
 
+  /** An integer of few digits without a sign: evidence holds thousands, for lists of bytes are written so. */
+  #plainInteger(): number | undefined {
+    const text = this.#text;
+    const start = this.#offset;
+    let at = start;
+    let value = 0;
+    let code = text.charCodeAt(at);
+    while (code >= ZERO && code <= NINE) {
+      value = value * 10 + (code - ZERO);
+      code = text.charCodeAt((at += 1));
+    }
+    const digits = at - start;
+    const isWhole = digits > 0 && digits <= PLAIN_DIGITS && code !== POINT && code !== LOWER_E && code !== UPPER_E;
+    if (!isWhole || (digits > 1 && text.charCodeAt(start) === ZERO)) return undefined;
+    this.#offset = at;
+    return value;
+  }
+
   #word(word: string, value: boolean | null): boolean | null {
     if (!this.#text.startsWith(word, this.#offset)) throw this.#malformed('a value is due');
     this.#offset += word.length;
@@ -199,7 +229,11 @@ class JsonParser {
   }
 
   #space(): void {
-    this.#match(SPACE);
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#offset);
+      if (code !== SPACE && code !== TAB && code !== NEWLINE && code !== RETURN) return;
+      this.#offset += 1;
+    }
   }
 
   #match(pattern: RegExp): string {

@@ -190,7 +190,7 @@ export interface KubernetesPort {
     options: { readonly signal: AbortSignal; readonly namespace?: string; readonly labelSelector?: string },
   ): AsyncIterable<WatchEvent>;
   /** A token of a service account, bound to a pod (TokenRequest); not every port offers it. */
-  serviceAccountToken?(
+  serviceAccountToken?: (
     request: {
       readonly namespace: string;
       readonly name: string;
@@ -199,7 +199,7 @@ export interface KubernetesPort {
       readonly pod?: { readonly name: string; readonly uid: string };
     },
     options?: CallOptions,
-  ): Promise<{
+  ) => Promise<{
     readonly token: string;
     /** Milliseconds since the epoch. */
     readonly expiresAt: number;

@@ -7,7 +7,7 @@ import type { RandomBytes } from '@holdfast/base';
 
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import type { IdentityScope } from '../identity/identity.ts';
-import { openGcm } from '../core/open-gcm.ts';
+import { openStandingGcm } from '../core/open-gcm.ts';
 import { encryptGcm, GCM_OVERHEAD } from '../tokens/gcm.ts';
 import { parseJsonObject } from './lenient-json.ts';
 import type { JsonObject } from './lenient-json.ts';
@@ -81,7 +81,7 @@ function openEnvelope(bytes: Uint8Array, context: EnvelopeContext): OpenedEnvelo
       `Invalid body: Invalid request envelope format version: received ${bytes[0]}, must be 1.${hint(scope)}`,
     );
   }
-  const plain = openGcm(context.key, bytes.subarray(1));
+  const plain = openStandingGcm(context.key, bytes.subarray(1));
   if (plain === undefined) {
     throw refused('ENVELOPE_KEY_MISMATCH', `Invalid body: Check encryption key (ClientSecret).${hint(scope)}`);
   }
@@ -148,7 +148,10 @@ export function encodeRequestEnvelope(
   randomBytes: RandomBytes,
 ): Uint8Array {
   const sealed = encryptGcm(key, envelopePlaintext(request.nowMs, request.nonce, request.json ?? ''), randomBytes);
-  return new ByteWriter(1 + sealed.length).uint8(ENVELOPE_VERSION).bytes(sealed).done();
+  return ByteWriter.pooled(1 + sealed.length)
+    .uint8(ENVELOPE_VERSION)
+    .bytes(sealed)
+    .done();
 }
 
 /** `int64 time || nonce || UTF-8 text`, the plaintext of requests and replies alike. Text may be UTF-8 bytes already. */
@@ -157,7 +160,11 @@ export function envelopePlaintext(timeMs: number, nonce: Uint8Array, text: strin
     throw new InternalError('ENVELOPE_NONCE_LENGTH', `a nonce has 8 bytes, not ${nonce.length}`);
   }
   const content = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
-  return new ByteWriter(HEADER_LENGTH + content.length).int64(timeMs).bytes(nonce).bytes(content).done();
+  return ByteWriter.pooled(HEADER_LENGTH + content.length)
+    .int64(timeMs)
+    .bytes(nonce)
+    .bytes(content)
+    .done();
 }
 
 function readTextBody(text: string, context: EnvelopeContext): OpenedRequest {

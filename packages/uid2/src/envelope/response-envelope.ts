@@ -6,6 +6,7 @@ import type { RandomBytes } from '@holdfast/base';
 
 import { openGcm } from '../core/open-gcm.ts';
 import { encryptGcm } from '../tokens/gcm.ts';
+import { encryptStanding } from '../tokens/standing-gcm.ts';
 import { parseJsonObject } from './lenient-json.ts';
 import type { JsonObject } from './lenient-json.ts';
 import { ENVELOPE_NONCE_LENGTH, envelopePlaintext } from './request-envelope.ts';
@@ -31,7 +32,7 @@ export function encodeResponseEnvelope(
   randomBytes: RandomBytes,
 ): Uint8Array {
   const plaintext = envelopePlaintext(nowMs, nonce, json);
-  const sealed = encryptGcm(key, plaintext, randomBytes);
+  const sealed = encryptStanding(key, plaintext, randomBytes);
   releaseBytes(plaintext);
   return sealed;
 }

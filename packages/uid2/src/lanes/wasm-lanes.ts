@@ -1,19 +1,10 @@
-import { writeModule } from '../wasm/module-writer.ts';
+import { instantiate } from '../wasm/instantiate.ts';
 import { aes256Function, aes256RoundConstants } from './aes256-program.ts';
 import { base64Function, base64Pairs } from './base64-program.ts';
 import type { Lanes } from './lanes.ts';
 import { ROUND_CONSTANTS, sha256Function } from './sha256-program.ts';
 
-/** The part of the WebAssembly interface that is used here; the type libraries for servers leave it out. */
-interface WebAssemblyInterface {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-  validate(bytes: Uint8Array): boolean;
-}
-
-type Exports = Pick<Lanes, 'sha256' | 'base64Of32' | 'base64Of33' | 'aes256'> & {
-  readonly memory: { readonly buffer: ArrayBuffer };
-};
+type Functions = Pick<Lanes, 'sha256' | 'base64Of32' | 'base64Of33' | 'aes256'>;
 
 const PAGE_BYTES = 65_536;
 
@@ -25,8 +16,7 @@ const START = BASE64_PAIRS + 8192;
 
 /** `Lanes` in WebAssembly with 128-bit vectors; undefined where the runtime or the processor has none. */
 export function wasmLanes(bytes: number): Lanes | undefined {
-  const { WebAssembly: wasm } = globalThis as { readonly WebAssembly?: WebAssemblyInterface };
-  const program = writeModule(
+  const program = instantiate<Functions>(
     [
       sha256Function(SHA256_CONSTANTS),
       base64Function(32, BASE64_PAIRS),
@@ -35,9 +25,8 @@ export function wasmLanes(bytes: number): Lanes | undefined {
     ],
     Math.ceil((START + bytes) / PAGE_BYTES),
   );
-  if (wasm?.validate(program) !== true) return undefined;
-  const { memory, sha256, base64Of32, base64Of33, aes256 } = new wasm.Instance(new wasm.Module(program))
-    .exports as Exports;
+  if (program === undefined) return undefined;
+  const { memory, sha256, base64Of32, base64Of33, aes256 } = program;
   const { buffer } = memory;
   new Uint32Array(buffer, SHA256_CONSTANTS).set(ROUND_CONSTANTS);
   new Uint8Array(buffer, AES256_CONSTANTS).set(aes256RoundConstants());

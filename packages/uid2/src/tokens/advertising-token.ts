@@ -12,7 +12,8 @@ import { decodeLenientBase64, decodeLenientBase64Url } from '../encoding/lenient
 import type { IdentityScope, IdentityType } from '../identity/identity.ts';
 import { asRawUid, type RawUid } from '../raw-uid/raw-uid.ts';
 import { decryptCbc } from './cbc.ts';
-import { decryptGcm, encryptGcm, GCM_OVERHEAD } from './gcm.ts';
+import { GCM_OVERHEAD } from './gcm.ts';
+import { decryptStanding, encryptStanding } from './standing-gcm.ts';
 import {
   parseTypeByte,
   typeByte,
@@ -73,7 +74,7 @@ export function encodeAdvertisingToken(
   keys: AdvertisingTokenKeys,
   randomBytes: RandomBytes,
 ): AdvertisingToken {
-  const site = new ByteWriter(SITE_PAYLOAD_SIZE + fields.rawUid.length)
+  const site = ByteWriter.pooled(SITE_PAYLOAD_SIZE + fields.rawUid.length)
     .int32(fields.siteId)
     .int64(0)
     .int32(0)
@@ -82,7 +83,7 @@ export function encodeAdvertisingToken(
     .int64(fields.refreshedMs)
     .bytes(fields.rawUid)
     .done();
-  const master = new ByteWriter(MASTER_PAYLOAD_SIZE + GCM_OVERHEAD + site.length)
+  const master = ByteWriter.pooled(MASTER_PAYLOAD_SIZE + GCM_OVERHEAD + site.length)
     .int64(fields.expiresMs)
     .int64(fields.createdMs)
     .int32(0)
@@ -90,13 +91,13 @@ export function encodeAdvertisingToken(
     .int32(0)
     .int32(0)
     .int32(keys.site.id)
-    .bytes(encryptGcm(keys.site.secret, site, randomBytes))
+    .bytes(encryptStanding(keys.site.secret, site, randomBytes))
     .done();
-  const token = new ByteWriter(HEADER_SIZE + GCM_OVERHEAD + master.length)
+  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + master.length)
     .uint8(typeByte(fields.scope, fields.type))
     .uint8(VERSION_4_BYTE)
     .int32(keys.master.id)
-    .bytes(encryptGcm(keys.master.secret, master, randomBytes))
+    .bytes(encryptStanding(keys.master.secret, master, randomBytes))
     .done();
   return toBase64Url(token) as AdvertisingToken;
 }
@@ -138,12 +139,12 @@ function decodeVersion3And4(version: 3 | 4, bytes: Uint8Array, keys: TokenKeySou
   if (kind === undefined) throw invalid('has an unknown identity type');
   outer.uint8();
   const masterKeyId = outer.int32();
-  const master = new ByteReader(decryptGcm(keyById(keys, masterKeyId), outer.rest()), CODE, WHAT);
+  const master = new ByteReader(decryptStanding(keyById(keys, masterKeyId), outer.rest()), CODE, WHAT);
   const expiresMs = master.int64();
   const createdMs = master.int64();
   master.bytes(13);
   const siteKeyId = master.int32();
-  const site = new ByteReader(decryptGcm(keyById(keys, siteKeyId), master.rest()), CODE, WHAT);
+  const site = new ByteReader(decryptStanding(keyById(keys, siteKeyId), master.rest()), CODE, WHAT);
   const siteId = site.int32();
   site.bytes(12);
   const privacyBits = site.int32();

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type CipherGCMTypes, type KeyObject } from 'node:crypto';
 
-import { MalformedError, releaseBytes, VerificationError, type RandomBytes } from '@holdfast/base';
+import { MalformedError, pooledBytes, releaseBytes, VerificationError, type RandomBytes } from '@holdfast/base';
 
 import { aesKeyBits } from './token-key.ts';
 
@@ -25,7 +25,7 @@ export function encryptGcm(
   if (additionalData !== undefined) cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  const sealed = new Uint8Array(IV_SIZE + ciphertext.length + TAG_SIZE);
+  const sealed = pooledBytes(IV_SIZE + ciphertext.length + TAG_SIZE);
   sealed.set(iv, 0);
   sealed.set(ciphertext, IV_SIZE);
   sealed.set(cipher.getAuthTag(), IV_SIZE + ciphertext.length);

@@ -15,7 +15,7 @@ import {
 
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import { scopeNumber, type IdentityScope } from '../identity/identity.ts';
-import { decryptGcm, encryptGcm } from './gcm.ts';
+import { decryptStanding, encryptStanding } from './standing-gcm.ts';
 import { WRAPPED_REFRESH_TOKEN_LENGTH } from './token-format.ts';
 import { prepareSecret, type TokenKey, type TokenKeySource } from './token-key.ts';
 
@@ -37,7 +37,7 @@ const HEADER_SIZE = 5;
 const RESPONSE_KEY_SIZE = 32;
 
 /**
- * Wraps an inner refresh token together with a fresh response key: 388 characters. Takes 32 random bytes for the key, then
+ * Wraps an inner refresh token, which is Base64, together with a fresh response key: 388 characters. Takes 32 random bytes for the key, then
  * 12 for the IV.
  * @throws InternalError REFRESH_WRAPPER_LENGTH_INVALID when the result would not have 388 characters
  */
@@ -48,9 +48,10 @@ export function wrapRefreshToken(
   randomBytes: RandomBytes,
 ): WrappedRefreshToken {
   const refreshResponseKey = toBase64(randomBytes(RESPONSE_KEY_SIZE));
-  const payload = JSON.stringify({ refresh_response_key: refreshResponseKey, refresh_token: innerToken });
-  const sealed = encryptGcm(key.secret, toUtf8(payload), randomBytes);
-  const bytes = new ByteWriter(HEADER_SIZE + sealed.length)
+  // Both values are Base64, so nothing needs escaping.
+  const payload = `{"refresh_response_key":"${refreshResponseKey}","refresh_token":"${innerToken}"}`;
+  const sealed = encryptStanding(key.secret, toUtf8(payload), randomBytes);
+  const bytes = ByteWriter.pooled(HEADER_SIZE + sealed.length)
     .uint8(scopeNumber(scope) << 4)
     .int32(key.id)
     .bytes(sealed)
@@ -92,7 +93,7 @@ export function unwrapRefreshToken(text: string, keys: TokenKeySource): Unwrappe
 
 function decrypt(key: TokenKey, sealed: Uint8Array): Uint8Array {
   try {
-    return decryptGcm(key.secret, sealed);
+    return decryptStanding(key.secret, sealed);
   } catch (cause) {
     if (!(cause instanceof PlatformError) || cause.family === 'internal') throw cause;
     throw new VerificationError('REFRESH_WRAPPER_DECRYPTION_FAILED', `wrapped refresh token: ${cause.message}`, {

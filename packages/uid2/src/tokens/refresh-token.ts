@@ -12,7 +12,8 @@ import type { RandomBytes } from '@holdfast/base';
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import type { IdentityScope, IdentityType } from '../identity/identity.ts';
 import { decryptCbc } from './cbc.ts';
-import { decryptGcm, encryptGcm, GCM_OVERHEAD } from './gcm.ts';
+import { GCM_OVERHEAD } from './gcm.ts';
+import { decryptStanding, encryptStanding } from './standing-gcm.ts';
 import { parseTypeByte, typeByte, VERSION_2_BYTE, VERSION_3_BYTE } from './token-format.ts';
 import type { TokenKey, TokenKeySource } from './token-key.ts';
 
@@ -48,7 +49,7 @@ const HEADER_SIZE = 6;
 /** A version 3 inner refresh token, 168 characters of Base64. Takes one 12-byte IV. */
 export function encodeRefreshToken(fields: RefreshTokenFields, key: TokenKey, randomBytes: RandomBytes): string {
   const type = typeByte(fields.scope, fields.type);
-  const payload = new ByteWriter(PAYLOAD_SIZE)
+  const payload = ByteWriter.pooled(PAYLOAD_SIZE)
     .int64(fields.expiresMs)
     .int64(fields.createdMs)
     .int32(0)
@@ -63,11 +64,11 @@ export function encodeRefreshToken(fields: RefreshTokenFields, key: TokenKey, ra
     .uint8(type)
     .bytes(fields.firstLevelHash)
     .done();
-  const token = new ByteWriter(HEADER_SIZE + GCM_OVERHEAD + PAYLOAD_SIZE)
+  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + PAYLOAD_SIZE)
     .uint8(type)
     .uint8(VERSION_3_BYTE)
     .int32(key.id)
-    .bytes(encryptGcm(key.secret, payload, randomBytes))
+    .bytes(encryptStanding(key.secret, payload, randomBytes))
     .done();
   return toBase64(token);
 }
@@ -98,7 +99,7 @@ function decodeVersion3(bytes: Uint8Array, keys: TokenKeySource): DecodedRefresh
   const outerType = outer.uint8();
   outer.uint8();
   const refreshKeyId = outer.int32();
-  const payload = new ByteReader(decryptGcm(keyById(keys, refreshKeyId), outer.rest()), CORRUPT, WHAT);
+  const payload = new ByteReader(decryptStanding(keyById(keys, refreshKeyId), outer.rest()), CORRUPT, WHAT);
   const expiresMs = payload.int64();
   const createdMs = payload.int64();
   payload.bytes(13);

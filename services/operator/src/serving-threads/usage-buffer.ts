@@ -1,3 +1,4 @@
+import { CountTree } from '../count-tree.ts';
 import type { Usage } from '../usage-statistics.ts';
 import type { CountedUsage } from './serving-messages.ts';
 
@@ -8,7 +9,7 @@ const MOST_LINES = 500;
 /** Counts equal usage, so that a thread sends few messages about many requests. */
 export class UsageBuffer {
   readonly #send: (usages: readonly CountedUsage[]) => void;
-  readonly #counts = new Map<string, { readonly usage: Usage; count: number }>();
+  readonly #counts = new CountTree<{ readonly usage: Usage; count: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(send: (usages: readonly CountedUsage[]) => void) {
@@ -16,14 +17,10 @@ export class UsageBuffer {
   }
 
   add(usage: Usage): void {
-    const { path, referer = '', contact, siteId, clientVersion = '' } = usage;
-    const key = `${path}\n${contact}\n${siteId}\n${clientVersion}\n${referer}`;
-    const known = this.#counts.get(key);
-    if (known !== undefined) {
-      known.count += 1;
-      return;
-    }
-    this.#counts.set(key, { usage, count: 1 });
+    const { path, referer, contact, siteId, clientVersion } = usage;
+    const known = this.#counts.leaf([path, contact, siteId, clientVersion, referer], () => ({ usage, count: 0 }));
+    known.count += 1;
+    if (known.count > 1) return;
     if (this.#counts.size >= MOST_LINES) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS).unref();
   }
@@ -33,7 +30,7 @@ export class UsageBuffer {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#counts.size === 0) return;
-    const usages = [...this.#counts.values()];
+    const usages = [...this.#counts.leaves()];
     this.#counts.clear();
     this.#send(usages);
   }

@@ -86,7 +86,10 @@ export function createNodeCluster(options: NodeClusterOptions): NodeCluster {
       }
       const data = objectIn(found as unknown as JsonObject, 'data');
       return new Map(
-        Object.entries(data).map(([key, value]) => [key, Buffer.from(typeof value === 'string' ? value : '', 'base64')]),
+        Object.entries(data).map(([key, value]) => [
+          key,
+          Buffer.from(typeof value === 'string' ? value : '', 'base64'),
+        ]),
       );
     },
   };

@@ -54,7 +54,8 @@ export function isSamePod(now: NmiPod | undefined, before: NmiPod): boolean {
   if (now === undefined || now.uid !== before.uid) return false;
   const names = Object.keys(now.labels);
   return (
-    names.length === Object.keys(before.labels).length && names.every((name) => now.labels[name] === before.labels[name])
+    names.length === Object.keys(before.labels).length &&
+    names.every((name) => now.labels[name] === before.labels[name])
   );
 }
 

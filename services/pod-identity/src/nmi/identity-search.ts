@@ -89,7 +89,8 @@ export function standardSearch(
       const states: Record<string, AzureIdentity[]> = {};
       for (const { binding, identity, status } of all) {
         // An assignment made for a former pod of this name says nothing about this one when its label is another.
-        const isOther = binding.selector !== '' && pod.labels !== undefined && binding.selector !== pod.labels[BINDING_LABEL];
+        const isOther =
+          binding.selector !== '' && pod.labels !== undefined && binding.selector !== pod.labels[BINDING_LABEL];
         if (!(settings.rules === 'strict' && isOther)) (states[status] ??= []).push(identity);
       }
       return states;

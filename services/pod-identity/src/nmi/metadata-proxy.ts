@@ -36,7 +36,8 @@ export async function proxyToMetadata(
       signal: request.signal,
     });
     const headers = Object.entries(answer.headers).filter(
-      (entry): entry is [string, string | string[]] => entry[1] !== undefined && !NOT_COPIED.has(entry[0].toLowerCase()),
+      (entry): entry is [string, string | string[]] =>
+        entry[1] !== undefined && !NOT_COPIED.has(entry[0].toLowerCase()),
     );
     return { status: answer.status, headers: Object.fromEntries(headers), body: answer.body };
   } catch (error) {

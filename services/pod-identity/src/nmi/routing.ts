@@ -34,7 +34,8 @@ export function nmiRoute(target: string, options: RouteOptions): NmiRoute {
   if (clean !== path) return { redirect: encodePath(clean) + query };
   const metadata = METADATA.exec(path)?.[0];
   if (metadata !== undefined && path.startsWith(TOKEN, metadata.length)) return { handler: 'token' };
-  if (looksLikeToken(path) || (options.rules === 'strict' && looksLikeToken(asSlashes(path)))) return { handler: 'invalid' };
+  if (looksLikeToken(path) || (options.rules === 'strict' && looksLikeToken(asSlashes(path))))
+    return { handler: 'invalid' };
   if (path.startsWith('/host/token')) return { handler: 'host-token' };
   const isInstance = metadata !== undefined && path.startsWith('/instance', metadata.length);
   return { handler: options.blockInstanceMetadata && isInstance ? 'instance' : 'imds-proxy' };

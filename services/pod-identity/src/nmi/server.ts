@@ -75,9 +75,10 @@ export function createNmiServer(parts: NmiParts): NmiServer {
       case 'token':
         return lacksHeader(request, settings) ? HEADER_MISSING : await answerPod(request, parts);
       case 'imds-proxy':
-        if (lacksHeader(request, settings)) return HEADER_MISSING;
-        return await proxyToMetadata(request, { origin: settings.metadataOrigin, send: parts.send });
+        break;
     }
+    if (lacksHeader(request, settings)) return HEADER_MISSING;
+    return await proxyToMetadata(request, { origin: settings.metadataOrigin, send: parts.send });
   };
 }
 
@@ -115,16 +116,12 @@ interface Outcome {
   readonly reason?: string;
 }
 
-async function answerFor(
-  pod: NmiPod,
-  wanted: TokenRequest,
-  parts: NmiParts,
-  signal: AbortSignal,
-): Promise<Outcome> {
+async function answerFor(pod: NmiPod, wanted: TokenRequest, parts: NmiParts, signal: AbortSignal): Promise<Outcome> {
   let excepted: boolean;
   try {
     excepted =
-      isController(pod, parts.settings) || isExcepted(pod.labels, await parts.cluster.exceptions(pod.namespace, signal));
+      isController(pod, parts.settings) ||
+      isExcepted(pod.labels, await parts.cluster.exceptions(pod.namespace, signal));
   } catch (error) {
     return failure(500, errorMessage(error));
   }

@@ -62,10 +62,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         case identityTypes.clientSecret:
         case identityTypes.clientCertificate: {
           const proof = await readProof(identity, options, signal);
-          return await tokensOfTenants(identity, resource, (tenantId) =>
-            measured('adal_token', () =>
-              principalToken({ identity, tenantId, resource }, proof, options.principal, signal),
-            ),
+          return await tokensOfTenants(
+            identity,
+            resource,
+            (tenantId) =>
+              measured('adal_token', () =>
+                principalToken({ identity, tenantId, resource }, proof, options.principal, signal),
+              ),
             options.primaryOnly,
           );
         }

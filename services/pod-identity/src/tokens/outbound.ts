@@ -43,7 +43,7 @@ export function createOutbound(options: { readonly timeoutMs: number; readonly c
         // was no token request when it was judged would be one when it arrives.
         const response = await agent.request({
           ...call,
-          method: call.method as 'GET',
+          method: call.method,
           origin,
           signal: AbortSignal.any([caller, deadline]),
           headersTimeout: timeoutMs,

@@ -54,7 +54,12 @@ export async function principalToken(
 
 /** Posts a form to a token endpoint; throws as `principalToken` does. */
 export async function exchange(
-  call: { readonly origin: string; readonly path: string; readonly form: URLSearchParams; readonly signal: AbortSignal },
+  call: {
+    readonly origin: string;
+    readonly path: string;
+    readonly form: URLSearchParams;
+    readonly signal: AbortSignal;
+  },
   { send }: Pick<PrincipalSource, 'send'>,
 ): Promise<Token> {
   const { origin, path, form, signal } = call;

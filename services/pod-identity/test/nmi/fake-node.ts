@@ -1,5 +1,11 @@
 import { readAzureIdentity, readAzureIdentityBinding, readAzurePodIdentityException } from '@holdfast/admission';
-import type { AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding, AzurePodIdentityException, MatchingRules } from '@holdfast/admission';
+import type {
+  AzureAssignedIdentity,
+  AzureIdentity,
+  AzureIdentityBinding,
+  AzurePodIdentityException,
+  MatchingRules,
+} from '@holdfast/admission';
 
 import { managedSearch, standardSearch } from '../../src/nmi/identity-search.ts';
 import type { NmiPod, NodeCluster } from '../../src/nmi/node-cluster.ts';
@@ -26,7 +32,11 @@ export function pod(parts: Partial<NmiPod> & { readonly name: string }): NmiPod 
   };
 }
 
-export function identity(name: string, clientID: string, spec: Readonly<Record<string, string | number>> = {}): AzureIdentity {
+export function identity(
+  name: string,
+  clientID: string,
+  spec: Readonly<Record<string, string | number>> = {},
+): AzureIdentity {
   return readAzureIdentity({ metadata: { name, namespace: 'default' }, spec: { type: 0, clientID, ...spec } });
 }
 
@@ -176,11 +186,18 @@ export class FakeNode implements NodeCluster {
     return Promise.resolve(this.assigned.filter((each) => each.podNamespace === namespace && each.pod === name));
   }
 
-  secret({ namespace, name }: { readonly namespace: string; readonly name: string }): Promise<ReadonlyMap<string, Uint8Array>> {
+  secret({
+    namespace,
+    name,
+  }: {
+    readonly namespace: string;
+    readonly name: string;
+  }): Promise<ReadonlyMap<string, Uint8Array>> {
     const found = this.secrets.get(`${namespace}/${name}`);
     return found === undefined ? Promise.reject(new Error(`secrets "${name}" not found`)) : Promise.resolve(found);
   }
 }
 
 /** The text of an answer. */
-export const textOf = ({ body }: NmiAnswer): string => (typeof body === 'string' ? body : Buffer.from(body).toString('utf8'));
+export const textOf = ({ body }: NmiAnswer): string =>
+  typeof body === 'string' ? body : Buffer.from(body).toString('utf8');

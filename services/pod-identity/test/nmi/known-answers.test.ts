@@ -28,7 +28,7 @@ const casesOf = (group: string, fits: (entry: VectorCase) => boolean = () => tru
 
 /** What a case expects in one mode; alternatives are named by it. */
 function expectedIn(rules: MatchingRules, expected: Bag): Bag {
-  return (expected[rules] ?? expected) as Bag;
+  return expected[rules] ?? expected;
 }
 
 interface ListedIdentity {
@@ -55,7 +55,10 @@ interface ListedBinding {
 }
 
 const readBinding = ({ name, namespace, ns, ...spec }: ListedBinding) =>
-  readAzureIdentityBinding({ metadata: { name, namespace: namespace ?? ns ?? '' }, spec: { ...spec } as never as JsonObject });
+  readAzureIdentityBinding({
+    metadata: { name, namespace: namespace ?? ns ?? '' },
+    spec,
+  });
 
 const MODES: readonly MatchingRules[] = ['compatible', 'strict'];
 
@@ -138,7 +141,9 @@ describe.skipIf(vectors === undefined)('known answers: requests', () => {
     const node = new FakeNode();
     node.pods = [pod({ name: headers.podname, namespace: headers.podns, labels: { aadpodidbinding: 's' } })];
     node.allBindings = [readBinding({ name: 'b', ns: headers.podns, azureIdentity: 'i', selector: 's' })];
-    node.allIdentities = [readIdentity({ ...(input['identity'] as unknown as ListedIdentity), name: 'i', ns: headers.podns })];
+    node.allIdentities = [
+      readIdentity({ ...(input['identity'] as unknown as ListedIdentity), name: 'i', ns: headers.podns }),
+    ];
     const answer = await node.ask(input['path'] ?? '', {
       rawHeaders: Object.entries(headers).flat(),
       remote: input['remote'] ?? '',
@@ -148,7 +153,10 @@ describe.skipIf(vectors === undefined)('known answers: requests', () => {
       readonly token: Readonly<Record<string, unknown>>;
       readonly clientid: string;
     };
-    const shape = wanted['jsonShape'] as unknown as { readonly token: Readonly<Record<string, string>>; readonly clientid: string };
+    const shape = wanted['jsonShape'] as unknown as {
+      readonly token: Readonly<Record<string, string>>;
+      readonly clientid: string;
+    };
     expect(Object.fromEntries(Object.entries(token).map(([name, value]) => [name, typeof value]))).toEqual(shape.token);
     expect(clientid).toBe(shape.clientid);
   });
@@ -161,19 +169,22 @@ describe.skipIf(vectors === undefined)('known answers: requests', () => {
     },
   );
 
-  it.each(casesOf('nmi-http', ({ input }) => 'exceptions' in input))('$id $title', async ({ input, expect: wanted }) => {
-    const node = new FakeNode();
-    node.pods = [pod({ name: 'p', ...(input['pod'] as unknown as Readonly<Record<string, never>>) })];
-    node.allExceptions = (input['exceptions'] as unknown as readonly JsonObject[]).map((spec) =>
-      readAzurePodIdentityException({ metadata: { name: 'e', namespace: 'default' }, spec }),
-    );
-    const answer = await node.ask(`/metadata/identity/oauth2/token?${input['query'] ?? ''}`);
-    expect(answer.status).toBe(200);
-    const asked = new URL(node.asked[0]?.path ?? '', 'http://h').searchParams;
-    const imds = wanted['imdsRequest'] as unknown as Readonly<Record<string, string | null>>;
-    for (const [name, value] of Object.entries(imds)) expect(asked.get(name)).toBe(value);
-    expect(node.searches > 0).toBe(wanted['identitySearch']);
-  });
+  it.each(casesOf('nmi-http', ({ input }) => 'exceptions' in input))(
+    '$id $title',
+    async ({ input, expect: wanted }) => {
+      const node = new FakeNode();
+      node.pods = [pod({ name: 'p', ...(input['pod'] as unknown as Readonly<Record<string, never>>) })];
+      node.allExceptions = (input['exceptions'] as unknown as readonly JsonObject[]).map((spec) =>
+        readAzurePodIdentityException({ metadata: { name: 'e', namespace: 'default' }, spec }),
+      );
+      const answer = await node.ask(`/metadata/identity/oauth2/token?${input['query'] ?? ''}`);
+      expect(answer.status).toBe(200);
+      const asked = new URL(node.asked[0]?.path ?? '', 'http://h').searchParams;
+      const imds = wanted['imdsRequest'] as unknown as Readonly<Record<string, string | null>>;
+      for (const [name, value] of Object.entries(imds)) expect(asked.get(name)).toBe(value);
+      expect(node.searches > 0).toBe(wanted['identitySearch']);
+    },
+  );
 });
 
 describe.skipIf(vectors === undefined)('known answers: identities', () => {
@@ -193,31 +204,37 @@ describe.skipIf(vectors === undefined)('known answers: identities', () => {
     MODES.flatMap((rules) => casesOf('nmi-identity', fits).map((entry) => ({ ...entry, rules })));
   const requestedOf = (input: Bag) => ({ clientId: input['clientID'] ?? '', resourceId: input['resourceID'] ?? '' });
 
-  it.each(inModes(({ input }) => 'states' in input))('$id $title ($rules)', async ({ input, expect: wanted, rules }) => {
-    let waitedMs = 0;
-    const states = Object.fromEntries(
-      Object.entries(input['states'] ?? {}).map(([state, list]) => [state, (list as readonly ListedIdentity[]).map(readIdentity)]),
-    ) as AssignedStates;
-    const settings = {
-      retryCreated: input['retryCreated'] ?? 16,
-      retryAssigned: input['retryAssigned'] ?? 4,
-      intervalSeconds: input['intervalSeconds'] ?? 5,
-      forceNamespaced: input['forceNamespaced'] ?? false,
-      rules,
-      sleep: (ms: number) => {
-        waitedMs += ms;
-        return Promise.resolve();
-      },
-    };
-    const { signal } = new AbortController();
-    const found = await searchStandard(
-      () => Promise.resolve(states),
-      { namespace: input['podNs'] ?? '', name: 'pod' },
-      { requested: requestedOf(input), settings, signal },
-    );
-    check(found, expectedIn(rules, wanted));
-    if ('waitedSeconds' in wanted) expect(waitedMs / 1000).toBe(wanted['waitedSeconds']);
-  });
+  it.each(inModes(({ input }) => 'states' in input))(
+    '$id $title ($rules)',
+    async ({ input, expect: wanted, rules }) => {
+      let waitedMs = 0;
+      const states = Object.fromEntries(
+        Object.entries(input['states'] ?? {}).map(([state, list]) => [
+          state,
+          (list as readonly ListedIdentity[]).map(readIdentity),
+        ]),
+      ) as AssignedStates;
+      const settings = {
+        retryCreated: input['retryCreated'] ?? 16,
+        retryAssigned: input['retryAssigned'] ?? 4,
+        intervalSeconds: input['intervalSeconds'] ?? 5,
+        forceNamespaced: input['forceNamespaced'] ?? false,
+        rules,
+        sleep: (ms: number) => {
+          waitedMs += ms;
+          return Promise.resolve();
+        },
+      };
+      const { signal } = new AbortController();
+      const found = await searchStandard(
+        () => Promise.resolve(states),
+        { namespace: input['podNs'] ?? '', name: 'pod' },
+        { requested: requestedOf(input), settings, signal },
+      );
+      check(found, expectedIn(rules, wanted));
+      if ('waitedSeconds' in wanted) expect(waitedMs / 1000).toBe(wanted['waitedSeconds']);
+    },
+  );
 
   it.each(inModes(({ input }) => 'candidates' in input))('$id $title ($rules)', ({ input, expect: wanted, rules }) => {
     const candidates = (input['candidates'] as unknown as readonly ListedIdentity[]).map(readIdentity);
@@ -238,8 +255,14 @@ describe.skipIf(vectors === undefined)('known answers: identities', () => {
     },
   );
 
-  it.each(casesOf('nmi-identity', ({ expect: wanted }) => 'startupError' in wanted))('$id $title', ({ input, expect: wanted }) => {
-    const config = { 'operation-mode': input['mode'] ?? 'standard', forceNamespaced: input['forceNamespaced'] ?? true } as const;
-    expect(() => assertNamespaced(config)).toThrow(wanted['startupError']);
-  });
+  it.each(casesOf('nmi-identity', ({ expect: wanted }) => 'startupError' in wanted))(
+    '$id $title',
+    ({ input, expect: wanted }) => {
+      const config = {
+        'operation-mode': input['mode'] ?? 'standard',
+        forceNamespaced: input['forceNamespaced'] ?? true,
+      } as const;
+      expect(() => assertNamespaced(config)).toThrow(wanted['startupError']);
+    },
+  );
 });

@@ -53,7 +53,7 @@ export async function credentialFor(
       );
     case 'identity-binding':
       return cached(async () => proxyToken(identity, tenantId, cloud, settings), settings.clock);
-    case 'service-principal':
+    default:
       return new sdk.ClientSecretCredential(tenantId, identity.clientId, identity.clientSecret.reveal(), options);
   }
 }

@@ -10,7 +10,8 @@ interface SdkError {
   readonly name?: unknown;
   readonly code?: unknown;
   readonly statusCode?: unknown;
-  readonly response?: { readonly bodyAsText?: unknown };
+  /** The body of the refusal, read by the SDK. */
+  readonly details?: unknown;
 }
 
 interface VersionProperties {
@@ -64,7 +65,7 @@ export function sdkVaults(settings: CredentialSettings): OpenVault {
             version === undefined
               ? await certificates.getCertificate(name, call)
               : await certificates.getCertificateVersion(name, version, call);
-          return { id: found.id, cer: found.cer };
+          return { id: found.id ?? found.properties.id, cer: found.cer };
         }),
       versions: async (type, name) => understood(async () => enabledVersions(lists[type](name))),
     };
@@ -103,7 +104,7 @@ function vaultProblem(thrown: unknown): DependencyError {
     });
   }
   const code = typeof error.code === 'string' ? error.code : 'Unknown';
-  const inner = innerCodeOf(error.response?.bodyAsText);
+  const inner = innerCodeOf(error.details);
   const failing = status === 408 || status === 429 || status >= 500;
   return new DependencyError(
     failing ? 'VAULT_UNREACHABLE' : 'VAULT_REFUSED',
@@ -118,12 +119,7 @@ function vaultProblem(thrown: unknown): DependencyError {
 }
 
 function innerCodeOf(body: unknown): string | undefined {
-  if (typeof body !== 'string') return undefined;
-  try {
-    const parsed = JSON.parse(body) as { error?: { innererror?: { code?: unknown } } } | null;
-    const code = parsed?.error?.innererror?.code;
-    return typeof code === 'string' ? code : undefined;
-  } catch {
-    return undefined; // a proxy's page, for example
-  }
+  const { error } = (body ?? {}) as { error?: { innerError?: { code?: unknown }; innererror?: { code?: unknown } } };
+  const code = error?.innerError?.code ?? error?.innererror?.code;
+  return typeof code === 'string' ? code : undefined;
 }

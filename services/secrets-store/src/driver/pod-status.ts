@@ -50,5 +50,5 @@ export async function writePodStatus(
       ),
     },
   };
-  return (await cluster.apply(status, { fieldManager: FIELD_MANAGER, force: true })) as LiveObject;
+  return await cluster.apply(status, { fieldManager: FIELD_MANAGER, force: true });
 }

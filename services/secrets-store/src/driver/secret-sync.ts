@@ -98,6 +98,8 @@ async function syncOne(request: SyncRequest, entry: SecretObject, options: Secre
   }
 }
 
+type LiveSecret = LiveObject & { readonly data?: Readonly<Record<string, string>>; readonly type?: string };
+
 type DesiredSecret = LiveObject & {
   readonly data: Readonly<Record<string, string>>;
   readonly type: string;
@@ -107,9 +109,7 @@ type DesiredSecret = LiveObject & {
 /** Creates or replaces; answers whether something was written. */
 async function writeSecret(desired: DesiredSecret, { cluster, compatible }: SecretSyncOptions): Promise<boolean> {
   const { name, namespace = 'default' } = desired.metadata;
-  const live = (await cluster.read({ apiVersion: 'v1', kind: 'Secret', name, namespace })) as
-    | (LiveObject & { readonly data?: Readonly<Record<string, string>>; readonly type?: string })
-    | undefined;
+  const live: LiveSecret | undefined = await cluster.read({ apiVersion: 'v1', kind: 'Secret', name, namespace });
   if (live === undefined) {
     await cluster.create(desired);
     return true;
@@ -149,10 +149,7 @@ function mergedOwners(known: readonly OwnerReference[], added: readonly OwnerRef
   return [...known, ...added.filter(({ uid }) => !known.some((one) => one.uid === uid))];
 }
 
-function sameSecret(
-  live: LiveObject & { readonly data?: Readonly<Record<string, string>>; readonly type?: string },
-  next: DesiredSecret,
-): boolean {
+function sameSecret(live: LiveSecret, next: DesiredSecret): boolean {
   const view = (secret: typeof live) => [
     sorted(secret.data),
     secret.type ?? 'Opaque',

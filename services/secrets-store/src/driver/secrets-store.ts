@@ -145,7 +145,7 @@ export class SecretsStore {
       namespace: metadata.namespace ?? 'default',
     };
     try {
-      const live = (await this.#options.cluster.read(reference)) as PodObject | undefined;
+      const live: PodObject | undefined = await this.#options.cluster.read(reference);
       if (live === undefined || live.metadata.uid !== metadata.uid || isOver(live)) return;
       entry.pod = live;
       for (const volume of volumesOf(live)) await this.#publish(live, volume);
@@ -195,7 +195,7 @@ export class SecretsStore {
     if (issueToken === undefined) return {};
     const className = (attributes['secretProviderClass'] ?? '').trim();
     const reference = { apiVersion: GROUP_VERSION, kind: 'SecretProviderClass', name: className, namespace };
-    const found = className === '' ? undefined : ((await cluster.read(reference)) as SecretProviderClass | undefined);
+    const found: SecretProviderClass | undefined = className === '' ? undefined : await cluster.read(reference);
     const parameters = { ...found?.spec?.parameters, ...attributes };
     if ((parameters['clientID'] ?? '').trim() === '') return {};
     const proxied = (parameters['useAzureTokenProxy'] ?? '').trim();

@@ -120,7 +120,7 @@ export class VolumeDriver {
     let found: SecretProviderClass | undefined;
     try {
       const reference = { apiVersion: GROUP_VERSION, kind: 'SecretProviderClass', name, namespace };
-      found = (await this.#options.cluster.read(reference)) as SecretProviderClass | undefined;
+      found = await this.#options.cluster.read(reference);
     } catch (cause) {
       throw failed(`failed to get secretproviderclass ${where}, error: ${errorMessage(cause)}`, cause);
     }

@@ -29,6 +29,7 @@ interface Case<I, E> {
 
 const vectors = loadVectors('identity.json') as { readonly cases: readonly Case<never, never>[] } | undefined;
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says what the file holds, in one place
 function casesOf<I, E>(group: string): readonly (readonly [string, I, E])[] {
   const cases = (vectors?.cases ?? []) as readonly Case<I, E>[];
   return cases

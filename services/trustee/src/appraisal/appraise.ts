@@ -36,7 +36,9 @@ export async function appraise(
   const outcome = await withReferences(policy, references, kind, (engine) => ({
     claims: engine.query('data.policy.trust_claims', { input: evidence as RegoJson }),
     hasClaims: engine.hasRule('data.policy.trust_claims'),
-    extensions: engine.query('data.policy.extensions', { input: evidence as RegoJson }),
+    extensions: engine.hasRule('data.policy.extensions')
+      ? engine.query('data.policy.extensions', { input: evidence as RegoJson })
+      : undefined,
   }));
   return {
     vector: outcome.hasClaims ? vectorOf(outcome.claims, key) : unclaimed,

@@ -81,6 +81,9 @@ function readMessage(message: JsonValue): JsonObject {
   const type = member(message, 'type');
   const payload = member(message, 'payload');
   if (typeof type !== 'string' || typeof payload !== 'string') throw malformed('"type" and "payload" have to be texts');
+  if (type === 'swid' || type === 'corim') {
+    throw malformed(`manifests of type ${type} are not read here: send their values as type sample`);
+  }
   if (type !== 'sample') throw malformed(`Could not find extractor for ${type.slice(0, 50)}`);
   let text: string;
   try {

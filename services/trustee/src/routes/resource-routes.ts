@@ -104,8 +104,10 @@ async function checkPolicy(context: TrusteeContext, target: KbsTarget, token: Ve
     const data: RegoJson = { plugin: target.plugin, 'resource-path': target.rest, query: target.query };
     allowed = policy.engine.query('data.policy.allow', { input: token.claims as RegoJson, data }) === true;
   } catch (cause) {
+    context.events.policyEvaluated('failed');
     throw new KbsRefusal('PolicyEngineError', 'Policy engine error: the policy could not be evaluated', cause);
   }
+  context.events.policyEvaluated(allowed ? 'allowed' : 'denied');
   if (!allowed) throw new KbsRefusal('PolicyDeny', 'Access denied by policy');
 }
 

@@ -6,6 +6,7 @@ import { malformedEvidence } from './verifier.ts';
 
 const TURIN_FAMILY = 0x1a;
 const SIGNATURE_HALF = 72;
+const MAX_LIST = 65_536;
 
 /**
  * The 1184 bytes of a report that came as JSON with one member per field (AMD SEV-SNP Firmware ABI, table
@@ -100,10 +101,13 @@ export function bytes(parent: JsonObject, name: string, length: number): Uint8Ar
 }
 
 export function byteList(value: JsonValue | undefined, name: string): Uint8Array {
-  const isByte = (item: JsonValue): boolean =>
-    typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= 255;
-  if (!Array.isArray(value) || value.length > 65_536 || !(value as readonly JsonValue[]).every(isByte)) {
-    throw malformedEvidence(`"${name}" is no list of bytes`);
+  if (!Array.isArray(value) || value.length > MAX_LIST) throw malformedEvidence(`"${name}" is no list of bytes`);
+  const items = value as readonly JsonValue[];
+  const found = new Uint8Array(items.length);
+  for (let at = 0; at < items.length; at += 1) {
+    const item = items[at];
+    if (typeof item !== 'number' || (item & 0xff) !== item) throw malformedEvidence(`"${name}" is no list of bytes`);
+    found[at] = item;
   }
-  return Uint8Array.from(value as readonly number[]);
+  return found;
 }

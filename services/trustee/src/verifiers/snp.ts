@@ -1,8 +1,9 @@
-import { isJsonObject, member, parseCertificate, parseSnpReport, verifySnpEvidence } from '@holdfast/attestation';
+import { isJsonObject, member, parseSnpReport, verifySnpEvidence } from '@holdfast/attestation';
 import type { Certificate, JsonObject, JsonValue, SnpReport, SnpTcb } from '@holdfast/attestation';
 import { toHex } from '@holdfast/base';
 import { fitDigest } from '@holdfast/initdata';
 
+import { CertificateMemory } from './certificate-memory.ts';
 import type { SnpCertificates } from './snp-certificates.ts';
 import { byteList, rebuildSnpReport } from './snp-report.ts';
 import type { SnpTrust } from './snp-trust.ts';
@@ -18,13 +19,14 @@ const MAX_CERTIFICATES = 8;
 
 /** AMD SEV-SNP guests outside Azure: the report as JSON, with certificates or without. */
 export function createSnpVerifier(trust: SnpTrust, certificates: SnpCertificates): EvidenceVerifier {
+  const memory = new CertificateMemory();
   return async (evidence, expected) => {
     if (!isJsonObject(evidence)) throw malformedEvidence('it is no object');
     const json = member(evidence, 'attestation_report');
     if (!isJsonObject(json)) throw malformedEvidence('"attestation_report" is no object');
     const report = rebuildSnpReport(json);
     const parsed = parseSnpReport(report);
-    const bundle = await certificates.complete(parsed, bundledCertificates(member(evidence, 'cert_chain')));
+    const bundle = await certificates.complete(parsed, bundledCertificates(member(evidence, 'cert_chain'), memory));
     const verified = verifySnpEvidence({
       ...trust.forReports,
       report,
@@ -86,13 +88,13 @@ function padded(digest: Uint8Array): Uint8Array {
   return fitDigest(digest, REPORT_DATA_BYTES);
 }
 
-function bundledCertificates(chain: JsonValue | undefined): readonly Certificate[] {
+function bundledCertificates(chain: JsonValue | undefined, memory: CertificateMemory): readonly Certificate[] {
   if (chain === undefined || chain === null) return [];
   if (!Array.isArray(chain) || chain.length > MAX_CERTIFICATES) {
     throw malformedEvidence(`"cert_chain" is no list of at most ${MAX_CERTIFICATES} certificates`);
   }
   return (chain as readonly JsonValue[]).map((entry) => {
     const data = isJsonObject(entry) ? member(entry, 'data') : undefined;
-    return parseCertificate(byteList(data, 'data'));
+    return memory.parse(byteList(data, 'data'));
   });
 }

@@ -23,13 +23,21 @@ export function fieldElement(name: string): string {
 }
 
 export function valueElement(value: unknown): string {
-  return `v:${JSON.stringify(value)}`;
+  return `v:${escaped(value)}`;
+}
+
+/** JSON with `<`, `>` and `&` escaped, as the API server writes it. */
+function escaped(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Keys in alphabetical order, as FieldsV1 has them. */
 export function keyElement(keys: readonly (readonly [string, unknown])[]): string {
   const sorted = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `k:${JSON.stringify(Object.fromEntries(sorted))}`;
+  return `k:${escaped(Object.fromEntries(sorted))}`;
 }
 
 export function union(...sets: readonly FieldSet[]): FieldSet {
@@ -54,19 +62,17 @@ export function equalSets(a: FieldSet, b: FieldSet): boolean {
   return a.size === b.size && difference(a, b).size === 0;
 }
 
-/** The set with every named field on the way to a member: who owns a part owns the field that holds it. */
-export function withNamedParents(set: FieldSet): FieldSet {
-  const all = new Set(set);
+/** Every path that leads to a member, the root among them. */
+export function prefixesOf(set: FieldSet): FieldSet {
+  const prefixes = new Set<string>(['']);
   for (const path of set) {
     let end = path.lastIndexOf(SEPARATOR);
-    while (end > 0) {
-      const parent = path.slice(0, end);
-      const start = parent.lastIndexOf(SEPARATOR) + 1;
-      if (parent.startsWith('f:', start)) all.add(parent);
-      end = start - 1;
+    while (end > 0 && !prefixes.has(path.slice(0, end))) {
+      prefixes.add(path.slice(0, end));
+      end = path.lastIndexOf(SEPARATOR, end - 1);
     }
   }
-  return all;
+  return prefixes;
 }
 
 /** Drops the named paths and everything below them. */
@@ -76,6 +82,18 @@ export function withoutPrefixes(set: FieldSet, prefixes: readonly string[]): Fie
     if (!prefixes.some((prefix) => path === prefix || path.startsWith(prefix + SEPARATOR))) kept.add(path);
   }
   return kept;
+}
+
+/** Order of paths: what ends at a level stands before what goes deeper, and names are in alphabetical order. */
+export function membersFirst(a: string, b: string): number {
+  const [left, right] = [pathElements(a), pathElements(b)];
+  for (let depth = 0; depth < Math.max(left.length, right.length); depth += 1) {
+    const ends = [left, right].map((path) => (path.length === depth + 1 ? 0 : 1)) as [number, number];
+    if (ends[0] !== ends[1]) return ends[0] - ends[1];
+    const [one = '', other = ''] = [left[depth], right[depth]];
+    if (one !== other) return one < other ? -1 : 1;
+  }
+  return 0;
 }
 
 /** `.spec.template.spec.containers[name="web"].image`, as conflicts name fields. */

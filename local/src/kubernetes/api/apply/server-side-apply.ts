@@ -1,11 +1,21 @@
-import { equalJson, isMap, stringAt, valueAt } from '../objects.ts';
+import { isMap, stringAt, valueAt } from '../objects.ts';
 import type { Schema } from '../scheme/schema.ts';
 import { StatusError } from '../status.ts';
-import { difference, equalSets, intersection, showPath, union, withNamedParents } from './field-set.ts';
+import {
+  difference,
+  equalSets,
+  fieldElement,
+  intersection,
+  membersFirst,
+  showPath,
+  union,
+  withoutPrefixes,
+} from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { ownable, sameManager } from './managed-fields.ts';
 import type { Manager } from './managed-fields.ts';
-import { compareValues, fieldsOf, mergeValues, removeFields } from './typed-value.ts';
+import { assertTypedPatch } from './typed-patch.ts';
+import { compareValues, fieldsOf, mergeValues, pruneValues } from './typed-value.ts';
 import type { Comparison } from './typed-value.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -30,6 +40,8 @@ export interface ApplyRequest {
   readonly managers: readonly Manager[];
   readonly writer: Writer;
   readonly force: boolean;
+  /** The object in the words of refusals: `default/web; apps/v1, Kind=Deployment`. */
+  readonly describe: string;
 }
 
 export interface Managed {
@@ -48,12 +60,13 @@ export function serverSideApply(request: ApplyRequest): Managed {
   const identity = { ...writer, operation: 'Apply' as const };
   const last = request.managers.find((manager) => sameManager(manager, identity));
   const others = request.managers.filter((manager) => manager !== last);
-  const wanted = ownable(fieldsOf(schema, config, 'refuse').set, writer.notWritten);
+  assertTypedPatch(schema, config, request.describe);
+  const wanted = ownable(fieldsOf(schema, config), writer.notWritten);
   const merged = mergeValues(schema, live ?? {}, withoutMembers(config, writer.notWritten));
-  const object =
-    last === undefined ? merged : prune(schema, merged, last.fields, [wanted, ...others.map((m) => m.fields)]);
-  const changes = compareValues(schema, live ?? {}, object);
-  const conflicts = conflictsWith(others, changes, writer);
+  const owned = union(wanted, ...others.map((manager) => manager.fields));
+  const object = last === undefined ? merged : pruneValues(schema, merged, last.fields, owned);
+  const changes = changesOf(schema, live ?? {}, object, writer);
+  const conflicts = conflictsWith(others, changes);
   if (conflicts.length > 0 && !request.force && !isOwnHistory(request, conflicts)) throw conflictError(conflicts);
   const unchanged = last !== undefined && equalSets(last.fields, wanted);
   const applier: Manager = {
@@ -75,10 +88,10 @@ export function recordUpdate(
   managers: readonly Manager[],
   writer: Writer,
 ): readonly Manager[] {
-  const changes = compareValues(schema, before ?? {}, after);
+  const changes = changesOf(schema, before ?? {}, after, writer);
   const identity = { ...writer, operation: 'Update' as const };
   const own = managers.find((manager) => sameManager(manager, identity));
-  const written = ownable(union(changes.added, changes.modified), writer.notWritten);
+  const written = ownable(union(changes.added, changes.modified), []);
   const fields = difference(union(own?.fields ?? new Set(), written), changes.removed);
   const others = loseFields(
     managers.filter((manager) => manager !== own),
@@ -98,10 +111,11 @@ export function recordUpdate(
   ];
 }
 
-/** Removes what the applier owned and nobody owns now. */
-function prune(schema: Schema, merged: unknown, last: FieldSet, owned: readonly FieldSet[]): unknown {
-  const kept = withNamedParents(union(...owned));
-  return removeFields(schema, merged, difference(withNamedParents(last), kept));
+/** What a write changes, of what its endpoint writes. */
+function changesOf(schema: Schema, before: unknown, after: unknown, writer: Writer): Comparison {
+  const changes = compareValues(schema, before, after);
+  const written = (fields: FieldSet): FieldSet => withoutPrefixes(fields, writer.notWritten.map(fieldElement));
+  return { added: written(changes.added), modified: written(changes.modified), removed: written(changes.removed) };
 }
 
 interface ManagerConflict {
@@ -109,10 +123,10 @@ interface ManagerConflict {
   readonly path: string;
 }
 
-function conflictsWith(others: readonly Manager[], changes: Comparison, writer: Writer): readonly ManagerConflict[] {
-  const written = ownable(union(changes.added, changes.modified), writer.notWritten);
+function conflictsWith(others: readonly Manager[], changes: Comparison): readonly ManagerConflict[] {
+  const written = union(changes.added, changes.modified);
   return others.flatMap((manager) =>
-    [...intersection(manager.fields, written)].sort().map((path) => ({ manager, path })),
+    [...intersection(manager.fields, written)].sort(membersFirst).map((path) => ({ manager, path })),
   );
 }
 
@@ -137,9 +151,29 @@ function isOwnHistory({ schema, live, writer }: ApplyRequest, conflicts: readonl
   } catch {
     return false; // somebody else's text under that name: conflicts stay conflicts
   }
-  const history = fieldsOf(schema, applied).leaves;
-  const present = fieldsOf(schema, live).leaves;
-  return conflicts.every(({ path }) => history.has(path) && equalJson(history.get(path), present.get(path)));
+  const history = fieldsOf(schema, applied);
+  const { added, modified } = compareValues(schema, applied, live);
+  return conflicts.every(({ path }) => history.has(path) && !added.has(path) && !modified.has(path));
+}
+
+/** Keeps the annotation of client-side apply true when kubectl applies through the server: older kubectl still reads it. */
+export function withLastApplied(object: unknown, config: unknown, manager: string): unknown {
+  if (manager !== 'kubectl' || !isMap(object) || !isMap(object['metadata'])) return object;
+  const { metadata } = object;
+  const annotations = metadata['annotations'];
+  if (!isMap(annotations) || annotations[LAST_APPLIED] === undefined) return object;
+  const text = `${JSON.stringify(sorted(config))}\n`;
+  return { ...object, metadata: { ...metadata, annotations: { ...annotations, [LAST_APPLIED]: text } } };
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => sorted(item));
+  if (!isMap(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
 }
 
 function withoutMembers(object: unknown, names: readonly string[]): unknown {

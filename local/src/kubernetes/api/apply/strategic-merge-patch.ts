@@ -41,7 +41,8 @@ function mergeMap(
   for (const [name, order] of orders) {
     const list = merged[name];
     if (Array.isArray(list) && Array.isArray(order)) {
-      merged[name] = inOrder(memberSchema(schema, name) ?? ANY, list, order);
+      const before = original[name];
+      merged[name] = inOrder(memberSchema(schema, name) ?? ANY, list, order, Array.isArray(before) ? before : []);
     }
   }
   return merged;
@@ -70,7 +71,8 @@ function isReplaceMark(item: unknown): boolean {
 
 function mergeList(schema: ListSchema, original: readonly unknown[], patch: readonly unknown[]): unknown[] {
   if (schema.merge === 'set') {
-    return [...original, ...patch.filter((item) => !original.some((one) => equalJson(one, item)))];
+    const all = [...original, ...patch.filter((item) => !original.some((one) => equalJson(one, item)))];
+    return [...inOrder(schema, all, patch, original)];
   }
   if (patch.some(isReplaceMark))
     return patch.filter((item) => !isReplaceMark(item)).map((item) => withoutDirectivesIn(item));
@@ -90,7 +92,7 @@ function mergeList(schema: ListSchema, original: readonly unknown[], patch: read
     if (at < 0) merged.push(result);
     else merged[at] = result;
   }
-  return merged;
+  return [...inOrder(schema, merged, patch, original)];
 }
 
 function deleteValues(target: Record<string, unknown>, name: string, values: unknown): void {
@@ -99,19 +101,26 @@ function deleteValues(target: Record<string, unknown>, name: string, values: unk
   target[name] = list.filter((item) => !values.some((value) => equalJson(value, item)));
 }
 
-/** Named items in the wished order; the others stay behind the item they stood behind. */
-function inOrder(schema: Schema, list: readonly unknown[], order: readonly unknown[]): unknown[] {
+/** Named items in the wished order, before the others unless these stood before them. */
+function inOrder(
+  schema: Schema,
+  list: readonly unknown[],
+  order: readonly unknown[],
+  before: readonly unknown[],
+): readonly unknown[] {
   const key = schema.kind === 'list' ? schema.keys[0] : undefined;
   const same = (item: unknown, wish: unknown): boolean =>
     key !== undefined && isMap(item) && isMap(wish) ? equalJson(item[key], wish[key]) : equalJson(item, wish);
+  const placeOf = (item: unknown): number => before.findIndex((one) => same(one, item));
   const wished = order.flatMap((wish) => list.filter((item) => same(item, wish)).slice(0, 1));
-  const result = [...wished];
-  for (const [index, item] of list.entries()) {
-    if (wished.includes(item)) continue;
-    const before = index === 0 ? -1 : result.indexOf(list[index - 1]);
-    result.splice(before + 1, 0, item);
+  const others = list.filter((item) => !wished.includes(item));
+  const result: unknown[] = [];
+  for (const next of wished) {
+    const place = placeOf(next);
+    const follows = others.findIndex((other) => placeOf(other) < 0 || placeOf(other) >= place);
+    result.push(...others.splice(0, follows < 0 ? others.length : follows), next);
   }
-  return result;
+  return [...result, ...others];
 }
 
 function retained(original: Record<string, unknown>, keys: unknown): Record<string, unknown> {

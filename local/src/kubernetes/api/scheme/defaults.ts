@@ -29,7 +29,6 @@ function containerDefaults(container: unknown): void {
     if (isMap(entry) && isMap(entry['valueFrom'])) fill(entry['valueFrom']['fieldRef'], 'apiVersion', 'v1');
   }
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) probeDefaults(container[name]);
-  resourceDefaults(container['resources']);
 }
 
 function probeDefaults(probe: unknown): void {
@@ -42,7 +41,7 @@ function probeDefaults(probe: unknown): void {
   fill(probe['httpGet'], 'path', '/');
 }
 
-/** Quantities are text; what is limited is requested. */
+/** Quantities are text; what a pod is limited to is requested. */
 function resourceDefaults(resources: unknown): void {
   if (!isMap(resources)) return;
   for (const name of ['limits', 'requests']) {
@@ -60,10 +59,13 @@ function resourceDefaults(resources: unknown): void {
 
 function volumeDefaults(volume: unknown): void {
   if (!isMap(volume)) return;
+  if (Object.keys(volume).every((name) => name === 'name')) volume['emptyDir'] = {};
   fill(volume['secret'], 'defaultMode', 420);
   fill(volume['configMap'], 'defaultMode', 420);
   fill(volume['hostPath'], 'type', '');
   fill(volume['downwardAPI'], 'defaultMode', 420);
+  for (const item of listAt(volume, 'downwardAPI', 'items'))
+    if (isMap(item)) fill(item['fieldRef'], 'apiVersion', 'v1');
   const projected = volume['projected'];
   if (!isMap(projected)) return;
   fill(projected, 'defaultMode', 420);
@@ -101,11 +103,13 @@ function serviceDefaults(service: Draft): void {
   fill(spec, 'type', 'ClusterIP');
   fill(spec, 'sessionAffinity', 'None');
   fill(spec, 'internalTrafficPolicy', 'Cluster');
-  if (spec['type'] !== 'ExternalName') {
-    fill(spec, 'ipFamilies', ['IPv4']);
-    fill(spec, 'ipFamilyPolicy', 'SingleStack');
-  }
-  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') fill(spec, 'externalTrafficPolicy', 'Cluster');
+  if (spec['sessionAffinity'] === 'ClientIP')
+    fill(child(child(spec, 'sessionAffinityConfig'), 'clientIP'), 'timeoutSeconds', 10_800);
+  if (spec['sessionAffinity'] === 'None') delete spec['sessionAffinityConfig'];
+  const isExternal = listAt(spec, 'externalIPs').length > 0 && spec['type'] === 'ClusterIP';
+  if (isExternal || spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort')
+    fill(spec, 'externalTrafficPolicy', 'Cluster');
+  else delete spec['externalTrafficPolicy'];
   if (spec['type'] === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true);
   for (const port of listAt(spec, 'ports')) {
     fill(port, 'protocol', 'TCP');
@@ -127,6 +131,7 @@ function deploymentDefaults(deployment: Draft): void {
     fill(rolling, 'maxUnavailable', '25%');
   }
   templateDefaults(spec['template']);
+  fill(deployment, 'status', {});
 }
 
 function statefulSetDefaults(set: Draft): void {
@@ -181,8 +186,8 @@ const DEFAULTS: Readonly<Record<string, Defaults>> = {
   },
   Pod: (pod) => {
     podSpecDefaults(pod['spec']);
-    fill(pod['spec'], 'serviceAccountName', 'default');
-    fill(pod['spec'], 'serviceAccount', 'default');
+    for (const list of ['containers', 'initContainers'])
+      for (const container of listAt(pod['spec'], list)) if (isMap(container)) resourceDefaults(container['resources']);
     fill(pod['spec'], 'enableServiceLinks', true);
     fill(pod, 'status', { phase: 'Pending', qosClass: qosClass(pod) });
   },

@@ -124,7 +124,7 @@ const COUNTED = new Set([
   'PriorityClass',
 ]);
 /** Kinds with a status that have no generation. */
-const NOT_COUNTED = new Set(['Pod', 'Service', 'Node', 'Namespace', 'PersistentVolumeClaim', 'PersistentVolume']);
+const NOT_COUNTED = new Set(['Service', 'Node', 'Namespace', 'PersistentVolumeClaim', 'PersistentVolume']);
 
 let kinds: readonly KindInfo[] | undefined;
 

@@ -15,7 +15,8 @@ export function applyOpenApiDefaults(schema: unknown, value: unknown): void {
   }
   if (!isMap(value)) return;
   for (const [name, child] of properties(schema)) {
-    if (value[name] === undefined && child['default'] !== undefined) value[name] = cloneJson(child['default']);
+    const isMissing = value[name] === undefined || (value[name] === null && child['nullable'] !== true);
+    if (isMissing && child['default'] !== undefined) value[name] = cloneJson(child['default']);
     applyOpenApiDefaults(child, value[name]);
   }
   const additional = schema['additionalProperties'];
@@ -139,6 +140,7 @@ function numberCauses(schema: Node, value: number, field: string): readonly Stat
 
 function listCauses(schema: Node, value: readonly unknown[], field: string): readonly StatusCause[] {
   const causes = value.flatMap((item, index) => openApiCauses(schema['items'], item, `${field}[${index}]`));
+  causes.push(...duplicateCauses(schema, value, field));
   const { minItems, maxItems } = schema as { minItems?: unknown; maxItems?: unknown };
   if (typeof minItems === 'number' && value.length < minItems) {
     causes.push(fieldFault.invalid(field, value.length, `${field} in body should have at least ${minItems} items`));
@@ -151,6 +153,22 @@ function listCauses(schema: Node, value: readonly unknown[], field: string): rea
     });
   }
   return causes;
+}
+
+/** Items of sets, and of lists with keys, are there once. */
+function duplicateCauses(schema: Node, value: readonly unknown[], field: string): readonly StatusCause[] {
+  const type = schema['x-kubernetes-list-type'];
+  if (type !== 'set' && type !== 'map') return [];
+  const names = Array.isArray(schema['x-kubernetes-list-map-keys']) ? schema['x-kubernetes-list-map-keys'] : [];
+  const keyOf = (item: unknown): unknown =>
+    type === 'map' && isMap(item) ? Object.fromEntries(names.map((name) => [name, item[String(name)]])) : item;
+  const seen = new Set<string>();
+  return value.flatMap((item, index) => {
+    const key = JSON.stringify(keyOf(item));
+    if (seen.has(key)) return [fieldFault.duplicate(`${field}[${index}]`, keyOf(item))];
+    seen.add(key);
+    return [];
+  });
 }
 
 function mapCauses(schema: Node, value: Record<string, unknown>, field: string): readonly StatusCause[] {

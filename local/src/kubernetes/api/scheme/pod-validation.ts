@@ -6,6 +6,21 @@ import { labelFault } from './names.ts';
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
+const VOLUME_SOURCES = [
+  'emptyDir',
+  'hostPath',
+  'secret',
+  'nfs',
+  'persistentVolumeClaim',
+  'downwardAPI',
+  'configMap',
+  'azureFile',
+  'azureDisk',
+  'projected',
+  'csi',
+  'ephemeral',
+  'image',
+];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 /** Faults of a pod specification, of a pod or of a template. */
@@ -30,6 +45,11 @@ export function podSpecCauses(spec: unknown, field: string): readonly StatusCaus
     if (name === undefined) causes.push(fieldFault.required(`${field}.volumes[${index}].name`));
     else if (volumeNames.has(name)) causes.push(fieldFault.duplicate(`${field}.volumes[${index}].name`, name));
     volumeNames.add(name);
+    const sources = VOLUME_SOURCES.filter((source) => valueAt(volume, source) !== undefined);
+    for (const source of sources.slice(1)) {
+      const detail = 'may not specify more than 1 volume type';
+      causes.push(fieldFault.forbidden(`${field}.volumes[${index}].${source}`, detail));
+    }
   }
   return causes;
 }
@@ -62,6 +82,13 @@ function containerCauses(
     const protocol = stringAt(port, 'protocol') ?? 'TCP';
     if (!PROTOCOLS.includes(protocol)) {
       causes.push(fieldFault.notSupported(`${field}.ports[${index}].protocol`, protocol, PROTOCOLS));
+    }
+  }
+  for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
+    const actions = mapAt(container, probe);
+    const has = ['exec', 'httpGet', 'tcpSocket', 'grpc'].some((name) => actions[name] !== undefined);
+    if (valueAt(container, probe) !== undefined && !has) {
+      causes.push(fieldFault.required(`${field}.${probe}`, 'must specify a handler type'));
     }
   }
   for (const [index, entry] of listAt(container, 'env').entries()) {
@@ -105,6 +132,13 @@ export function podUpdateCauses(pod: ObjectInput, previous: ClusterObject | unde
       ]),
     );
   };
+  const changed = ['initContainers', 'containers'].filter(
+    (list) => listAt(pod, 'spec', list).length !== listAt(previous, 'spec', list).length,
+  );
+  if (changed.length > 0) {
+    const detail = 'pod updates may not add or remove containers';
+    return changed.map((list) => fieldFault.forbidden(`spec.${list}`, detail));
+  }
   const before = mapAt({ fixed: fixed(previous) }, 'fixed');
   const after = mapAt({ fixed: fixed(pod) }, 'fixed');
   const scheduled = before['nodeName'] === undefined ? { ...after, nodeName: undefined } : after;

@@ -1,6 +1,15 @@
 import { isMap } from '../objects.ts';
 
-const QUANTITY_MAPS = new Set(['limits', 'requests', 'capacity', 'allocatable', 'podFixed']);
+const BINARY_SUFFIXES = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+const DECIMAL_SUFFIXES = ['m', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+/** Members that are maps of quantities. */
+export const QUANTITY_MAPS: ReadonlySet<string> = new Set([
+  'limits',
+  'requests',
+  'capacity',
+  'allocatable',
+  'podFixed',
+]);
 
 /** A copy with quantities in the form the API server stores: `cpu: 1` is "1", `0G` is "0". */
 export function withCanonicalQuantities(value: unknown): unknown {
@@ -14,15 +23,6 @@ export function withCanonicalQuantities(value: unknown): unknown {
   );
 }
 
-/** A copy without members that are null: in built-in kinds null means absent. */
-export function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
-  if (!isMap(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, member]) => (member === null ? [] : [[name, withoutNulls(member)]])),
-  );
-}
-
 function canonicalMap(quantities: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(quantities).map(([name, value]) => [
@@ -33,9 +33,15 @@ function canonicalMap(quantities: Record<string, unknown>): Record<string, unkno
 }
 
 function canonicalQuantity(value: unknown): unknown {
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number') return canonicalQuantity(String(value));
   if (typeof value !== 'string') return value;
   if (/^0(?:[EPTGMk]i?|m)?$/.test(value)) return '0';
-  const thousandths = /^([1-9]\d*)000m$/.exec(value);
-  return thousandths?.[1] ?? value;
+  const parts = /^([1-9]\d*)(Ki|Mi|Gi|Ti|Pi|Ei|m|k|M|G|T|P|E)?$/.exec(value);
+  if (parts === null) return value;
+  const suffix = parts[2] ?? '';
+  const [suffixes, step] = suffix.endsWith('i') ? [BINARY_SUFFIXES, 1024n] : [DECIMAL_SUFFIXES, 1000n];
+  let amount = BigInt(parts[1] ?? '0');
+  let at = suffixes.indexOf(suffix);
+  for (; at < suffixes.length - 1 && amount % step === 0n; at += 1) amount /= step;
+  return `${amount}${suffixes[at] ?? ''}`;
 }

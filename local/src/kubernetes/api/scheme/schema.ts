@@ -1,5 +1,6 @@
 import { isMap } from '../objects.ts';
 import { BUILT_IN_TYPES } from './built-in-types.ts';
+import { QUANTITY_MAPS } from './quantities.ts';
 
 export type ScalarType = 'string' | 'boolean' | 'integer' | 'number' | 'time' | 'bytes' | 'intOrString';
 
@@ -22,6 +23,8 @@ export type Schema =
       readonly items: Schema;
       readonly merge: 'atomic' | 'set' | 'map';
       readonly keys: readonly string[];
+      /** Of keys that an item need not name. */
+      readonly keyDefaults: Readonly<Record<string, unknown>>;
     };
 
 export type MapSchema = Extract<Schema, { kind: 'map' }>;
@@ -41,8 +44,8 @@ const SCALARS: Readonly<Record<string, Schema>> = {
   a: ANY,
 };
 
-/** Members of a list key that the API server fills in when they are missing. */
-export const KEY_DEFAULTS: Readonly<Record<string, string>> = { protocol: 'TCP' };
+/** Keys of built-in lists that the API server fills in when they are missing. */
+const KEY_DEFAULTS: Readonly<Record<string, string>> = { protocol: 'TCP' };
 
 const typeLines = new Map<string, { readonly text: string; readonly atomic: boolean }>(
   BUILT_IN_TYPES.trim()
@@ -79,9 +82,17 @@ function readFields(text: string): ReadonlyMap<string, Schema> {
   for (const part of text.split(' ')) {
     if (part === '') continue;
     const colon = part.indexOf(':');
-    fields.set(part.slice(0, colon), readType(part.slice(colon + 1)));
+    const name = part.slice(0, colon);
+    const type = readType(part.slice(colon + 1));
+    fields.set(name, QUANTITY_MAPS.has(name) ? withQuantities(type) : type);
   }
   return fields;
+}
+
+/** Quantities may be written as numbers. */
+function withQuantities(type: Schema): Schema {
+  const isMapOfText = type.kind === 'map' && type.values?.kind === 'scalar';
+  return isMapOfText ? { ...type, values: { kind: 'scalar', type: 'intOrString' } } : type;
 }
 
 function readType(text: string): Schema {
@@ -93,6 +104,7 @@ function readType(text: string): Schema {
       items: readType(text.slice(1, end)),
       merge: mark === '=' ? 'set' : mark.startsWith('#') ? 'map' : 'atomic',
       keys: mark.startsWith('#') ? mark.slice(1).split(',') : [],
+      keyDefaults: KEY_DEFAULTS,
     };
   }
   if (text.startsWith('{')) {
@@ -162,7 +174,17 @@ function listFromOpenApi(node: Record<string, unknown>): Schema {
     items: fromOpenApi(node['items']),
     merge: merge === 'set' || merge === 'map' ? merge : 'atomic',
     keys: Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [],
+    keyDefaults: defaultsOf(node['items']),
   };
+}
+
+function defaultsOf(items: unknown): Readonly<Record<string, unknown>> {
+  const properties = isMap(items) && isMap(items['properties']) ? Object.entries(items['properties']) : [];
+  return Object.fromEntries(
+    properties.flatMap(([name, child]) =>
+      isMap(child) && child['default'] !== undefined ? [[name, child['default']]] : [],
+    ),
+  );
 }
 
 function mapFromOpenApi(node: Record<string, unknown>): Schema {

@@ -65,12 +65,14 @@ const validateWorkload: Validate = (object, previous) => {
   const selector = valueAt(object, 'spec', 'selector');
   const template = mapAt(object, 'spec', 'template');
   const causes: StatusCause[] = [...negative(object, 'spec', 'replicas')];
+  const hasSelector = isMap(selector) && Object.keys(selector).length > 0;
   if (!isMap(selector)) causes.push(fieldFault.required('spec.selector'));
-  else if (Object.keys(selector).length === 0) {
+  else if (!hasSelector) {
     causes.push(
       fieldFault.invalid('spec.selector', selector, `empty selector is invalid for ${object.kind.toLowerCase()}`),
     );
-  } else if (!matchesSelector(selector, mapAt(template, 'metadata', 'labels'))) {
+  }
+  if (!hasSelector || !matchesSelector(selector, mapAt(template, 'metadata', 'labels'))) {
     causes.push(
       fieldFault.invalid(
         'spec.template.metadata.labels',
@@ -205,6 +207,10 @@ const validateWebhooks: Validate = (object) =>
     }
     if (listAt(webhook, 'admissionReviewVersions').length === 0) {
       causes.push(fieldFault.required(`${field}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
+    }
+    const { url, service } = mapAt(webhook, 'clientConfig');
+    if ((url === undefined) === (service === undefined)) {
+      causes.push(fieldFault.required(`${field}.clientConfig`, 'exactly one of url or service is required'));
     }
     const timeout = numberAt(webhook, 'timeoutSeconds') ?? 10;
     if (timeout < 1 || timeout > 30) {

@@ -20,6 +20,8 @@ export function allocateService(
     delete spec['clusterIPs'];
     return;
   }
+  spec['ipFamilies'] ??= ['IPv4'];
+  spec['ipFamilyPolicy'] ??= 'SingleStack';
   spec['clusterIP'] ??= stringAt(previous, 'spec', 'clusterIP');
   if (spec['clusterIP'] === undefined || spec['clusterIP'] === '') spec['clusterIP'] = freeAddress(others);
   spec['clusterIPs'] ??= [spec['clusterIP']];

@@ -7,8 +7,10 @@ import { applyStrategicMergePatch } from '../apply/strategic-merge-patch.ts';
 import type { PatchType, WriteOptions } from '../cluster-store.ts';
 import { cloneJson, equalJson, isMap, mapAt, valueAt } from '../objects.ts';
 import type { ClusterEvent, ClusterObject, ObjectInput } from '../objects.ts';
-import { withCanonicalQuantities, withoutNulls } from '../scheme/quantities.ts';
+import { withCanonicalQuantities } from '../scheme/quantities.ts';
+import { builtInSchema } from '../scheme/schema.ts';
 import type { KindInfo } from '../scheme/scheme.ts';
+import { withoutEmpty, zeroObject } from '../scheme/zero-values.ts';
 import { conflict, OPTIMISTIC_LOCK_MESSAGE } from '../status.ts';
 
 /** An object on its way into the store: still changed by defaults and admission. */
@@ -61,14 +63,23 @@ function isBuiltIn(info: KindInfo): boolean {
   return info.schema.kind === 'map' && info.schema.typeName !== undefined;
 }
 
-/** A copy of what an applier wants; of a built-in kind, with its quantities as they are stored. Nulls stay: they are owned. */
-export function canonicalConfig(info: KindInfo, object: Readonly<Record<string, unknown>>): unknown {
-  return cloneJson(isBuiltIn(info) ? withCanonicalQuantities(object) : object);
+/** What an object is before anything is written to it. */
+export function emptyObject(info: KindInfo): Readonly<Record<string, unknown>> {
+  return isBuiltIn(info) ? zeroObject(info.schema) : {};
 }
 
 /** A copy of an object in the form it is stored in. */
 export function canonical(info: KindInfo, object: Readonly<Record<string, unknown>>): Draft {
-  return cloneJson(isBuiltIn(info) ? withoutNulls(withCanonicalQuantities(object)) : object) as Draft;
+  if (isBuiltIn(info)) return cloneJson(withoutEmpty(info.schema, withCanonicalQuantities(object))) as Draft;
+  return cloneJson({ ...object, metadata: withoutEmpty(builtInSchema('ObjectMeta'), object['metadata']) }) as Draft;
+}
+
+/** Pods run as somebody: what nobody named belongs to no manager. Changes the draft. */
+export function withServiceAccount(info: KindInfo, draft: Draft): void {
+  const spec = draft['spec'];
+  if (info.kind !== 'Pod' || info.group !== '' || !isMap(spec)) return;
+  spec['serviceAccountName'] ??= 'default';
+  spec['serviceAccount'] ??= spec['serviceAccountName'];
 }
 
 export function asInput(draft: Draft): ObjectInput {
@@ -92,7 +103,7 @@ export function withFirstManager(
     time: live.metadata.creationTimestamp,
     notWritten: [],
   };
-  return recordUpdate(info.schema, {}, live, [], { ...writer, name: 'before-first-apply' });
+  return recordUpdate(info.schema, emptyObject(info), live, [], { ...writer, name: 'before-first-apply' });
 }
 
 /** A list with one empty entry takes all owners away. */

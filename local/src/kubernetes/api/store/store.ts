@@ -2,7 +2,7 @@ import type { Clock, RandomBytes } from '@holdfast/base';
 
 import { decodeManagers } from '../apply/managed-fields.ts';
 import type { Manager } from '../apply/managed-fields.ts';
-import { recordUpdate, serverSideApply } from '../apply/server-side-apply.ts';
+import { recordUpdate, serverSideApply, withLastApplied } from '../apply/server-side-apply.ts';
 import type { Writer } from '../apply/server-side-apply.ts';
 import type {
   AdmitObject,
@@ -30,7 +30,7 @@ import {
   asInput,
   assertPreconditions,
   canonical,
-  canonicalConfig,
+  emptyObject,
   eventInVersion,
   groupOf,
   inVersion,
@@ -42,6 +42,7 @@ import {
   updatedDraft,
   withFirstManager,
   withManagers,
+  withServiceAccount,
 } from './drafts.ts';
 import type { Draft } from './drafts.ts';
 import { EventLog } from './event-log.ts';
@@ -119,7 +120,7 @@ class Store implements ClusterStore, RemovalHost {
     const info = this.#kind(input);
     const draft = this.#newDraft(info, input);
     info.defaults?.(draft);
-    const before = { apiVersion: draft['apiVersion'], kind: draft['kind'] };
+    const before = { ...emptyObject(info), apiVersion: draft['apiVersion'], kind: draft['kind'] };
     const managers = recordUpdate(info.schema, before, draft, decodeManagers(input), this.#writer(info, options));
     return this.#insert(info, draft, managers, options);
   }
@@ -134,7 +135,9 @@ class Store implements ClusterStore, RemovalHost {
     const given = decodeManagers(input);
     const reset = isResetOfManagers(input.metadata.managedFields);
     const known = given.length > 0 ? given : reset ? [] : decodeManagers(previous);
-    const managers = recordUpdate(info.schema, previous, draft, known, this.#writer(info, options));
+    // An object that nobody owns is not tracked again before somebody applies to it.
+    const managers =
+      known.length === 0 ? [] : recordUpdate(info.schema, previous, draft, known, this.#writer(info, options));
     return this.#change(info, previous, draft, managers, options);
   }
 
@@ -144,11 +147,22 @@ class Store implements ClusterStore, RemovalHost {
     const name = input.metadata.name ?? '';
     const live = this.objects.get(info, namespaceFor(info, input.metadata.namespace), name);
     const writer = this.#writer(info, options, input);
-    const config = canonicalConfig(info, { ...input, apiVersion: storedVersion(info) });
+    // As it was written: another notation of a quantity is another value to its owners.
+    const config = cloneJson({ ...input, apiVersion: storedVersion(info) });
     const force = options.force === true;
+    const where = info.namespaced ? `${namespaceFor(info, input.metadata.namespace)}/` : '/';
+    const describe = `${where}${name}; ${info.apiVersion}, Kind=${info.kind}`;
     if (live === undefined) {
       if (options.subresource !== undefined) throw notFound(info, name);
-      const made = serverSideApply({ schema: info.schema, live: undefined, config, managers: [], writer, force });
+      const made = serverSideApply({
+        schema: info.schema,
+        live: undefined,
+        config,
+        managers: [],
+        writer,
+        force,
+        describe,
+      });
       const draft = this.#newDraft(info, made.object as ObjectInput);
       info.defaults?.(draft);
       return this.#insert(info, draft, made.managers, options);
@@ -156,8 +170,9 @@ class Store implements ClusterStore, RemovalHost {
     const { uid, resourceVersion } = input.metadata;
     assertPreconditions(info, live, { uid, resourceVersion });
     const managers = withFirstManager(live, decodeManagers(live), info);
-    const made = serverSideApply({ schema: info.schema, live, config, managers, writer, force });
-    const draft = updatedDraft(info, live, made.object as ObjectInput, options.subresource);
+    const made = serverSideApply({ schema: info.schema, live, config, managers, writer, force, describe });
+    const object = options.subresource === undefined ? withLastApplied(made.object, config, writer.name) : made.object;
+    const draft = updatedDraft(info, live, object as ObjectInput, options.subresource);
     info.defaults?.(draft);
     return this.#change(info, live, draft, made.managers, options);
   }
@@ -320,6 +335,7 @@ class Store implements ClusterStore, RemovalHost {
   }
 
   #insert(info: KindInfo, draft: Draft, managers: readonly Manager[], options: WriteOptions): ClusterObject {
+    withServiceAccount(info, draft);
     const finished = this.#finish(info, draft, undefined, options);
     const { name, namespace } = finished.metadata;
     if (this.objects.get(info, namespace, name) !== undefined) throw alreadyExists(info, name);

@@ -55,9 +55,17 @@ export function migrateWorkload(
   const name = textIn(metadata, 'name') ?? '';
   const namespace = textIn(metadata, 'namespace') ?? 'default';
   const spec = objectIn(template, 'spec');
-  const account = serviceAccountFor({ owner: name, namespace, named: serviceAccountNameOf(spec), serviceAccount, identity, settings });
+  const account = serviceAccountFor({
+    owner: name,
+    namespace,
+    named: serviceAccountNameOf(spec),
+    serviceAccount,
+    identity,
+    settings,
+  });
   const accountName = textIn(objectIn(account, 'metadata'), 'name') ?? name;
-  const withAccount = { ...spec, serviceAccountName: accountName };
+  // The old name of the same member would contradict it.
+  const withAccount = { ...without(spec, ['serviceAccount']), serviceAccountName: accountName };
   const changed: JsonObject = {
     ...template,
     metadata: withMembers(objectIn(template, 'metadata'), 'labels', { [USE_LABEL]: 'true' }),
@@ -106,12 +114,21 @@ export function serviceAccountFor(input: ServiceAccountInput): JsonObject {
     return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: owner, namespace, annotations } };
   }
   if (serviceAccount === undefined) {
-    throw new RequestError('SERVICE_ACCOUNT_MISSING', `there is no service account ${namespace}/${named}, which ${owner} names`, {
-      action: 'Give its manifest along with that of the workload, or read the cluster with --cluster.',
-    });
+    throw new RequestError(
+      'SERVICE_ACCOUNT_MISSING',
+      `there is no service account ${namespace}/${named}, which ${owner} names`,
+      {
+        action: 'Give its manifest along with that of the workload, or read the cluster with --cluster.',
+      },
+    );
   }
   const metadata = without(objectIn(serviceAccount, 'metadata'), ['resourceVersion']);
-  return { apiVersion: 'v1', kind: 'ServiceAccount', ...serviceAccount, metadata: withMembers(metadata, 'annotations', annotations) };
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    ...serviceAccount,
+    metadata: withMembers(metadata, 'annotations', annotations),
+  };
 }
 
 /** Name of the service account of a pod's spec; empty when it has none. */
@@ -137,7 +154,13 @@ export function credentialTemplate(credential: FederatedCredential): JsonObject 
 }
 
 /** The command that makes the same credential. */
-export function credentialCommand({ name, identityResourceId, issuer, subject, audience }: FederatedCredential): string {
+export function credentialCommand({
+  name,
+  identityResourceId,
+  issuer,
+  subject,
+  audience,
+}: FederatedCredential): string {
   const group = /\/resourcegroups\/([^/]+)/i.exec(identityResourceId)?.[1] ?? '';
   const subscription = /\/subscriptions\/([^/]+)/i.exec(identityResourceId)?.[1] ?? '';
   const options = [

@@ -3,7 +3,8 @@ export type ProxyRoute = 'token' | 'readyz' | 'imds-proxy';
 
 /** Where a path leads; it is compared as its percent-decoded text. `identity` must be in lower case. */
 export function proxyRoute(path: string): ProxyRoute {
-  if (/^\/metadata(?=\/)/i.test(path) && path.slice('/metadata'.length).startsWith('/identity/oauth2/token')) return 'token';
+  if (/^\/metadata(?=\/)/i.test(path) && path.slice('/metadata'.length).startsWith('/identity/oauth2/token'))
+    return 'token';
   return path.startsWith('/readyz') ? 'readyz' : 'imds-proxy';
 }
 

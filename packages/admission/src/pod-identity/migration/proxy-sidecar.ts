@@ -48,5 +48,7 @@ export function withProxyContainers(spec: JsonObject, options: ProxyOptions): Js
 }
 
 function hasImage(containers: readonly Json[], prefix: string): boolean {
-  return listIn({ containers }, 'containers').some((container) => textIn(container, 'image')?.startsWith(prefix) === true);
+  return listIn({ containers }, 'containers').some(
+    (container) => textIn(container, 'image')?.startsWith(prefix) === true,
+  );
 }

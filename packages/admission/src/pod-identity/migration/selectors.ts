@@ -28,7 +28,8 @@ export function selectorIdentities(
     }
     const before = found.get(selector);
     if (before === undefined) found.set(selector, identity);
-    else notes.push(`AzureIdentityBinding ${name}: selector ${selector} is taken, it means AzureIdentity ${before.name}`);
+    else
+      notes.push(`AzureIdentityBinding ${name}: selector ${selector} is taken, it means AzureIdentity ${before.name}`);
   }
   return { identities: found, notes };
 }

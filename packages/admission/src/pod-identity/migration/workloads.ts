@@ -71,9 +71,13 @@ export async function topOwner(pod: JsonObject, read: ReadOwner): Promise<JsonOb
     const namespace = textIn(objectIn(object, 'metadata'), 'namespace') ?? 'default';
     const found = await read({ apiVersion: textIn(owner, 'apiVersion') ?? 'v1', kind, namespace, name });
     if (found === undefined) {
-      throw new RequestError('OWNER_UNSUPPORTED', `${kind} ${namespace}/${name} does not exist, although it owns a pod`, {
-        action: 'Wait until the cluster has removed the pod, and run the command again.',
-      });
+      throw new RequestError(
+        'OWNER_UNSUPPORTED',
+        `${kind} ${namespace}/${name} does not exist, although it owns a pod`,
+        {
+          action: 'Wait until the cluster has removed the pod, and run the command again.',
+        },
+      );
     }
     object = found;
   }

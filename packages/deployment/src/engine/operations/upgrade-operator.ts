@@ -19,6 +19,8 @@ import type { UpgradeTarget } from './upgrade-target.ts';
 
 export interface UpgradeOptions {
   readonly bundle: Bundle;
+  /** How long the first pod of the new version must be ready before others follow. */
+  readonly canaryMs?: number;
   /** How long the new version is watched after it got the requests. */
   readonly observeMs?: number;
   /** How long the version before is kept after that moment; that of the configuration when missing. */
@@ -83,7 +85,7 @@ export async function upgradeOperator(
       );
     }
     await assertProvenInInteg(context, config, target, options.skipInteg === true);
-    await runBeside(context, config, target);
+    await runBeside(context, config, target, options.canaryMs ?? upgradeTimes.canaryMs);
     await pointServiceAt(context, config, target);
   }
   const run = { context, config, target, options, startedAt };
@@ -106,7 +108,12 @@ interface UpgradeRun {
 }
 
 /** The new version with one pod, watched, and then with all; the Service does not know it yet. */
-async function runBeside(context: OperationContext, config: Uid2Vn2Config, target: UpgradeTarget): Promise<void> {
+async function runBeside(
+  context: OperationContext,
+  config: Uid2Vn2Config,
+  target: UpgradeTarget,
+  canaryMs: number,
+): Promise<void> {
   const existing = await slotNamed(context, config, target.slot);
   if (existing === undefined) {
     tell(context, upgradeStage, 'creating', `${target.slot} with one pod`, target.deployment.metadata.name);
@@ -116,7 +123,7 @@ async function runBeside(context: OperationContext, config: Uid2Vn2Config, targe
       { ...callOptions(context), fieldManager: managers.operator },
     );
   } else if (existing.replicas === 0) await scaleSlot(context, existing, 1);
-  await watchCanary(context, config, target);
+  await watchCanary(context, config, target, canaryMs);
   const live = await slotNamed(context, config, target.slot);
   const { replicas } = config.operator;
   if (live !== undefined && live.replicas < replicas) {
@@ -142,14 +149,19 @@ export function waitForReplicas(context: OperationContext, config: Uid2Vn2Config
   });
 }
 
-async function watchCanary(context: OperationContext, config: Uid2Vn2Config, target: UpgradeTarget): Promise<void> {
+async function watchCanary(
+  context: OperationContext,
+  config: Uid2Vn2Config,
+  target: UpgradeTarget,
+  canaryMs: number,
+): Promise<void> {
   const firstSeen = new Map<string, number>();
   let last: ProbeSample | undefined;
   const healthy = await waitFor(context, {
     stage: upgradeStage,
-    what: `a pod of ${target.slot} to be ready for ${upgradeTimes.canaryMs / 60_000} min`,
+    what: `a pod of ${target.slot} to be ready for ${canaryMs / 1000} s`,
     intervalMs: upgradeTimes.probeIntervalMs,
-    timeoutMs: durationMs(config.timeouts.operatorReady) + upgradeTimes.canaryMs,
+    timeoutMs: durationMs(config.timeouts.operatorReady) + canaryMs,
     look: async () => {
       const slot = await slotNamed(context, config, target.slot);
       if (slot === undefined) return undefined;
@@ -160,7 +172,7 @@ async function watchCanary(context: OperationContext, config: Uid2Vn2Config, tar
       const steady = ready.find((pod) => {
         const seen = firstSeen.get(pod.metadata.name) ?? now;
         firstSeen.set(pod.metadata.name, seen);
-        return now - (conditionOf(pod, 'Ready').since ?? seen) >= upgradeTimes.canaryMs;
+        return now - (conditionOf(pod, 'Ready').since ?? seen) >= canaryMs;
       });
       if (steady === undefined) return undefined;
       last = await probePod(context, steady);

@@ -1,0 +1,174 @@
+import { MalformedError } from '@holdfast/base';
+import type { Clock } from '@holdfast/base';
+import { listen } from '@holdfast/http';
+
+import { buildArmApp, createArmWorld, vaultProperties } from '../arm/index.ts';
+import type { ArmEffects, ArmSnapshot, ArmWorld, Authorization, FederatedCredentialState } from '../arm/index.ts';
+import type { FederatedCredential, KeyStore, KeyVault, ManagedIdentity, TokenIssuer } from '../azure/index.ts';
+import type { VaultProperties } from '../azure/vault-access.ts';
+import { readIfPresent } from '../home/read-if-present.ts';
+import { DebouncedFile } from './debounced-file.ts';
+import { addForeignResources } from './foreign-resources.ts';
+import type { LocalClusters } from './local-clusters.ts';
+import { guidOf, SUBSCRIPTION_ID, TENANT_ID } from './local-names.ts';
+
+export interface ArmEndpointOptions {
+  readonly file: string;
+  readonly port: number;
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly clock: Clock;
+  readonly tokenIssuer: TokenIssuer;
+  readonly vault: KeyVault;
+  readonly keys: KeyStore;
+  /** Without a trailing slash. */
+  readonly vaultUrl: string;
+  readonly attestationUrl: string;
+  readonly clusters: LocalClusters;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Azure Resource Manager of a local cloud. */
+export interface ArmEndpoint {
+  /** Rights that deployments gave at any vault; there is one data plane for all of them. */
+  readonly roleAssignments: () => NonNullable<VaultProperties['roleAssignments']>;
+  identity(resourceId: string): ManagedIdentity | undefined;
+  /** Identities that service accounts act as, with what they trust. */
+  federated(): readonly { readonly identity: ManagedIdentity; readonly credentials: readonly FederatedCredential[] }[];
+  /** Takes up the clusters that an earlier run left. */
+  openClusters(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const AUDIENCES = ['https://management.azure.com', 'https://management.core.windows.net'].flatMap((url) => [
+  url,
+  `${url}/`,
+]);
+const CLUSTER = 'Microsoft.ContainerService/managedClusters';
+const IDENTITY = 'Microsoft.ManagedIdentity/userAssignedIdentities';
+const CREDENTIAL = `${IDENTITY}/federatedIdentityCredentials`;
+const VAULT = 'Microsoft.KeyVault/vaults';
+
+/**
+ * Starts Azure Resource Manager with what an earlier run left, and the clusters it knows of. What deployments make shows in the other
+ * endpoints: secrets in the vault, identities in the directory, clusters as clusters.
+ * @throws MalformedError WORLD_CORRUPT
+ */
+export async function startArmEndpoint(options: ArmEndpointOptions): Promise<ArmEndpoint> {
+  const { clock, clusters, onError } = options;
+  const snapshot = await readSnapshot(options.file);
+  const file = new DebouncedFile(options.file, () => JSON.stringify(world.toJSON()), onError);
+  const world: ArmWorld = createArmWorld(
+    {
+      subscriptions: [{ subscriptionId: SUBSCRIPTION_ID, tenantId: TENANT_ID, displayName: 'Holdfast local cloud' }],
+      anySubscription: true,
+      clock,
+      // Waiting is for clouds that are far away.
+      settings: { registered: 'all', pace: { polls: 0 }, whatIfNoise: false },
+      effects: effectsOf(options),
+      authorize: (header) => authorize(options.tokenIssuer, header),
+      onChange: () => file.changed(),
+    },
+    snapshot,
+  );
+  if (snapshot === undefined) addForeignResources(world);
+  const app = buildArmApp(world, { tls: options.tls });
+  await listen(app, { host: '127.0.0.1', port: options.port });
+  return {
+    roleAssignments: () =>
+      world.store.ofType(VAULT).flatMap(({ name }) => vaultProperties(world, name)?.roleAssignments ?? []),
+    identity: (resourceId) => identityOf(world, resourceId),
+    federated: () => federatedOf(world),
+    openClusters: async () => {
+      for (const { id } of world.store.ofType(CLUSTER)) await clusters.open(id);
+    },
+    stop: async () => {
+      await app.close();
+      await world.settle();
+      await file.flush();
+    },
+  };
+}
+
+function effectsOf({ vault, keys, vaultUrl, attestationUrl, clusters }: ArmEndpointOptions): Partial<ArmEffects> {
+  const named = (name: string) => (one: { readonly name: string }) => one.name.toLowerCase() === name.toLowerCase();
+  return {
+    vaultUrl: () => `${vaultUrl}/`,
+    onVaultSecret: async ({ name, value, contentType, enabled, tags }) =>
+      (await vault.setSecret(name, value, { contentType, enabled, tags })).version,
+    vaultSecret: (_, name) => {
+      const secret = vault.listSecrets().find(named(name));
+      if (secret === undefined) return undefined;
+      const { version, contentType, attributes, tags = {} } = secret;
+      return { version, contentType, enabled: attributes.enabled, tags };
+    },
+    vaultKey: (_, name) => {
+      const key = keys.listKeys().find(named(name));
+      if (key === undefined) return undefined;
+      return { version: key.version, kty: key.material.kty, enabled: key.attributes.enabled };
+    },
+    identityIds: (id) => ({
+      clientId: guidOf(`client ${id.toLowerCase()}`),
+      principalId: guidOf(`principal ${id.toLowerCase()}`),
+    }),
+    onCluster: async (id, happened) => {
+      if (happened === 'deleted') await clusters.remove(id);
+      else await clusters.open(id);
+    },
+    kubeconfig: async (id) => clusters.kubeconfig(id),
+    attestationUrl: () => attestationUrl,
+  };
+}
+
+function authorize(tokenIssuer: TokenIssuer, header: string | undefined): Authorization {
+  const token = /^bearer (.+)$/i.exec(header ?? '')?.[1];
+  if (token === undefined) return { refused: `The 'Authorization' header is not a bearer token.` };
+  try {
+    return { objectId: tokenIssuer.verifyAccessToken(token, AUDIENCES).objectId };
+  } catch (error) {
+    return { refused: `The access token is invalid: ${error instanceof Error ? error.message : String(error)}.` };
+  }
+}
+
+async function readSnapshot(file: string): Promise<ArmSnapshot | undefined> {
+  const text = await readIfPresent(file);
+  if (text === undefined) return undefined;
+  try {
+    const snapshot = JSON.parse(text) as ArmSnapshot;
+    if (snapshot.version === 1) return snapshot;
+  } catch (cause) {
+    throw corrupt(file, cause);
+  }
+  throw corrupt(file);
+}
+
+function corrupt(file: string, cause?: unknown): MalformedError {
+  return new MalformedError('WORLD_CORRUPT', `the file ${file} is unusable: it is not what up writes`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { file },
+    action: 'Restore the file, or delete it together with the folder clusters beside it: deployments are made anew.',
+  });
+}
+
+function identityOf(world: ArmWorld, resourceId: string): ManagedIdentity | undefined {
+  const found = world.store.get(resourceId);
+  if (found?.type.toLowerCase() !== IDENTITY.toLowerCase()) return undefined;
+  const { clientId = '', principalId = '' } = (found.body['properties'] ?? {}) as Readonly<Record<string, string>>;
+  return { kind: 'user-assigned', clientId, principalId, resourceId: found.id };
+}
+
+function federatedOf(world: ArmWorld): ReturnType<ArmEndpoint['federated']> {
+  return world.store.ofType(IDENTITY).flatMap(({ id }) => {
+    const identity = identityOf(world, id);
+    const credentials = world.store.children(id, CREDENTIAL).map(({ body }) => {
+      const {
+        issuer = '',
+        subject = '',
+        audiences = [],
+      } = (body['properties'] ?? {}) as unknown as Partial<
+        Pick<FederatedCredentialState, 'issuer' | 'subject' | 'audiences'>
+      >;
+      return { issuer, subject, audiences };
+    });
+    return identity === undefined || credentials.length === 0 ? [] : [{ identity, credentials }];
+  });
+}

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+
+/** A GUID that is the same on every machine, so that manifests and configurations can be moved between them. */
+export function guidOf(name: string): string {
+  const hex = createHash('sha256').update(`holdfast local ${name}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+export const TENANT_ID: string = guidOf('tenant');
+export const SUBSCRIPTION_ID: string = guidOf('subscription');
+/** What the deployment of the operator in a home folder is called. */
+export const RESOURCE_GROUP = 'holdfast-local';
+export const VAULT_NAME = 'holdfast-local-vault';
+export const OPERATOR_KEY_SECRET_NAME = 'uid2-operator-key';
+/** The cluster of that deployment. */
+export const CLUSTER_NAME = 'holdfast-local';
+export const CLUSTER_ID = `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/${RESOURCE_GROUP}/providers/Microsoft.ContainerService/managedClusters/${CLUSTER_NAME}`;

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+export type SdkCredential =
+  | { readonly kind: 'managed-identity'; readonly clientId?: string; readonly resourceId?: string }
+  | { readonly kind: 'workload-identity' }
+  | { readonly kind: 'client-secret'; readonly tenantId: string; readonly clientId: string; readonly secret: string };
+
+export interface SdkAnswer {
+  readonly ok?: Readonly<Record<string, unknown>>;
+  readonly error?: {
+    readonly name?: string;
+    readonly code?: string;
+    readonly statusCode?: number;
+    readonly message?: string;
+  };
+}
+
+/** What the SDKs made of a request in a process of their own. `env` is added to an environment without Azure settings. */
+export async function runSdkProcess(request: object, env: Readonly<Record<string, string>>): Promise<SdkAnswer> {
+  // By path, not by import: only a process of its own may load the SDKs, and this workspace does not depend on them.
+  const script = fileURLToPath(new URL('../../../services/secrets-store/testing/sdk-client.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(request)], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    timeout: 60_000,
+  });
+  return JSON.parse(stdout) as SdkAnswer;
+}
+
+/** Runs all, a few at a time. */
+export async function inTurns<T>(work: readonly (() => Promise<T>)[], atATime: number): Promise<void> {
+  const waiting = [...work];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next();
+  };
+  await Promise.all(Array.from({ length: atATime }, worker));
+}
