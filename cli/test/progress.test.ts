@@ -18,9 +18,9 @@ function printed(terminal: boolean, env: Record<string, string> = {}): string {
 describe('progressPrinter', () => {
   it('writes finished lines only where nobody watches', () => {
     expect(printed(false)).toMatchInlineSnapshot(`
-      "  ✔ world                 5 salts  1.2 s
+      "  ✔ world                                5 salts  1.2 s
         ! core ended with exit code 1
-        ✘ UID2 Core             0.0 s
+        ✘ UID2 Core                            0.0 s
       "
     `);
   });
@@ -28,11 +28,11 @@ describe('progressPrinter', () => {
   it('replaces the running line on a terminal, in colour', () => {
     expect(printed(true)).toMatchInlineSnapshot(`
       "  … world
-      [2K  [32m✔[39m world                 5 salts  [2m1.2 s[22m
+      [2K  [32m✔[39m world                                5 salts  [2m1.2 s[22m
         … UID2 Core
       [2K  [33m![39m core ended with exit code 1
         … UID2 Core
-      [2K  [31m✘[39m UID2 Core             [2m0.0 s[22m
+      [2K  [31m✘[39m UID2 Core                            [2m0.0 s[22m
       "
     `);
   });

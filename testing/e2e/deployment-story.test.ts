@@ -100,7 +100,9 @@ describe('the operator from one configuration file', () => {
 
   it('is deployed, and everything says so', { timeout: STEP_MS }, async () => {
     const example = readFileSync(join(EXAMPLES, 'uid2-aks.yaml'), 'utf8');
-    writeFileSync(first, example.replace('replicas: 3', 'replicas: 1\n  minReadySeconds: 0'));
+    // A vault of its own: the name of a deleted one stays taken.
+    const own = example.replace('my-vn-aks-vault', 'holdfast-story-vault');
+    writeFileSync(first, own.replace('replicas: 3', 'replicas: 1\n  minReadySeconds: 0'));
     await succeeds(onCloud(['apply'], first, '--yes'));
     expect((await succeeds(onCloud(['status'], first))).stdout).toContain('healthy');
     expect((await succeeds(onCloud(['plan'], first))).stdout).toContain('Nothing changes.');

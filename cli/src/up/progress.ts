@@ -5,7 +5,7 @@ import type { ProgressEvent } from '@holdfast/local';
 import { mayColour } from '../context.ts';
 import type { CliIo } from '../context.ts';
 
-const STEP_WIDTH = 34;
+const STEP_WIDTH = 36;
 
 /** Shows the steps of `up` on standard error as they happen: a tick, the step, what came of it, how long it took. */
 export function progressPrinter(io: CliIo): (event: ProgressEvent) => void {

@@ -32,6 +32,8 @@ export interface ArmEndpoint {
   /** Rights that deployments gave at any vault; there is one data plane for all of them. */
   readonly roleAssignments: () => NonNullable<VaultProperties['roleAssignments']>;
   identity(resourceId: string): ManagedIdentity | undefined;
+  /** Those that deployments made. */
+  identities(): readonly ManagedIdentity[];
   /** Identities that service accounts act as, with what they trust. */
   federated(): readonly { readonly identity: ManagedIdentity; readonly credentials: readonly FederatedCredential[] }[];
   /** Takes up the clusters that an earlier run left. */
@@ -77,6 +79,7 @@ export async function startArmEndpoint(options: ArmEndpointOptions): Promise<Arm
     roleAssignments: () =>
       world.store.ofType(VAULT).flatMap(({ name }) => vaultProperties(world, name)?.roleAssignments ?? []),
     identity: (resourceId) => identityOf(world, resourceId),
+    identities: () => world.store.ofType(IDENTITY).flatMap(({ id }) => identityOf(world, id) ?? []),
     federated: () => federatedOf(world),
     openClusters: async () => {
       for (const { id } of world.store.ofType(CLUSTER)) await clusters.open(id);

@@ -38,6 +38,8 @@ export const SAMPLE_IDENTITY: ManagedIdentity = {
   resourceId: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/samples/providers/Microsoft.ManagedIdentity/userAssignedIdentities/sample`,
 };
 
+const RELEASE_ROLE = 'Key Vault Crypto Service Release User';
+
 export interface AzureEndpointsOptions {
   readonly layout: HomeLayout;
   readonly ports: Pick<LocalPorts, 'authority' | 'vault' | 'arm'>;
@@ -65,7 +67,7 @@ export interface AzureEndpoints {
 
 /**
  * Starts Entra ID, a Key Vault and Azure Resource Manager. What identities may do in the vault follows from the role assignments of
- * deployments. Its keys belong to the administrator of the home folder; samples may ask for their release, which their policies decide.
+ * deployments. Its keys belong to the administrator of the home folder; identities may ask for their release, which their policies decide.
  */
 export async function startAzureEndpoints(options: AzureEndpointsOptions): Promise<AzureEndpoints> {
   const { layout, ports, clock } = options;
@@ -93,7 +95,7 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     onDecision: (decision) => logDecision(logger, decision),
   });
   const roleAssignments = [
-    { principalId: SAMPLE_IDENTITY.principalId, role: 'Key Vault Crypto Service Release User' },
+    { principalId: SAMPLE_IDENTITY.principalId, role: RELEASE_ROLE },
     { principalId: administrator.objectId, role: 'Key Vault Administrator' },
   ];
   const started: { arm?: ArmEndpoint } = {};
@@ -124,7 +126,12 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
         vaultUrl,
         properties: () => ({
           enableRbacAuthorization: true,
-          roleAssignments: [...roleAssignments, ...(started.arm?.roleAssignments() ?? [])],
+          roleAssignments: [
+            ...roleAssignments,
+            ...(started.arm?.roleAssignments() ?? []),
+            // Any identity may ask for a release: whether a key is released, its policy decides.
+            ...(started.arm?.identities() ?? []).map(({ principalId }) => ({ principalId, role: RELEASE_ROLE })),
+          ],
         }),
         tls,
       }),

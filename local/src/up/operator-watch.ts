@@ -3,6 +3,7 @@ import { DependencyError } from '@holdfast/base';
 import type { PodObject } from '../kubernetes/controllers/objects.ts';
 import type { PodRunner } from '../kubernetes/kubelet/pod-runner.ts';
 import { lastLogLine, lastLogWords } from '../process/log-file.ts';
+import type { LastWords } from '../process/log-file.ts';
 import { describeExit } from '../process/managed-process.ts';
 import type { ContainerSnapshot } from '../virtual-node/container.ts';
 import type { PodFailure } from '../virtual-node/pod.ts';
@@ -19,6 +20,8 @@ export interface OperatorTermination {
   readonly pod: string;
   readonly container: string;
   readonly logFile: string;
+  /** Where that output is once the container is started again. */
+  readonly previousLogFile: string;
   readonly code: number | undefined;
   readonly signal: string | undefined;
   /** When it is started again, in the words of the node. */
@@ -106,6 +109,7 @@ export class OperatorWatch {
           pod: name,
           container: container.name,
           logFile: container.logFile,
+          previousLogFile: container.previousLogFile,
           code: ended?.code,
           signal: ended?.signal,
           restart: restartOf(snapshot),
@@ -128,18 +132,23 @@ function restartOf({ state }: ContainerSnapshot): string | undefined {
 
 /** `uid2-operator ended with exit code 40: Core refused …; started again in 10 s` */
 export async function describeTermination(termination: OperatorTermination): Promise<string> {
-  const { container, code, signal, logFile, restart } = termination;
-  const line = await lastLogLine(logFile);
+  const { container, code, signal, restart } = termination;
+  const line = (await lastWordsOf(termination))?.sentence;
   const how =
     code === undefined && signal === undefined ? 'could not start' : `ended with ${describeExit({ code, signal })}`;
   const ended = `${container} ${how}${line === undefined ? '' : `: ${line}`}`;
   return restart === undefined ? ended : `${ended}; ${restart}`;
 }
 
+/** A container that is started again at once may have a new log already. */
+async function lastWordsOf({ logFile, previousLogFile }: OperatorTermination): Promise<LastWords | undefined> {
+  return (await lastLogWords(logFile)) ?? (await lastLogWords(previousLogFile));
+}
+
 /** The error for an operator that ended when nobody wants to wait for its restart. */
 export async function operatorExited(termination: OperatorTermination): Promise<DependencyError> {
   const { container, code, signal, logFile } = termination;
-  const words = await lastLogWords(logFile);
+  const words = await lastWordsOf(termination);
   const sentence = await describeTermination({ ...termination, restart: undefined });
   return new DependencyError('OPERATOR_EXITED', sentence, {
     retryable: false,

@@ -13,7 +13,7 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
 const text = files.map((name) => readFileSync(join(source, name), 'utf8')).join('\n');
 /** Codes written out in the sources. */
 const used = new Set(
-  [...text.matchAll(/'((?:X509|SNP|UVM|VTPM|DID|CBOR|MAA|ATTESTATION|SIMULATED|SIGNING)_[A-Z0-9_]+)'/g)].map(
+  [...text.matchAll(/'((?:X509|EAR|SNP|UVM|VTPM|DID|CBOR|MAA|ATTESTATION|SIMULATED|SIGNING)_[A-Z0-9_]+)'/g)].map(
     ([, code]) => code,
   ),
 );

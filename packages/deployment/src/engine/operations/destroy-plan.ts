@@ -119,11 +119,18 @@ function verdictOn(
 async function stillThere(run: Run, ids: readonly string[]): Promise<readonly string[]> {
   const found: string[] = [];
   for (const id of new Set(ids)) {
-    const version = run.graph.nodes.find((node) => node.kind === 'arm' && id.includes(`/${node.type}/`));
-    const api = version?.kind === 'arm' ? version.apiVersion : '2024-03-01';
+    const type = typeOf(id);
+    const node = run.graph.nodes.find((known) => known.kind === 'arm' && known.type.toLowerCase() === type);
+    const api = node?.kind === 'arm' ? node.apiVersion : '2024-03-01';
     if ((await run.ports.arm.read(id, api, { signal: run.signal })) !== undefined) found.push(id);
   }
   return found;
+}
+
+/** The type of a resource in lower case. What extends another resource has the type behind the last provider of its id. */
+function typeOf(id: string): string {
+  const parts = (id.toLowerCase().split('/providers/').at(-1) ?? '').split('/');
+  return [parts[0], ...parts.filter((_, index) => index % 2 === 1)].join('/');
 }
 
 /** @throws RequestError DESTROY_LOCKED */
