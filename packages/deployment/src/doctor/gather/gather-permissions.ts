@@ -33,13 +33,14 @@ export async function gatherPermissions(context: GatherContext): Promise<Permiss
     denyingPolicies(context),
   ]);
   const subscription = below(context, '');
+  // Rights that come from elsewhere, such as management groups out of sight, cannot be ruled out without any grant. PM-01 says so.
+  const unknown = grants.length === 0 && onGroup.length === 0;
   const may = (scope: string, action: string): boolean =>
-    grantsFor(grants, scope, action).length > 0 || (scope === group && allows(onGroup, action));
+    unknown || grantsFor(grants, scope, action).length > 0 || (scope === group && allows(onGroup, action));
   const needed = neededAssignments(context);
   const scopes = [...new Set(needed.map(({ scope }) => scope))];
   return {
-    // Rights that come from elsewhere, such as management groups out of sight, cannot be ruled out without any grant.
-    createGroup: may(subscription, CREATE_GROUP) ? true : grants.length === 0 ? undefined : false,
+    createGroup: unknown ? undefined : may(subscription, CREATE_GROUP) || (grants.length === 0 ? undefined : false),
     missingActions: neededActions(context).filter((action) => !may(group, action)),
     noAssignmentsAt: scopes.filter((scope) => !may(rightScope(scope, group), ASSIGN)),
     noAssignmentRemovalAt: scopes.filter((scope) => !may(rightScope(scope, group), UNASSIGN)),
