@@ -18,3 +18,10 @@ mock.module('node:crypto', () => ({ ...extended, default: extended }));
 
 // Bun answers `import 'undici'` with a module of its own, whose agents have nothing to destroy.
 if (!('destroy' in Agent.prototype)) Object.assign(Agent.prototype, { destroy: async () => {} });
+
+// Bun does not read NODE_OPTIONS, so the preload that gives a pod its own loopback address does not run: the operator is told instead.
+const { address } = JSON.parse(process.env['HOLDFAST_POD_NETWORK'] ?? '{}');
+if (address !== undefined) {
+  process.env['http_host'] ??= address;
+  process.env['attestation_sidecar_url'] ??= `http://${address}:9000`;
+}

@@ -27,7 +27,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
   let home = '';
   let browser: Browser | undefined;
   beforeAll(async () => {
-    portBase = await freePortBlock(10);
+    portBase = await freePortBlock(12);
     home = join(scratch, 'home');
     if (executablePath !== undefined) {
       // The sandbox of Chromium refuses to run as root, as containers do.
@@ -38,7 +38,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
     await browser?.close();
   });
 
-  const pageUrl = (): string => `http://127.0.0.1:${portBase + 9}/`;
+  const pageUrl = (): string => `http://127.0.0.1:${portBase + 11}/`;
   const args = (topic: string, ...more: readonly string[]): string[] => [
     'sample',
     'encrypted-kafka',
@@ -51,7 +51,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
     '--port-base',
     String(portBase),
     '--port',
-    String(portBase + 9),
+    String(portBase + 11),
     ...more,
   ];
   const started = async (topic: string, ...more: readonly string[]): Promise<RunningCommand> => {

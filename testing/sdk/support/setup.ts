@@ -40,14 +40,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const euid = await startPublicOperator({
       ...options,
       name: 'euid-operator',
-      port: seeded.portBase + 9,
+      port: seeded.portBase + 11,
       settings: { identity_scope: 'euid' },
     });
     started.push(euid);
     const browsers = await startPublicOperator({
       ...options,
       name: 'client-side-operator',
-      port: seeded.portBase + 11,
+      port: seeded.portBase + 13,
       settings: { client_side_token_generate: true },
     });
     started.push(browsers);

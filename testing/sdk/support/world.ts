@@ -52,7 +52,7 @@ export interface SdkWorld {
 
 export interface SeededWorld {
   readonly home: string;
-  /** The first of thirteen free ports: nine for `holdfast up`, two for each public operator. */
+  /** The first of fifteen free ports: eleven for `holdfast up`, two for each public operator. */
   readonly portBase: number;
   readonly publicOperatorKey: string;
   readonly keypair: Keypair;
@@ -66,7 +66,7 @@ const OPT_OUT_DEADLINE_MS = 60_000;
 /** Seeds a small world and edits it: one subscription, its site's domain names, and one keyset that allows nobody. */
 export async function makeWorld(folder: string): Promise<SeededWorld> {
   const home = join(folder, 'home');
-  const portBase = await freePortBlock(13);
+  const portBase = await freePortBlock(15);
   const first = await runHoldfast([
     'up',
     '--check',
