@@ -25,3 +25,12 @@ export function dnsPrefix(cluster: string, group: string, subscriptionId: string
 export function defaultNodeGroup(group: string, cluster: string, location: string): string {
   return `MC_${group}_${cluster}_${location}`;
 }
+
+/**
+ * The type of a resource in lower case, with the types of its parents, from its id. What extends another resource has the type
+ * behind the last provider.
+ */
+export function resourceTypeOf(id: string): string {
+  const parts = (id.toLowerCase().split('/providers/').at(-1) ?? '').split('/');
+  return [parts[0], ...parts.filter((_, index) => index % 2 === 1)].join('/');
+}

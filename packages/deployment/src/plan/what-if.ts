@@ -1,4 +1,5 @@
 import type { JsonValue } from '../arm/template.ts';
+import { resourceTypeOf } from '../graph/ids.ts';
 import { isUnevaluated, sameScalar } from './owned-diff.ts';
 
 export type WhatIfChangeType = 'Create' | 'Delete' | 'Ignore' | 'Deploy' | 'NoChange' | 'Modify' | 'Unsupported';
@@ -139,7 +140,7 @@ function ruleFor(
   owned: (resourceId: string, path: string) => boolean,
 ): string | undefined {
   if (leaf.type === 'NoEffect') return 'NoEffect';
-  const type = typeOf(resourceId);
+  const type = resourceTypeOf(resourceId);
   for (const [rule, ofType, fields] of serviceFields) {
     if (type === ofType && fields.some((field) => field.test(leaf.path))) return rule;
   }
@@ -159,12 +160,6 @@ function ruleFor(
 function isDefaultAcl(leaf: Leaf): boolean {
   const text = JSON.stringify(leaf.before ?? null);
   return ['null', '[]', '"Allow"', '"AzureServices"'].includes(text) || text.includes('"defaultAction":"Allow"');
-}
-
-/** The type of a resource, with the types of its parents, from its id. */
-function typeOf(resourceId: string): string {
-  const parts = (resourceId.split('/providers/').at(-1) ?? '').toLowerCase().split('/');
-  return [parts[0], ...parts.filter((_, index) => index % 2 === 1)].join('/');
 }
 
 /** A planned change as Azure would have said it, so that it can be normalised again. */

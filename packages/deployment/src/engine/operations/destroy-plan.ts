@@ -2,7 +2,7 @@ import { PolicyError, RequestError } from '@holdfast/base';
 
 import { at, listAt, textAt } from '../../bundle/shape.ts';
 import { idOf } from '../../graph/parts.ts';
-import { scopeId } from '../../graph/ids.ts';
+import { scopeId, resourceTypeOf } from '../../graph/ids.ts';
 import type { ArmResource } from '../../graph/types.ts';
 import type { JsonObject } from '../ports.ts';
 import { readReceipts } from '../receipts.ts';
@@ -119,18 +119,12 @@ function verdictOn(
 async function stillThere(run: Run, ids: readonly string[]): Promise<readonly string[]> {
   const found: string[] = [];
   for (const id of new Set(ids)) {
-    const type = typeOf(id);
+    const type = resourceTypeOf(id);
     const node = run.graph.nodes.find((known) => known.kind === 'arm' && known.type.toLowerCase() === type);
     const api = node?.kind === 'arm' ? node.apiVersion : '2024-03-01';
     if ((await run.ports.arm.read(id, api, { signal: run.signal })) !== undefined) found.push(id);
   }
   return found;
-}
-
-/** The type of a resource in lower case. What extends another resource has the type behind the last provider of its id. */
-function typeOf(id: string): string {
-  const parts = (id.toLowerCase().split('/providers/').at(-1) ?? '').split('/');
-  return [parts[0], ...parts.filter((_, index) => index % 2 === 1)].join('/');
 }
 
 /** @throws RequestError DESTROY_LOCKED */
