@@ -1,6 +1,7 @@
 import { RequestError } from '@holdfast/base';
 
 import type { CliIo } from '../context.ts';
+import { readLine } from '../read-line.ts';
 
 /**
  * Asks whether to go on although `consequences` follow.
@@ -19,14 +20,4 @@ export async function confirm(io: CliIo, consequences: readonly string[]): Promi
   io.stderr.write('Go on? [y/N] ');
   if (/^y(?:es)?$/i.test((await readLine(io)).trim())) return;
   throw new RequestError('CONFIRMATION_DECLINED', 'nothing was changed', { details });
-}
-
-async function readLine(io: CliIo): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of io.stdin) {
-    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    if (text.includes('\n')) break;
-  }
-  return text.split('\n', 1)[0] ?? '';
 }

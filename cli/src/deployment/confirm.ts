@@ -3,6 +3,7 @@ import { confirmationNeeded, environmentOf } from '@holdfast/deployment';
 import type { Run } from '@holdfast/deployment';
 
 import type { CliIo } from '../context.ts';
+import { readLine } from '../read-line.ts';
 
 /**
  * Asks before something is changed, naming subscription, group, environment and region. For `prod` the name of the group
@@ -31,14 +32,4 @@ export async function confirmRun(io: CliIo, run: Run, what: string, yes: boolean
       action: 'Run the command again when you are sure.',
     });
   }
-}
-
-async function readLine(io: CliIo): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of io.stdin) {
-    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    if (text.includes('\n')) break;
-  }
-  return text.split('\n', 1)[0] ?? '';
 }

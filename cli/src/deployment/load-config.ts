@@ -62,7 +62,9 @@ async function readText(path: string, name: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     if (cause instanceof RequestError) throw cause;
-    throw new RequestError('INPUT_UNREADABLE', `${name} cannot be read: ${errorMessage(cause)}`, {
+    const missing = (cause as { readonly code?: unknown }).code === 'ENOENT';
+    const problem = missing ? 'there is no such file' : errorMessage(cause);
+    throw new RequestError('INPUT_UNREADABLE', `${name} cannot be read: ${problem}`, {
       cause,
       action: 'Name the configuration with -f; examples/ holds one for each profile.',
     });

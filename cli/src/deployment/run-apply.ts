@@ -12,7 +12,7 @@ import { stopRequests } from '../up/run-up.ts';
 import { confirmRun } from './confirm.ts';
 import { checksFor } from './engine-checks.ts';
 import { withExitCodes } from './exit-codes.ts';
-import { DEFAULT_HOME, openDeployment } from './open-deployment.ts';
+import { connectCloud, openDeployment } from './open-deployment.ts';
 import type { Connect } from './open-deployment.ts';
 import { eventPrinter } from './progress.ts';
 
@@ -28,14 +28,13 @@ export async function runApply(
     const stage = stageOf(flags.stage);
     const stop = stopRequests(io);
     const file = planPath === undefined ? undefined : await readPlan(io, planPath);
-    if (flags.target === 'local' && connect === undefined) await startLocally(io, flags, stop.signal);
     // Progress begins once it is confirmed what is going to happen.
     const opened = await openDeployment(io, flags, {
       onEvent: eventPrinter(io, flags.json),
       signal: stop.signal,
       withKey: true,
       adopt: flags.adopt,
-      ...(connect === undefined ? {} : { connect }),
+      connect: connect ?? startingLocally(stop.signal),
     });
     try {
       if (file !== undefined) await assertPlanHolds(opened.run, file);
@@ -55,10 +54,15 @@ export async function runApply(
   });
 }
 
-/** Only an apply starts a local cloud: everything else works on what is there. */
-async function startLocally(io: CliIo, flags: ApplyFlags, signal: AbortSignal): Promise<void> {
-  const { ensureLocalCloud } = await import('../up/background-cloud.ts');
-  await ensureLocalCloud(io, resolve(io.cwd, flags.home ?? DEFAULT_HOME), signal);
+/** Only an apply starts a local cloud, once its configuration could be read: everything else works on what is there. */
+function startingLocally(signal: AbortSignal): Connect {
+  return async (io, config, target, home) => {
+    if (target === 'local') {
+      const { ensureLocalCloud } = await import('../up/background-cloud.ts');
+      await ensureLocalCloud(io, home, signal);
+    }
+    return connectCloud(io, config, target, home);
+  };
 }
 
 /** Whatever a stopped run threw, it was stopped. */
