@@ -146,8 +146,14 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
       expect(await page.locator('main img, main b').count()).toBe(0);
       expect(await page.title()).toBe('Confidential Containers on AKS');
       expect(await text(page, 'live')).toBe('Live: new messages appear by themselves.');
-      const partitions = await page.locator('#messages tr td:nth-child(2)').allTextContents();
-      expect(new Set(partitions)).toEqual(new Set(['0', '1', '2']));
+      // A message a second goes to the three partitions in turn, so the third may still be on its way.
+      const partitions = async () => new Set(await page.locator('#messages tr td:nth-child(2)').allTextContents());
+      await waitFor(
+        async () => (await partitions()).size === 3,
+        30_000,
+        () => 'messages of fewer than three partitions are shown',
+      );
+      expect(await partitions()).toEqual(new Set(['0', '1', '2']));
       expect(errors).toEqual([]);
 
       const sidecar = portBase + 8;
