@@ -4,19 +4,26 @@ import { fileURLToPath } from 'node:url';
 
 import { collectProgramFiles } from '../local/src/images/program-files.ts';
 
-// Copies what one service needs at run time to a folder, in the places that an image has it: the same files that
-// `holdfast release build` puts into its layers. Used by the container files beside this one.
+// Copies what the services of one image need at run time to a folder, in the places that an image has it: for operator and sidecar
+// the same files that `holdfast release build` puts into their layers. Used by the container files beside this one.
 //   node deploy/copy-program.ts operator /image
 
-const [service, target] = process.argv.slice(2);
-if ((service !== 'operator' && service !== 'skr') || target === undefined) {
-  process.stderr.write('usage: node deploy/copy-program.ts operator|skr FOLDER\n');
+const IMAGES: Readonly<Record<string, readonly string[]>> = {
+  operator: ['services/operator'],
+  skr: ['services/skr'],
+  identity: ['services/webhook', 'services/pod-identity', 'services/secrets-store'],
+};
+
+const [image = '', target] = process.argv.slice(2);
+const workspaces = IMAGES[image];
+if (workspaces === undefined || target === undefined) {
+  process.stderr.write(`usage: node deploy/copy-program.ts ${Object.keys(IMAGES).join('|')} FOLDER\n`);
   process.exit(64);
 }
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies, program } = collectProgramFiles(repository, {
-  workspaces: [`services/${service}`],
+  workspaces,
   commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
 });
 for (const file of [...dependencies, ...program]) {

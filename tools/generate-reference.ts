@@ -13,12 +13,14 @@ import { configSchema as skrConfig } from '../services/skr/src/config.ts';
 import { configSchema as trusteeConfig } from '../services/trustee/src/config.ts';
 import { configSchema as webhookConfig } from '../services/webhook/src/config.ts';
 import { configSchema as voteConfig } from '../samples/vote/src/config.ts';
+import { acceptancePage } from './reference/acceptance-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { configPage } from './reference/config-page.ts';
 import { deploymentConfigPage } from './reference/deployment-config-page.ts';
 import { doctorPage } from './reference/doctor-page.ts';
 import { errorsPage } from './reference/errors-page.ts';
 import { exitCodesPage } from './reference/exit-codes-page.ts';
+import { guideCommandsPage } from './reference/guide-commands-page.ts';
 import { metricsPage } from './reference/metrics-page.ts';
 import { repositoryRoot } from './workspaces.ts';
 
@@ -29,6 +31,8 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'metrics.md': metricsPage,
   'cli.md': cliPage,
   'doctor.md': doctorPage,
+  'acceptance.md': acceptancePage,
+  'guide-commands.md': guideCommandsPage,
   'holdfast-yaml.md': deploymentConfigPage,
   'config-operator.md': () => configPage('operator', operatorConfig),
   'config-core.md': () => configPage('core', coreConfig),

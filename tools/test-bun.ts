@@ -40,7 +40,8 @@ function writeRuntime(): string {
 /** The reporter of the repository ends with `N passed, N failed, N skipped`. */
 function runTests(files: readonly string[]): Promise<number> {
   const env = { ...process.env, HOLDFAST_OPERATOR_RUNTIME: writeRuntime() };
-  const child = spawn('vitest', ['run', '--project', 'e2e', ...files], { cwd: repositoryRoot, stdio: 'inherit', env });
+  const args = ['run', '--config', 'testing/e2e/vitest.config.ts', ...files];
+  const child = spawn('vitest', args, { cwd: repositoryRoot, stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));

@@ -6,6 +6,7 @@ import { repositoryRoot } from './workspaces.ts';
 /**
  * Runs the suites that need Redis, and a browser for the page of the voting application, against the programs of Debian's
  * packages redis-server and chromium. The suites start Redis on loopback. What is missing is said and its tests are skipped.
+ * Arguments go to vitest.
  */
 const programs = { HOLDFAST_REDIS_SERVER: 'redis-server', HOLDFAST_CHROMIUM: 'chromium' } as const;
 const env: NodeJS.ProcessEnv = { ...process.env };
@@ -16,11 +17,14 @@ for (const [variable, name] of Object.entries(programs)) {
     process.stderr.write(`${name} is not installed (apt-get install ${name}); its tests are skipped\n`);
   }
 }
-const files = ['adapters/redis/test/real-redis.test.ts', 'samples/vote/test/page-in-browser.test.ts'];
-const { status } = spawnSync('vitest', ['run', '--project', 'unit', ...files], {
-  cwd: repositoryRoot,
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-  env,
-});
+const { status } = spawnSync(
+  'vitest',
+  ['run', '--config', 'testing/redis/vitest.config.ts', ...process.argv.slice(2)],
+  {
+    cwd: repositoryRoot,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    env,
+  },
+);
 process.exitCode = status ?? 1;

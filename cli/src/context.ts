@@ -11,7 +11,11 @@ export interface CliIo {
   readonly stdout: OutputStream;
   /** Talk. */
   readonly stderr: OutputStream;
-  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined };
+  readonly stdin: AsyncIterable<Uint8Array | string> & {
+    readonly isTTY?: boolean | undefined;
+    /** Of a stream: reading that can end without closing it. */
+    iterator?(options: { readonly destroyOnReturn: boolean }): AsyncIterable<Uint8Array | string>;
+  };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** The command line that runs `holdfast serve` in another process. */

@@ -101,6 +101,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Standard input is longer than a command reads.',
     action: 'Split the input.',
   },
+  PEER_PODS_CLUSTER_UNNAMED: {
+    family: 'request',
+    meaning: 'A command for the cluster of peer pods does not know which cluster.',
+    action: 'Give --kubeconfig, or set KUBECONFIG.',
+  },
+  PEER_PODS_NOT_CONFIGURED: {
+    family: 'request',
+    meaning: 'A configuration says not enough about the machines of peer pods.',
+    action: 'Use profile peer-pods with podVms and tenantId, as examples/peer-pods.yaml has it.',
+  },
   PEER_POD_OPTIONS_CONFLICT: {
     family: 'request',
     meaning: 'Flags of holdfast peer-pods run do not go together.',
@@ -197,10 +207,20 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The key has no release policy, so it is never released.',
     action: 'Create or import a key with --policy or --attestation; an existing key cannot become exportable.',
   },
+  SAMPLE_NOTHING_TO_MIGRATE: {
+    family: 'request',
+    meaning: 'The voting sample was told to leave pod identity, and to begin without it.',
+    action: 'Leave --identity or --migrate out.',
+  },
+  SAMPLE_NEEDS_REDIS: {
+    family: 'dependency',
+    meaning: 'The voting sample runs against a real Redis, and redis-server is not on this machine.',
+    action: 'Install it (apt install redis-server), or name it with HOLDFAST_REDIS_SERVER.',
+  },
   SAMPLE_NOT_AS_EXPECTED: {
     family: 'dependency',
     meaning:
-      'The messages of a sample did not arrive, or were readable where they must not be, or the other way round.',
+      'A sample did not do what it shows: messages that did not arrive or were readable where they must not be, or the other way round; a pod that did not become ready or got what it must not get.',
     action: 'Read the message, and the logs in the home folder of the sample.',
   },
   VAULT_NOT_NAMED: {

@@ -30,6 +30,7 @@ export interface Failure {
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'CHECK_UNKNOWN',
   'DETECT_SOURCE',
+  'SAMPLE_NOTHING_TO_MIGRATE',
   'EVIDENCE_AMBIGUOUS',
   'EVIDENCE_NOTHING_TO_JUDGE',
   'EVIDENCE_ROOT_INVALID',

@@ -79,6 +79,16 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The first port is not a number that leaves room for all ports.',
     action: 'Give --port-base a number from 1 to 65525.',
   },
+  CLUSTER_PORT_TAKEN: {
+    family: 'dependency',
+    meaning: 'Another program has taken the port of a cluster beside the first one, so its issuer has another address',
+    action: 'Apply the deployment of the cluster again, so that its federated credentials name the new issuer.',
+  },
+  CLUSTER_WITHOUT_AZURE: {
+    family: 'internal',
+    meaning: 'A cluster was opened before the Azure endpoints were there',
+    action: 'Report it.',
+  },
   PORT_IN_USE: {
     family: 'dependency',
     meaning: 'A port that the local cloud needs is taken.',
@@ -88,6 +98,11 @@ export const errorCodes: ErrorCodeTable = {
     family: 'request',
     meaning: 'A part of the local cloud was named that does not exist.',
     action: 'Name parts out of azure, attestation, core, optout, operator, joined with commas.',
+  },
+  REDIS_SERVER_FAILED: {
+    family: 'dependency',
+    meaning: 'The redis-server that stands for an Azure Cache for Redis does not start, or does not answer.',
+    action: 'Read logs/redis-NAME.log in the home folder. Version 6 or newer, with TLS, is needed.',
   },
   PROCESS_NOT_STARTED: {
     family: 'dependency',

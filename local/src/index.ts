@@ -16,6 +16,7 @@ export * from './peer-pod/index.ts';
 export { LOCAL_CLOUD_PARTS } from './up/parts.ts';
 export type { LocalCloudPart } from './up/parts.ts';
 export type { ProgressEvent } from './up/progress.ts';
+export { findRedisServer, REDIS_SERVER_MISSING } from './redis/index.ts';
 export { startLocalCloud } from './up/start-local-cloud.ts';
 export type { LocalCloud, LocalCloudOptions } from './up/start-local-cloud.ts';
 export { removeReadyFile, writeReadyFile } from './up/ready-file.ts';

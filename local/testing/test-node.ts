@@ -22,7 +22,7 @@ export const IDENTITY_URL = 'http://127.0.0.1:1/identity';
 export const WAIT = 'setInterval(() => {}, 1000)';
 
 /** Shorter than the time a test has, so that it is this that fails, with a message. */
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 50_000;
 
 export type TestNodeOptions = Pick<VirtualNodeOptions, 'manifest'> & Partial<VirtualNodeOptions>;
 

@@ -115,7 +115,7 @@ async function start(): Promise<{ readonly service: ServiceProcess; readonly url
   const url = await service.listening();
   await waitFor(
     async () => (await fetch(`${url}/ops/healthcheck`)).status === 200,
-    30_000,
+    90_000,
     () => service.output,
   );
   return { service, url };
@@ -193,7 +193,15 @@ describe('the opt-out service, killed again and again while opt-outs arrive', ()
       const { service, url } = await start();
       let killed = false;
       const sending = Array.from({ length: SENDERS }, () => send(url, () => killed, log));
+      const before = log.acknowledged.length;
       await pause(randomInt(20, 2500));
+      // Some kills come before anything is acknowledged, the others after.
+      if (kill % 2 === 0)
+        await waitFor(
+          () => log.acknowledged.length > before + 2,
+          60_000,
+          () => service.output,
+        );
       await service.kill();
       killed = true;
       await Promise.all(sending);
@@ -201,7 +209,7 @@ describe('the opt-out service, killed again and again while opt-outs arrive', ()
     expect(log.acknowledged.length).toBeGreaterThan(KILLS);
 
     const { service, url } = await start();
-    await waitFor(isQueueEmpty, 30_000, () => service.output);
+    await waitFor(isQueueEmpty, 90_000, () => service.output);
     // The queue is emptied before the list names the new file.
     let lost: readonly string[] = log.acknowledged;
     const isEveryOneListed = async (): Promise<boolean> => {
@@ -209,7 +217,7 @@ describe('the opt-out service, killed again and again while opt-outs arrive', ()
       lost = log.acknowledged.filter((name) => index.optedOutAt(Buffer.from(name, 'hex'), 0) === undefined);
       return lost.length === 0;
     };
-    await waitFor(isEveryOneListed, 30_000, () => `${lost.length} acknowledged opt-outs are not in the log`);
+    await waitFor(isEveryOneListed, 90_000, () => `${lost.length} acknowledged opt-outs are not in the log`);
     await service.stop();
 
     const sent = new Set(log.sent);

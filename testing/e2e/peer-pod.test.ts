@@ -35,7 +35,7 @@ interface StartedPod {
   readonly referenceValues: Readonly<Record<string, readonly unknown[]>>;
 }
 
-describe('a peer pod gets its secret from a key broker', { timeout: 120_000 }, () => {
+describe('a peer pod gets its secret from a key broker', { timeout: 300_000 }, () => {
   const home = keepSeededHome();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-peer-pod-'));
   const http = new HttpClient();
@@ -59,7 +59,7 @@ describe('a peer pod gets its secret from a key broker', { timeout: 120_000 }, (
     started = await pod.started();
     for (const name of COMPARED) await setReference(name, started.referenceValues[name] ?? []);
     await setReference('snp_pcr08', [pcr8Of(INITDATA)]);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await pod.stop();
@@ -138,15 +138,38 @@ describe('a peer pod gets its secret from a key broker', { timeout: 120_000 }, (
     expect(refused.stderr).toContain('request unauthorized');
     expect(refused.stderr).toContain('PolicyDeny: Access denied by policy');
     const log = broker.output.slice(before);
-    // Evidence of known firmware that booted something unknown.
-    expect(log).toMatch(/\\"executables\\":33/);
-    expect(log).toContain('PolicyDeny');
+    // Evidence of known firmware that booted something unknown: which claim, which reference value, and both sides.
+    const [issued] = records(log, 'attestation token issued');
+    expect(issued).toMatchObject({
+      statuses: ['cpu0: warning'],
+      unmet: [
+        {
+          part: 'cpu0',
+          claim: 'executables',
+          reference: 'snp_pcr08',
+          expected: JSON.stringify([pcr8Of(INITDATA)]),
+          received: JSON.stringify(pcr8Of(changed)),
+        },
+      ],
+    });
+    expect(records(log, 'request refused')).toContainEqual(
+      expect.objectContaining({
+        variant: 'PolicyDeny',
+        reasons: ['Access denied by policy', 'the resource policy does not allow it: cpu0 is warning (executables 33)'],
+        facts: [{ tokenId: issued?.['tokenId'] }],
+      }),
+    );
     expect(refused.stderr).not.toMatch(/pcr|executables/i);
+    expect(log).not.toContain(SECRET);
   });
 
   it('refuses a new guest once the reference value of its initdata is removed', async () => {
     await admin('DELETE', 'reference-value/snp_pcr08');
+    const before = broker.output.length;
     const refused = await once(RESOURCE);
+    expect(records(broker.output.slice(before), 'attestation token issued')[0]?.['unmet']).toMatchObject([
+      { reference: 'snp_pcr08', expected: 'nothing', received: JSON.stringify(pcr8Of(INITDATA)) },
+    ]);
     await setReference('snp_pcr08', [pcr8Of(INITDATA)]);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain('request unauthorized');
@@ -264,6 +287,15 @@ default StartContainerRequest := true
 default ExecProcessRequest := false
 '''
 `;
+
+/** Log lines of a message. */
+function records(log: string, message: string): readonly Readonly<Record<string, unknown>>[] {
+  return log.split('\n').flatMap((line) => {
+    if (!line.startsWith('{')) return [];
+    const record = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    return record['msg'] === message ? [record] : [];
+  });
+}
 
 function manifest(initdata: string, password = 'plain'): string {
   return `apiVersion: v1

@@ -4,25 +4,15 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { freePortBlock, runHoldfast } from '../src/index.ts';
+import { CLOUD_PORTS, failedUp, freePortBase, runHoldfast } from '../src/index.ts';
 import { copySeededHome, editFile } from './home-copy.ts';
 
-interface Failure {
-  readonly exit: number | null;
-  readonly code: string;
-  readonly message: string;
-  readonly explanation: string;
-}
+/** A pod that is denied asks nobody. */
+const args = ['--only', 'azure,operator'];
 
-/** Starts the cloud in `home`, expecting that the guest's policy keeps the operator from starting. */
-async function deniedStart(home: string, env: Readonly<Record<string, string>> = {}): Promise<Failure> {
-  const base = String(await freePortBlock(11));
-  const result = await runHoldfast(['up', '--check', '--json', '--home', home, '--port-base', base], env);
-  const { error } = JSON.parse(result.stdout) as {
-    error: { code: string; message: string; details?: { explanation?: string } };
-  };
-  const { code, message, details } = error;
-  return { exit: result.code, code, message, explanation: details?.explanation ?? '' };
+async function deniedStart(home: string, env: Readonly<Record<string, string>> = {}) {
+  const { code: exit, error } = await failedUp({ home, args, env });
+  return { exit, code: error.code, message: error.message, explanation: error.details?.explanation ?? '' };
 }
 
 /** The largest layer of an image layout: the operator's third-party packages. */
@@ -37,7 +27,7 @@ describe('the policy of the operator pod is enforced before anything runs', () =
     const images = mkdtempSync(join(tmpdir(), 'holdfast-images-'));
     const env = { HOLDFAST_IMAGES: images };
     const home = copySeededHome();
-    const base = String(await freePortBlock(11));
+    const base = String(await freePortBase(CLOUD_PORTS));
     expect((await runHoldfast(['up', '--check', '--home', home, '--port-base', base], env)).code).toBe(0);
     const layer = largestLayer(images);
     const bytes = readFileSync(layer);

@@ -6,7 +6,7 @@ import { clientGenerate } from '../sdk/support/browser.ts';
 import { bodyByHand, callByHand } from '../sdk/support/envelope.ts';
 import { hashed, RAW_UID } from '../sdk/support/expectations.ts';
 import type { SdkClient } from '../sdk/support/sdk-program.ts';
-import { freePortBlock, startReferenceStack, waitFor } from '../src/index.ts';
+import { freePortBase, startReferenceStack, waitFor } from '../src/index.ts';
 import type { ReferenceStack } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
@@ -29,7 +29,7 @@ function variable(name: string): string {
 }
 
 beforeAll(async () => {
-  const base = await freePortBlock(4);
+  const base = await freePortBase(4);
   stack = await startReferenceStack(home.folder, { core: base, optout: base + 1, operator: base + 3 });
   core = variable('UID2_PIPELINE_E2E_CORE_URL');
   optout = variable('UID2_CORE_E2E_OPTOUT_URL');
@@ -288,14 +288,14 @@ describe('opt-out', () => {
         const status = await fetch(`${optoutInternal}/optout/deltaproduce/status`, { headers: internal });
         return ((await status.json()) as { state?: string }).state === 'completed';
       },
-      20_000,
+      90_000,
       () => 'the delta is not completed',
     );
     const optedOut = async (): Promise<readonly { advertising_id: string; opted_out_since: number }[]> =>
       (await bodyByHand<{ opted_out: [] }>(main, '/v2/optout/status', { advertising_ids: rawUids })).opted_out;
     await waitFor(
       async () => (await optedOut()).length > 0,
-      30_000,
+      90_000,
       () => 'the operator does not know of the opt-out',
     );
     const [only, ...others] = await optedOut();

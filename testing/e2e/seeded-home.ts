@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
-import { freePortBlock, runHoldfast } from '../src/index.ts';
+import { freePortBase, runHoldfast } from '../src/index.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,7 +16,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
   const home = join(folder, 'home');
-  const portBase = await freePortBlock(12);
+  const portBase = await freePortBase(12);
   const result = await runHoldfast([
     'up',
     '--check',

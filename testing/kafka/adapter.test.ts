@@ -6,7 +6,7 @@ import { consumeTopic, ensureTopic, eventHubsConnection, openKafkaProducer } fro
 import type { ConsumptionState, KafkaConnection, KafkaConsumption, ReceivedRecord } from '@holdfast/kafka';
 import { describe, expect, inject, it } from 'vitest';
 
-import { freePortBlock, waitFor } from '../src/index.ts';
+import { freePortBase, waitFor } from '../src/index.ts';
 import { KafkaBroker } from './support/broker.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -41,7 +41,7 @@ class Listening implements AsyncDisposable {
     const find = (): ConsumptionState | undefined => this.states.slice(after).find((state) => state.kind === kind);
     await waitFor(
       () => find() !== undefined,
-      40_000,
+      100_000,
       () => JSON.stringify(this.states),
     );
     return find() as ConsumptionState;
@@ -50,7 +50,7 @@ class Listening implements AsyncDisposable {
   async receives(count: number): Promise<void> {
     await waitFor(
       () => this.records.length >= count,
-      30_000,
+      100_000,
       () => `${this.texts.join(', ')}\n${JSON.stringify(this.states)}`,
     );
   }
@@ -168,8 +168,8 @@ describe.skipIf(kafka === undefined)('the Kafka adapter against Apache Kafka', (
     });
   });
 
-  it('waits for brokers that are not there, and again when they go away', { timeout: 120_000 }, async () => {
-    const portBase = await freePortBlock(3);
+  it('waits for brokers that are not there, and again when they go away', { timeout: 300_000 }, async () => {
+    const portBase = await freePortBase(3);
     const broker = new KafkaBroker({ jars: kafka?.jars ?? '', folder: join(scratch, `broker-${portBase}`), portBase });
     const late: KafkaConnection = { brokers: [broker.address], clientId: 'test' };
     const topic = newTopic();
@@ -191,7 +191,7 @@ describe.skipIf(kafka === undefined)('the Kafka adapter against Apache Kafka', (
       const all = ['first', 'second 0', 'second 1', 'second 2'];
       await waitFor(
         () => all.every((text) => listening.texts.includes(text)),
-        30_000,
+        100_000,
         () => listening.texts.join(', '),
       );
       // At least once: what was not committed when the broker went away may come again.

@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { freePortBlock, isListening, runHoldfast, waitFor } from '../src/index.ts';
+import { freePortBase, isListening, runHoldfast, waitFor } from '../src/index.ts';
 import { RunningCommand } from './support/command.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -27,7 +27,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
   let home = '';
   let browser: Browser | undefined;
   beforeAll(async () => {
-    portBase = await freePortBlock(12);
+    portBase = await freePortBase(12);
     home = join(scratch, 'home');
     if (executablePath !== undefined) {
       // The sandbox of Chromium refuses to run as root, as containers do.
@@ -63,6 +63,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
   const open = async (javaScriptEnabled: boolean): Promise<AsyncDisposable & { page: Page; errors: string[] }> => {
     if (browser === undefined) throw new Error('no browser');
     const context = await browser.newContext({ javaScriptEnabled });
+    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
@@ -139,7 +140,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
       expect(first.endsWith(HTML)).toBe(true);
       await waitFor(
         async () => (await text(page, 'message')) !== first,
-        30_000,
+        90_000,
         () => first,
       );
       expect((await text(page, 'message')).endsWith(HTML)).toBe(true);
@@ -150,7 +151,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
       const partitions = async () => new Set(await page.locator('#messages tr td:nth-child(2)').allTextContents());
       await waitFor(
         async () => (await partitions()).size === 3,
-        30_000,
+        90_000,
         () => 'messages of fewer than three partitions are shown',
       );
       expect(await partitions()).toEqual(new Set(['0', '1', '2']));
@@ -162,7 +163,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
       for (const port of [4, 5, 6, 8, 9]) expect(await isListening(portBase + port)).toBe(false);
       await waitFor(
         async () => (await text(page, 'live')).startsWith('The connection to this page was lost'),
-        10_000,
+        90_000,
         () => 'the page does not say that it is cut off',
       );
     });
@@ -179,7 +180,7 @@ describe.skipIf(kafka === undefined)('holdfast sample encrypted-kafka', () => {
           await page.reload();
           return (await text(page, 'message')) !== first;
         },
-        30_000,
+        90_000,
         () => first,
       );
       expect(errors).toEqual([]);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ensureTopic, openKafkaProducer } from '@holdfast/kafka';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { freePortBlock, runHoldfast, waitFor } from '../src/index.ts';
+import { freePortBase, runHoldfast, waitFor } from '../src/index.ts';
 import { KafkaBroker } from './support/broker.ts';
 import { RunningCommand } from './support/command.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -33,7 +33,7 @@ async function stateOf(port: number, wanted: (state: State) => boolean): Promise
       state = answer?.ok === true ? ((await answer.json()) as State) : undefined;
       return state !== undefined && wanted(state);
     },
-    60_000,
+    100_000,
     () => JSON.stringify(state),
   );
   return state as State;
@@ -90,9 +90,9 @@ describe.skipIf(kafka === undefined)('producer and consumer against Apache Kafka
 
   it(
     'both wait for a broker that is not there yet, and decrypt what came before the key',
-    { timeout: 150_000 },
+    { timeout: 300_000 },
     async () => {
-      const portBase = await freePortBlock(4);
+      const portBase = await freePortBase(4);
       const broker = new KafkaBroker({ jars: kafka?.jars ?? '', folder: join(scratch, 'late'), portBase });
       const where = { BROKERS: broker.address, TOPIC: 'late' };
       const page = portBase + 3;
@@ -128,7 +128,7 @@ describe.skipIf(kafka === undefined)('producer and consumer against Apache Kafka
     const topic = `hub-${process.pid}`;
     const plaintext = { brokers: [kafka?.address ?? ''], clientId: 'test' };
     await ensureTopic(plaintext, { topic, partitions: 3 });
-    const page = await freePortBlock(1);
+    const page = await freePortBase(1);
     const where = {
       EVENTHUB_NAMESPACE: 'test',
       EVENTHUB: topic,

@@ -12,7 +12,7 @@ export default defineConfig({
     include: ['testing/kafka/*.test.ts'],
     globalSetup: './testing/kafka/support/setup.ts',
     reporters: ['default', './tools/totals-reporter.ts'],
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
   },
 });

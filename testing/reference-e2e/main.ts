@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { freePortBlock, REFERENCE_PORTS, runHoldfast, startReferenceStack } from '../src/index.ts';
+import { freePortBase, REFERENCE_PORTS, runHoldfast, startReferenceStack } from '../src/index.ts';
 
 /*
  * node testing/reference-e2e/main.ts [FOLDER]
@@ -15,7 +15,7 @@ const home = join(folder, 'home');
 if (existsSync(home)) throw new Error(`${home} is there already; each run needs a new folder`);
 mkdirSync(folder, { recursive: true });
 
-const portBase = String(await freePortBlock(12));
+const portBase = String(await freePortBase(12));
 const seeded = await runHoldfast(['up', '--check', '--home', home, '--port-base', portBase, '--salts', '2000']);
 if (seeded.code !== 0) throw new Error(seeded.stderr);
 

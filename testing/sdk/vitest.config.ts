@@ -11,7 +11,7 @@ export default defineConfig({
     include: ['testing/sdk/*.test.ts'],
     globalSetup: './testing/sdk/support/setup.ts',
     reporters: ['default', './tools/totals-reporter.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Less than a hook may take, so that what fails names the process and shows its output. */
-const STOP_DEADLINE_MS = 45_000;
+const STOP_DEADLINE_MS = 100_000;
 
 /**
  * Waits for a child process that is told to end, or ends by itself; one that is still there at the deadline is killed,

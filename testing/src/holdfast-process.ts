@@ -76,7 +76,7 @@ export class HoldfastProcess {
   }
 
   /** Waits for the ready file; fails with the output when the process ends first. */
-  async ready(deadlineMs = 60_000): Promise<ReadyFile> {
+  async ready(deadlineMs = 150_000): Promise<ReadyFile> {
     await waitFor(
       () => existsSync(this.#readyFile) || this.exitCode !== undefined,
       deadlineMs,

@@ -1,12 +1,15 @@
-export { waitFor } from '@holdfast/local/testing';
+export { freePortBase, waitFor } from '@holdfast/local/testing';
 export { REFERENCE_PORTS, startReferenceStack } from './reference-stack.ts';
 export type { ReferencePorts, ReferenceStack } from './reference-stack.ts';
 export { startService } from './service-start.ts';
 export type { StartedService } from './service-start.ts';
 export { editFile, editStore } from './home-edits.ts';
 export { childEnd } from './child-end.ts';
+export { CLOUD_PORTS, failedUp, openCloudPorts, processesOf } from './cloud-state.ts';
+export type { FailedUp } from './cloud-state.ts';
 export { InstallationCache, MAVEN, runInstaller, works } from './installations.ts';
-export { freePortBlock, isListening } from './ports.ts';
+export { isListening } from './ports.ts';
+export { isRunning } from './process-state.ts';
 export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
 export type { CommandResult, ReadyFile } from './holdfast-process.ts';
 export { ServiceProcess } from './service-process.ts';

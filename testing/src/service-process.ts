@@ -43,7 +43,7 @@ export class ServiceProcess {
   }
 
   /** The URL of the service's API, once it listens; fails with the output when the process ends first. */
-  async listening(deadlineMs = 30_000): Promise<string> {
+  async listening(deadlineMs = 120_000): Promise<string> {
     const url = (): string | undefined => /"addresses":\{[^}]*"http":"([^"]+)"/.exec(this.#output)?.[1];
     await waitFor(
       () => url() !== undefined || this.#ended,

@@ -7,7 +7,7 @@ import { waitFor } from '@holdfast/local/testing';
 import { childEnd } from './child-end.ts';
 
 const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
-const START_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 120_000;
 
 export interface StartedService {
   stop(): Promise<void>;
@@ -57,7 +57,7 @@ export async function startService(start: ServiceStart): Promise<StartedService>
 
 async function isHealthy(url: string): Promise<boolean> {
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(1000) })).status === 200;
+    return (await fetch(url, { signal: AbortSignal.timeout(10_000) })).status === 200;
   } catch {
     return false; // not listening yet
   }

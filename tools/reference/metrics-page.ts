@@ -29,7 +29,7 @@ const SERVICES: readonly (readonly [string, (registry: Registry) => void])[] = [
   ['optout', (registry) => void optOutEvents(NO_LOG, registry)],
   ['attestation', (registry) => void attestationEvents(NO_LOG, registry)],
   ['skr', (registry) => void skrEvents(NO_LOG, registry)],
-  ['trustee', (registry) => void trusteeEvents(NO_LOG, registry, () => 0)],
+  ['trustee', (registry) => void trusteeEvents(NO_LOG, registry, () => Promise.resolve(0))],
   ['webhook', (registry) => void webhookEvents(NO_LOG, registry)],
 ];
 

@@ -9,4 +9,4 @@ export type { FetchedSecret, FetchSecretOptions } from './fetch-secret.ts';
 export { openVaultKeys } from './vault-keys.ts';
 export type { NewVaultKey, VaultConnection, VaultKey, VaultKeys } from './vault-keys.ts';
 export { createVaultClient } from './vault-data-plane.ts';
-export type { VaultClientOptions } from './vault-data-plane.ts';
+export type { VaultClientOptions } from './vault-calls.ts';

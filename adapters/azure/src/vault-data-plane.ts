@@ -1,28 +1,12 @@
-import type { HttpClient } from '@azure/core-rest-pipeline';
-import type { TokenCredential } from '@azure/identity';
 import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { Secret } from '@holdfast/base';
-import type { CallOptions, SecretVersion, VaultPort } from '@holdfast/deployment';
+import type { SecretVersion, VaultPort } from '@holdfast/deployment';
 
 import { AnswerLog } from './arm/answer-log.ts';
-import type { CallRecord } from './arm/answer-log.ts';
-import { AzureError, azureError, unusable } from './arm/azure-error.ts';
-import { untilAborted } from './until-aborted.ts';
-import { checkedVaultUrl, isAzureVaultHost } from './vault-url.ts';
-
-export interface VaultClientOptions {
-  readonly credential: TokenCredential;
-  /** PEM of the authorities that the vaults' certificates may come from, instead of the usual ones. */
-  readonly tls?: { readonly ca: string };
-  /** Sends the requests instead of the SDK's own client: for tests. */
-  readonly httpClient?: HttpClient;
-  /** Repetitions of a request after 408, 429, 5xx and broken connections; 3 when missing. */
-  readonly maxRetries?: number;
-  /** Before the first repetition, doubling; 1 second when missing. */
-  readonly retryDelayMs?: number;
-  /** Longest time for a call, in milliseconds; 2 minutes when missing. */
-  readonly timeoutMs?: number;
-}
+import { AzureError, unusable } from './arm/azure-error.ts';
+import { clientOptions, vaultCaller } from './vault-calls.ts';
+import type { VaultClientOptions } from './vault-calls.ts';
+import { createVaultKeyPort } from './vault-key-port.ts';
 
 /** The version of the data plane that requests name, whatever the installed SDK prefers. */
 const SECRETS_API = '7.6';
@@ -36,35 +20,7 @@ const SECRETS_API = '7.6';
  */
 export function createVaultClient(options: VaultClientOptions): VaultPort {
   const log = new AnswerLog({ keepSuccess: false });
-  const clients = new Map<string, Promise<SecretClient>>();
-  const clientOf = (vaultUrl: string): Promise<SecretClient> => {
-    const url = checkedVaultUrl(vaultUrl);
-    const client = clients.get(url.origin) ?? openClient(url, options, log);
-    clients.set(url.origin, client);
-    return client;
-  };
-
-  const call = async <T>(
-    vaultUrl: string,
-    subject: { readonly doing: string; readonly secrets?: readonly string[] },
-    given: CallOptions | undefined,
-    work: (client: SecretClient, abortSignal: AbortSignal) => Promise<T>,
-  ): Promise<T> => {
-    const deadline = AbortSignal.timeout(options.timeoutMs ?? 120_000);
-    const signal = given?.signal === undefined ? deadline : AbortSignal.any([given.signal, deadline]);
-    const record: CallRecord = { answer: undefined };
-    try {
-      signal.throwIfAborted();
-      const client = await clientOf(vaultUrl);
-      return await untilAborted(
-        log.run(record, () => work(client, signal)),
-        signal,
-      );
-    } catch (thrown) {
-      throw azureError(thrown, { ...subject, answer: record.answer, signal });
-    }
-  };
-
+  const call = vaultCaller(options, log, (url) => openClient(url, options, log));
   return {
     secretVersions: async (vaultUrl, name, given) => {
       try {
@@ -98,6 +54,7 @@ export function createVaultClient(options: VaultClientOptions): VaultPort {
         client.updateSecretProperties(name, version, { enabled, abortSignal }),
       );
     },
+    keys: createVaultKeyPort(options),
   };
 }
 
@@ -105,14 +62,7 @@ async function openClient(url: URL, options: VaultClientOptions, log: AnswerLog)
   const { SecretClient: Client } = await import('@azure/keyvault-secrets');
   return new Client(url.origin, options.credential, {
     serviceVersion: SECRETS_API,
-    disableChallengeResourceVerification: !isAzureVaultHost(url.hostname),
-    additionalPolicies: [{ policy: log.policy, position: 'perRetry' }],
-    retryOptions: {
-      maxRetries: options.maxRetries ?? 3,
-      ...(options.retryDelayMs === undefined ? {} : { retryDelayInMs: options.retryDelayMs }),
-    },
-    ...(options.httpClient === undefined ? {} : { httpClient: options.httpClient }),
-    ...(options.tls === undefined ? {} : { tlsOptions: { ca: options.tls.ca } }),
+    ...clientOptions(url, options, log),
   });
 }
 

@@ -28,6 +28,8 @@ interface SdkError {
   readonly errorCode?: unknown;
   readonly cause?: unknown;
   readonly response?: { readonly bodyAsText?: unknown };
+  /** The body as newer SDKs have read it. */
+  readonly details?: unknown;
 }
 
 /**
@@ -78,7 +80,7 @@ function refusal(status: number, error: SdkError, cause: unknown, subject: Secre
     });
   }
   if (status === 401 || status === 403) {
-    const innerCode = innerErrorCode(error.response?.bodyAsText);
+    const innerCode = innerErrorCode(error.details) ?? innerErrorCode(parsedBody(error.response?.bodyAsText));
     return new DependencyError(
       'AZURE_FORBIDDEN',
       `the vault ${vaultUrl} refuses this identity the secret ${secretName}`,
@@ -121,13 +123,27 @@ function forbiddenAction(innerCode: string | undefined): string {
   }
 }
 
-/** `error.innererror.code` of a Key Vault error body. */
+interface VaultErrorBody {
+  readonly error?: {
+    /** As the vault writes it. */
+    readonly innererror?: { readonly code?: unknown };
+    /** As the SDKs name it once they have read it. */
+    readonly innerError?: { readonly code?: unknown };
+  };
+}
+
+/** The code inside the error of a Key Vault's answer, which says why it was refused. */
 function innerErrorCode(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { error } = body as VaultErrorBody;
+  const code = error?.innerError?.code ?? error?.innererror?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function parsedBody(body: unknown): unknown {
   if (typeof body !== 'string') return undefined;
   try {
-    const parsed = JSON.parse(body) as { error?: { innererror?: { code?: unknown } } } | null;
-    const code = parsed?.error?.innererror?.code;
-    return typeof code === 'string' ? code : undefined;
+    return JSON.parse(body) as unknown;
   } catch {
     return undefined; // a proxy's HTML page, for example: the status alone decides
   }

@@ -13,6 +13,11 @@ function innerError(code: string): { bodyAsText: string } {
   return { bodyAsText: JSON.stringify({ error: { code: 'Forbidden', message: 'm', innererror: { code } } }) };
 }
 
+/** As the SDKs have it that read the body themselves. */
+function readError(code: string): object {
+  return { error: { code: 'Forbidden', message: 'm', innerError: { code } } };
+}
+
 describe('vaultError', () => {
   it.each([
     ['CredentialUnavailableError', {}, 'AZURE_CREDENTIAL_UNAVAILABLE', false],
@@ -25,6 +30,9 @@ describe('vaultError', () => {
     ['RestError', { statusCode: 403, response: innerError('ForbiddenByRbac') }, 'AZURE_FORBIDDEN', true],
     ['RestError', { statusCode: 403, response: innerError('SecretDisabled') }, 'AZURE_FORBIDDEN', false],
     ['RestError', { statusCode: 403, response: { bodyAsText: '<html>' } }, 'AZURE_FORBIDDEN', false],
+    ['RestError', { statusCode: 403, details: readError('ForbiddenByRbac') }, 'AZURE_FORBIDDEN', true],
+    ['RestError', { statusCode: 403, details: readError('ForbiddenByFirewall') }, 'AZURE_FORBIDDEN', false],
+    ['RestError', { statusCode: 403, details: 'no object' }, 'AZURE_FORBIDDEN', false],
     ['RestError', { statusCode: 429 }, 'AZURE_UNREACHABLE', true],
     ['RestError', { statusCode: 503 }, 'AZURE_UNREACHABLE', true],
     ['RestError', { code: 'ECONNREFUSED' }, 'AZURE_UNREACHABLE', true],

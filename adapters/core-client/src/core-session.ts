@@ -11,6 +11,7 @@ import type { Application } from './application.ts';
 import { parseAttestAnswer } from './attest-answer.ts';
 import type { Attestation } from './attest-answer.ts';
 import { Downloader } from './download.ts';
+import type { ChunkTaker } from './download.ts';
 import type { EvidenceSource } from './evidence.ts';
 import { systemTimers } from './timers.ts';
 import type { Timers } from './timers.ts';
@@ -68,6 +69,8 @@ const RENEWAL_CHECK_MS = 60_000;
 const RENEW_BEFORE_MS = 600_000;
 const MAX_METADATA_BYTES = 64 * 1024 * 1024;
 const MAX_CONTENT_BYTES = 1024 * 1024 * 1024;
+
+const ownMemory = (length: number): Uint8Array => new Uint8Array(length);
 
 const generateRsaKeyPair = promisify(generateKeyPair);
 
@@ -179,18 +182,31 @@ export class CoreSession {
    * Streams the data behind a signed link, without any header that identifies this process. Any 2xx status is good.
    * @throws DependencyError CORE_DOWNLOAD_FAILED, CORE_CONTENT_TOO_LARGE · UnsupportedError CORE_LOCATION_UNSUPPORTED
    */
-  async streamContent(
-    location: string,
-    onChunk: (chunk: Uint8Array) => void,
-    maxBytes: number = MAX_CONTENT_BYTES,
-  ): Promise<void> {
+  async streamContent(location: string, onChunk: ChunkTaker, maxBytes: number = MAX_CONTENT_BYTES): Promise<void> {
     const options = { timeoutMs: this.#timeouts.content, maxBytes, anySuccess: true };
     await this.#downloader.stream(location, options, onChunk);
   }
 
   /** The whole data behind a signed link. Errors as `streamContent`. */
   async downloadContent(location: string, maxBytes: number = MAX_CONTENT_BYTES): Promise<Uint8Array> {
-    return this.#downloader.bytes(location, { timeoutMs: this.#timeouts.content, maxBytes, anySuccess: true });
+    return this.#downloadContent(location, maxBytes, ownMemory);
+  }
+
+  /** `downloadContent` into memory that threads can share. Errors as `streamContent`. */
+  async downloadSharedContent(
+    location: string,
+    maxBytes: number = MAX_CONTENT_BYTES,
+  ): Promise<Uint8Array<SharedArrayBuffer>> {
+    return this.#downloadContent(location, maxBytes, (length) => new Uint8Array(new SharedArrayBuffer(length)));
+  }
+
+  async #downloadContent<T extends Uint8Array>(
+    location: string,
+    maxBytes: number,
+    allocate: (length: number) => T,
+  ): Promise<T> {
+    const options = { timeoutMs: this.#timeouts.content, maxBytes, anySuccess: true };
+    return this.#downloader.bytes(location, options, allocate);
   }
 
   /** Stops renewal and ends all calls under way. */
@@ -299,7 +315,7 @@ export class CoreSession {
 
   async #downloadText(url: string, headers: Record<string, string>): Promise<string> {
     const options = { headers, timeoutMs: this.#timeouts.metadata, maxBytes: MAX_METADATA_BYTES, anySuccess: false };
-    return fromUtf8(await this.#downloader.bytes(url, options));
+    return fromUtf8(await this.#downloader.bytes(url, options, ownMemory));
   }
 }
 

@@ -15,6 +15,9 @@ export interface DownloadOptions {
   readonly anySuccess: boolean;
 }
 
+/** Takes a piece of a body; the next one comes when it is done. */
+export type ChunkTaker = (chunk: Uint8Array) => void | Promise<void>;
+
 /**
  * GETs of Core, Opt-Out and their storage. Redirects are never followed: they would carry secret headers, or trust, to an
  * address nobody named.
@@ -23,11 +26,57 @@ export class Downloader {
   readonly #agent = new Agent({ connect: { timeout: 5_000 } });
 
   /**
-   * Hands the body over piece by piece, only after the status proved good. An error that `onChunk` throws comes out as is.
+   * Hands the body over piece by piece, only after the status proved good. Where `onChunk` answers a promise, the next piece waits
+   * for it; an error that it throws comes out as is.
    * @throws DependencyError CORE_DOWNLOAD_FAILED (text begins with `E12: Data Download Failure`)
    * @throws DependencyError CORE_CONTENT_TOO_LARGE · UnsupportedError CORE_LOCATION_UNSUPPORTED
    */
-  async stream(url: string, options: DownloadOptions, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+  async stream(url: string, options: DownloadOptions, onChunk: ChunkTaker): Promise<void> {
+    await this.#receive(url, options, () => undefined, onChunk);
+  }
+
+  /**
+   * The whole body, in memory that `allocate` gives. Where the answer says its length, the body goes there directly and is never
+   * in memory twice. Errors as `stream`.
+   */
+  async bytes<T extends Uint8Array>(
+    url: string,
+    options: DownloadOptions,
+    allocate: (length: number) => T,
+  ): Promise<T> {
+    let body: T | undefined;
+    let received = 0;
+    const chunks: Uint8Array[] = [];
+    await this.#receive(
+      url,
+      options,
+      (announced) => {
+        if (announced !== undefined) body = allocate(announced);
+      },
+      (chunk) => {
+        if (body === undefined) chunks.push(chunk);
+        else body.set(chunk, received);
+        received += chunk.length;
+      },
+    );
+    if (body?.length === received) return body;
+    const copy = allocate(received);
+    if (body !== undefined) copy.set(body.subarray(0, received));
+    let at = 0;
+    for (const chunk of chunks) {
+      copy.set(chunk, at);
+      at += chunk.length;
+    }
+    return copy;
+  }
+
+  /** `onHead` gets the length of the body, when the answer names one that is allowed, before the first piece. */
+  async #receive(
+    url: string,
+    options: DownloadOptions,
+    onHead: (length: number | undefined) => void,
+    onChunk: ChunkTaker,
+  ): Promise<void> {
     const origin = httpOrigin(url);
     const signal = AbortSignal.timeout(options.timeoutMs);
     const response = await this.#open(url, origin, options, signal);
@@ -42,6 +91,7 @@ export class Downloader {
         { retryable: true, details: { origin, status: response.statusCode } },
       );
     }
+    onHead(announcedLength(response, options.maxBytes));
     let received = 0;
     const chunks = (response.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     for (;;) {
@@ -55,21 +105,12 @@ export class Downloader {
             details: { origin, maxBytes: options.maxBytes },
           });
         }
-        onChunk(next);
+        await onChunk(next);
       } catch (error) {
         response.body.destroy();
         throw error;
       }
     }
-  }
-
-  /** The whole body of a small answer. Errors as `stream`. */
-  async bytes(url: string, options: DownloadOptions): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    await this.stream(url, options, (chunk) => {
-      chunks.push(chunk);
-    });
-    return Buffer.concat(chunks);
   }
 
   /** Ends everything under way; downloads in progress fail. */
@@ -96,6 +137,13 @@ export class Downloader {
       throw failure(cause, origin, signal, options.timeoutMs);
     }
   }
+}
+
+/** Undici fails a body that is longer or shorter than this. */
+function announcedLength({ headers }: Dispatcher.ResponseData, maxBytes: number): number | undefined {
+  const text = headers['content-length'];
+  const length = typeof text === 'string' ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(length) && length >= 0 && length <= maxBytes ? length : undefined;
 }
 
 async function nextChunk(

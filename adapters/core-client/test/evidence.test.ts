@@ -119,6 +119,12 @@ describe('azureCcEvidence', () => {
     sidecar.routes.set('/attest/maa', () => new Promise<FakeAnswer>(() => undefined));
     const source = azureCcEvidence({ sidecarUrl: sidecar.url, maaEndpoint: '127.0.0.1:8445', timeoutMs: 50 });
     expect((await failure(source)).code).toBe('SKR_UNREACHABLE');
+  });
+
+  it('names the attestation service as it was told to', async () => {
+    sidecar.routes.set('/attest/maa', () => ({ body: '{"token":"abc"}' }));
+    const source = azureCcEvidence({ sidecarUrl: sidecar.url, maaEndpoint: '127.0.0.1:8445' });
+    await source.evidence(Uint8Array.of(1), Uint8Array.of(2));
     expect(JSON.parse(sidecar.requests[0]?.body ?? '')).toMatchObject({ maa_endpoint: '127.0.0.1:8445' });
   });
 

@@ -95,8 +95,11 @@ export class FakeCore {
     };
     this.requests.push(request);
     const answer = await this.#answer(request);
-    response.writeHead(answer.status ?? 200, { ...answer.headers });
-    response.end(answer.body ?? '');
+    const body = Buffer.from(answer.body ?? '');
+    const isChunked = answer.headers?.['Transfer-Encoding'] !== undefined;
+    const length = isChunked ? {} : { 'Content-Length': body.length };
+    response.writeHead(answer.status ?? 200, { ...length, ...answer.headers });
+    response.end(body);
   }
 
   async #answer(request: FakeRequest): Promise<FakeAnswer> {

@@ -1,8 +1,9 @@
-import { STATUS_CODES } from 'node:http';
-
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import { sendUntyped } from './untyped-reply.ts';
+
+// Not imported: that would ask the module for all it has, and so load Node's own HTTP client and web streams in every thread.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const NOT_FOUND = '<html><body><h1>Resource not found</h1></body></html>';
 

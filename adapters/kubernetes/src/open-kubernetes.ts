@@ -124,6 +124,20 @@ class Cluster implements KubernetesPort {
     return objectFrom(await this.#json(call, signal), doingOf(call));
   };
 
+  patchStatus: NonNullable<KubernetesPort['patchStatus']> = async (reference, operations, options) => {
+    const signal = this.#signal(options?.signal);
+    const kind = await this.#discovery.require(reference.apiVersion, reference.kind, signal);
+    const call: Call = {
+      method: 'PATCH',
+      path: `${this.#pathOf(kind, reference)}/status`,
+      contentType: 'application/json-patch+json',
+      body: JSON.stringify(operations),
+      // A repeated removal would find nothing: what became of the first is for the caller to read.
+      once: true,
+    };
+    return objectFrom(await this.#json(call, signal), doingOf(call));
+  };
+
   remove: KubernetesPort['remove'] = async (reference, options) => {
     const signal = this.#signal(options?.signal);
     const kind = await this.#discovery.find(reference.apiVersion, reference.kind, signal);

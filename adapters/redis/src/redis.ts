@@ -5,8 +5,12 @@ import { Redis } from 'ioredis';
 export interface RedisOptions {
   readonly host: string;
   readonly port: number;
+  /** The default user when missing. */
+  readonly username?: string;
   /** Without one, or with an empty one, nobody authenticates. */
   readonly password?: Secret;
+  /** Number of the logical database; 0 when missing. */
+  readonly database?: number;
   /** PEM certificates of the server's authority, or `true` for those of the system; plain TCP when missing. */
   readonly tls?: true | { readonly ca: string };
   /** Limit of connecting and of each command, milliseconds. */
@@ -21,6 +25,17 @@ export interface RedisStore {
   setIfMissing(key: string, value: string): Promise<boolean>;
   /** Adds one to a number, which begins at 0; answers the new one. */
   increment(key: string): Promise<number>;
+  /** The text of a field of a hash. */
+  hashGet(key: string, field: string): Promise<string | undefined>;
+  hashSet(key: string, field: string, value: string): Promise<void>;
+  /** Answers whether there was such a field. */
+  hashDelete(key: string, field: string): Promise<boolean>;
+  hashFields(key: string): Promise<readonly string[]>;
+  /**
+   * Runs a Lua script, which nothing else interrupts. Only its own keys belong into `keys`.
+   * @returns what the script returns: numbers, texts, null, or lists of them
+   */
+  evaluate(script: string, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown>;
   close(): void;
 }
 
@@ -30,7 +45,7 @@ export interface RedisStore {
  * @throws DependencyError REDIS_UNREACHABLE, REDIS_ACCESS_DENIED
  */
 export async function openRedis(options: RedisOptions): Promise<RedisStore> {
-  const { host, port, password, tls, timeoutMs } = options;
+  const { host, port, username, password, database, tls, timeoutMs } = options;
   const client = new Redis({
     host,
     port,
@@ -39,7 +54,9 @@ export async function openRedis(options: RedisOptions): Promise<RedisStore> {
     commandTimeout: timeoutMs,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
+    ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: password.reveal() }),
+    ...(database === undefined ? {} : { db: database }),
     ...(tls === undefined ? {} : { tls: tls === true ? {} : { ca: tls.ca } }),
   });
   const where = `${host}:${port}`;
@@ -69,6 +86,11 @@ export async function openRedis(options: RedisOptions): Promise<RedisStore> {
     set: (key, value) => run(async () => void (await client.set(key, value))),
     setIfMissing: (key, value) => run(async () => (await client.set(key, value, 'NX')) === 'OK'),
     increment: (key) => run(() => client.incr(key)),
+    hashGet: (key, field) => run(async () => (await client.hget(key, field)) ?? undefined),
+    hashSet: (key, field, value) => run(async () => void (await client.hset(key, field, value))),
+    hashDelete: (key, field) => run(async () => (await client.hdel(key, field)) > 0),
+    hashFields: (key) => run(() => client.hkeys(key)),
+    evaluate: (script, keys, values) => run(() => client.eval(script, keys.length, ...keys, ...values)),
     close: () => client.disconnect(),
   };
 }

@@ -26,6 +26,25 @@ describe.skipIf(redisServerProgram === undefined)('Redis', () => {
     redis.close();
   });
 
+  it('keeps fields of hashes and runs scripts on them, each in its database', async () => {
+    await using server = await startRedisServer(program);
+    const redis = await openRedis({ host, port: server.port, timeoutMs, database: 1 });
+    expect(await redis.hashGet('h', 'a')).toBeUndefined();
+    await redis.hashSet('h', 'a', '1');
+    await redis.hashSet('h', 'b', '2');
+    expect([...(await redis.hashFields('h'))].sort()).toEqual(['a', 'b']);
+    expect(await redis.evaluate("return redis.call('HGET', KEYS[1], ARGV[1])", ['h'], ['b'])).toBe('2');
+    expect(await redis.evaluate("return redis.call('HGET', KEYS[1], 'c')", ['h'], [])).toBeNull();
+    expect([await redis.hashDelete('h', 'a'), await redis.hashDelete('h', 'a')]).toEqual([true, false]);
+    await expect(redis.evaluate('return redis.call("INCR", KEYS[1])', ['h'], [])).rejects.toMatchObject({
+      code: 'REDIS_COMMAND_FAILED',
+    });
+    const other = await openRedis({ host, port: server.port, timeoutMs });
+    expect(await other.hashFields('h')).toEqual([]);
+    other.close();
+    redis.close();
+  });
+
   it('refuses a wrong password, and says so without repeating it', async () => {
     await using server = await startRedisServer(program, { password: 'right' });
     const wrong = openRedis({ host, port: server.port, timeoutMs, password: new Secret('not-right') });

@@ -23,10 +23,22 @@ export interface RedisServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
+const ATTEMPTS = 5;
+
 /** A real Redis without persistence, on a loopback port. */
 export async function startRedisServer(program: string, options: RedisServerOptions = {}): Promise<RedisServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(program, options, options.port ?? (await freePort()));
+    } catch (error) {
+      // Somebody else may have taken the port that was free a moment ago.
+      if (options.port !== undefined || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function start(program: string, options: RedisServerOptions, port: number): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
-  const port = options.port ?? (await freePort());
   const listener =
     options.tls === undefined
       ? ['--port', String(port)]

@@ -158,7 +158,7 @@ describe('a lock by a lease that is held for long', () => {
   });
 
   it('counts as lost ten seconds before its lease ends, when it cannot be renewed', async () => {
-    const lock = lockAt(place, 'limpet', { renewEveryMs: 5, timeoutMs: 100 });
+    const lock = lockAt(place, 'limpet', { renewEveryMs: 5 });
     const held = await taken(lock);
     service.failWith = { status: 403, code: 'AuthenticationFailed' };
     const seen = renewals();

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 
 import { homeLayout } from '@holdfast/local/home';
 import type { EnclaveRecord } from '@holdfast/uid2';
@@ -8,6 +7,7 @@ import { addEnclave, removeEnclave } from '@holdfast/uid2/administration';
 import type { EnclaveAddFlags } from '../commands/uid2-admin/enclave.ts';
 import type { ChangeFlags, WorldFlags } from '../commands/uid2-admin/flags.ts';
 import type { CliContext } from '../context.ts';
+import { homeFolder } from '../home-folder.ts';
 import { runChange } from './run-change.ts';
 import { runList, shownRecord } from './run-list.ts';
 import { timeText } from './table.ts';
@@ -54,7 +54,7 @@ function enclaveJson({ name, protocol, identifier, created }: EnclaveRecord): Re
 async function runningEnclaveId({ io }: CliContext, flags: WorldFlags): Promise<string | undefined> {
   if (flags.world !== undefined) return undefined;
   try {
-    const { readyFile } = homeLayout(resolve(io.cwd, flags.home ?? '.holdfast'));
+    const { readyFile } = homeLayout(homeFolder(io, flags.home));
     const { enclaveId } = JSON.parse(await readFile(readyFile, 'utf8')) as { enclaveId?: unknown };
     return typeof enclaveId === 'string' ? enclaveId : undefined;
   } catch {

@@ -8,11 +8,11 @@ import { createDirectoryStore } from '@holdfast/storage';
 
 import type { WorldFlags } from '../commands/uid2-admin/flags.ts';
 import type { CliIo } from '../context.ts';
+import { homeFolder } from '../home-folder.ts';
 import { openBlobBucket } from './blob-bucket.ts';
 import type { Bucket } from './bucket.ts';
 import { folderLock } from './world-lock.ts';
 
-const DEFAULT_HOME = '.holdfast';
 const LINK_KEY_BYTES = 32;
 const FOLDER_MODE = 0o700;
 
@@ -26,9 +26,7 @@ export function openBucket(flags: WorldFlags, io: Pick<CliIo, 'cwd' | 'env'>): B
     return openBlobBucket(flags.world, io.env);
   }
   return openFolderBucket(
-    flags.world === undefined
-      ? homeLayout(resolve(io.cwd, flags.home ?? DEFAULT_HOME)).coreBucket
-      : resolve(io.cwd, flags.world),
+    flags.world === undefined ? homeLayout(homeFolder(io, flags.home)).coreBucket : resolve(io.cwd, flags.world),
   );
 }
 

@@ -7,6 +7,7 @@ import { lazily } from './lazily.ts';
 
 export interface DoctorFlags {
   readonly file: string;
+  readonly kubeconfig?: string;
   readonly only?: readonly string[];
   readonly target?: 'azure' | 'local';
   readonly home?: string;
@@ -37,6 +38,7 @@ export interface PlanFlags extends CloudCommandFlags {
 export interface ApplyFlags extends CloudCommandFlags {
   readonly stage?: string;
   readonly adopt: boolean;
+  readonly recoverVault: boolean;
   readonly yes: boolean;
 }
 
@@ -75,6 +77,13 @@ export const doctorCommand: Command<CliContext> = buildCommand<DoctorFlags, [], 
         optional: true,
       },
       home: homeFlag,
+      kubeconfig: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Kubeconfig of the cluster of peer pods, which Azure does not know',
+        placeholder: 'FILE',
+        optional: true,
+      },
       offline: yes('Ask nobody: only what the configuration, its files and this machine say'),
       strict: yes('Fail on warnings, too (exit code 4)'),
       verbose: yes('Show what passed and what was not checked as well'),
@@ -148,6 +157,7 @@ export const applyCommand: Command<CliContext> = buildCommand<ApplyFlags, [strin
         optional: true,
       },
       adopt: yes('Take fields over that kubectl or Helm set before'),
+      recoverVault: yes('Bring a deleted vault of the same name back, with its secrets'),
       yes: yes('Do not ask'),
     },
     positional: {

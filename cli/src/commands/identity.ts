@@ -50,6 +50,7 @@ export interface IdentityDetectFlags {
   readonly serviceAccountTokenExpiration: string;
   readonly tenantId?: string;
   readonly issuer?: string;
+  readonly federate: boolean;
   readonly json: boolean;
 }
 
@@ -192,6 +193,7 @@ const detect: Command<CliContext> = buildCommand<IdentityDetectFlags, string[], 
       },
       tenantId: optionalText('Tenant of the identities, for the annotation; the webhook’s own when missing', 'ID'),
       issuer: optionalText('Issuer of the cluster’s service account tokens', 'URL'),
+      federate: switchFlag('Also make the federated credentials, which changes nothing for the pods that run'),
       json: jsonFlag,
     },
     positional: {

@@ -39,6 +39,24 @@ export interface PeerPodsSealFlags {
   readonly json: boolean;
 }
 
+export interface PeerPodsConfigureFlags {
+  readonly kubeconfig?: string;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface PeerPodsNodeFlags {
+  readonly node: readonly string[];
+  readonly owner: string;
+  readonly kubeconfig?: string;
+  readonly json: boolean;
+}
+
+export interface PeerPodsAdvertiseFlags extends PeerPodsNodeFlags {
+  readonly limit: number;
+  readonly takeOver: boolean;
+}
+
 const switchFlag = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
 const fileFlag = (brief: string) =>
   ({ kind: 'parsed', parse: String, brief, placeholder: 'FILE', optional: true }) as const;
@@ -202,6 +220,92 @@ const seal: Command<CliContext> = buildCommand<PeerPodsSealFlags, [string], CliC
   },
 });
 
+const kubeconfigFlag = {
+  kind: 'parsed',
+  parse: String,
+  brief: 'Kubeconfig of the cluster ($KUBECONFIG, or the cluster of this pod)',
+  placeholder: 'FILE',
+  optional: true,
+} as const;
+
+const nodeFlags = {
+  node: {
+    kind: 'parsed',
+    parse: String,
+    variadic: ',',
+    brief: 'Node, or several with commas between them',
+    placeholder: 'NAMES',
+  },
+  owner: {
+    kind: 'parsed',
+    parse: String,
+    brief: 'Who offers the machines: only the owner can withdraw them (holdfast)',
+    default: 'holdfast',
+    placeholder: 'NAME',
+  },
+  kubeconfig: kubeconfigFlag,
+  json: jsonFlag,
+} as const;
+
+const configure: Command<CliContext> = buildCommand<PeerPodsConfigureFlags, [string], CliContext>({
+  loader: lazily(async () => (await import('../peer-pods/run-configure.ts')).runConfigure),
+  parameters: {
+    flags: {
+      kubeconfig: kubeconfigFlag,
+      dryRun: switchFlag('Ask the cluster what would come out, and change nothing'),
+      json: jsonFlag,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'Configuration of a deployment with podVms', placeholder: 'FILE', parse: String }],
+    },
+  },
+  docs: {
+    brief: 'Write peer-pods-cm of a deployment into the cluster',
+    fullDescription:
+      'Checks the settings that podVms of the configuration lead to, and applies peer-pods-cm, osc-feature-gates and the policy about ' +
+      'namespaces. holdfast export yaml writes the same objects to a file. The adaptor reads them when its pods start again. Exit code 1 ' +
+      'when a setting cannot be used, or the cluster refuses.',
+  },
+});
+
+const advertise: Command<CliContext> = buildCommand<PeerPodsAdvertiseFlags, [], CliContext>({
+  loader: lazily(async () => (await import('../peer-pods/run-node.ts')).runAdvertise),
+  parameters: {
+    flags: {
+      limit: {
+        kind: 'parsed',
+        parse: signedNumber,
+        brief: 'PEERPODS_LIMIT_PER_NODE: machines that a node offers; -1 changes nothing (10)',
+        default: '10',
+        placeholder: 'N',
+      },
+      takeOver: switchFlag('Take nodes over from an owner that is gone'),
+      ...nodeFlags,
+    },
+  },
+  docs: {
+    brief: 'Let nodes offer machines of peer pods',
+    fullDescription:
+      'Writes the extended resource kata.peerpods.io/vm into the status of the nodes, as the cloud API adaptor does: without it peer pods ' +
+      'stay Pending. For clusters whose adaptor is too old for it, and to try the webhook without one.',
+  },
+});
+
+const withdraw: Command<CliContext> = buildCommand<PeerPodsNodeFlags, [], CliContext>({
+  loader: lazily(async () => (await import('../peer-pods/run-node.ts')).runWithdraw),
+  parameters: { flags: nodeFlags },
+  docs: {
+    brief: 'Let nodes offer no more machines of peer pods',
+    fullDescription:
+      'Removes what advertise wrote, unless another owner offers machines by now. Pods that run keep running.',
+  },
+});
+
+function signedNumber(text: string): number {
+  return text === '-1' ? -1 : wholeNumber(text);
+}
+
 function brokerUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
   throw new SyntaxError(`"${text}" is no address such as https://kbs:8080`);
@@ -215,6 +319,6 @@ function portNumber(text: string): number {
 
 /** `holdfast peer-pods …` */
 export const peerPodsRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { check, explain, run, seal },
+  routes: { check, explain, configure, advertise, withdraw, run, seal },
   docs: { brief: 'OpenShift peer pods on Azure: settings, what pods become, and a guest to try' },
 });

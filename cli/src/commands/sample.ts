@@ -23,6 +23,15 @@ export interface EncryptedKafkaFlags {
   readonly json: boolean;
 }
 
+export interface VoteFlags {
+  readonly identity: 'pod' | 'workload';
+  readonly migrate: boolean;
+  readonly home: string;
+  readonly portBase?: number;
+  readonly check: boolean;
+  readonly json: boolean;
+}
+
 /** Without a word it is the policy. */
 function tampering(text: string): Tampering {
   const found = text === '' ? 'policy' : TAMPERINGS.find((known) => known === text);
@@ -34,6 +43,14 @@ const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNe
 const text = (brief: string, placeholder: string, value: string) =>
   ({ kind: 'parsed', parse: String, brief, placeholder, default: value }) as const;
 
+const portBase = {
+  kind: 'parsed',
+  parse: wholeNumber,
+  brief: 'First of eleven ports in a row for the local cloud',
+  placeholder: 'N',
+  optional: true,
+} as const;
+
 const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFlags, [], CliContext>({
   loader: lazily(async () => (await import('../sample/run-encrypted-kafka.ts')).runEncryptedKafka),
   parameters: {
@@ -43,13 +60,7 @@ const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFl
       message: text('Text of the messages', 'TEXT', 'Azure Confidential Computing'),
       port: { kind: 'parsed', parse: wholeNumber, brief: 'Port of the page', placeholder: 'N', default: '3333' },
       home: text('Home folder of the local cloud that is used', 'DIR', '.holdfast-kafka'),
-      portBase: {
-        kind: 'parsed',
-        parse: wholeNumber,
-        brief: 'First of eleven ports in a row for the local cloud',
-        placeholder: 'N',
-        optional: true,
-      },
+      portBase,
       tamper: {
         kind: 'parsed',
         parse: tampering,
@@ -74,7 +85,34 @@ const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFl
   },
 });
 
+const voteCommand: Command<CliContext> = buildCommand<VoteFlags, [], CliContext>({
+  loader: lazily(async () => (await import('../sample/vote/run-vote.ts')).runVote),
+  parameters: {
+    flags: {
+      identity: {
+        kind: 'enum',
+        values: ['pod', 'workload'],
+        brief:
+          'How the pod reaches the vault: with pod identity, as the published article has it, or workload identity',
+        default: 'pod',
+      },
+      migrate: yes('Then take the running pod from pod identity to workload identity'),
+      home: text('Home folder of the local cloud that is used', 'DIR', '.holdfast-vote'),
+      portBase,
+      check: yes('Prove what the article says, stop, and exit with 0 or 1'),
+      json: jsonFlag,
+    },
+  },
+  docs: {
+    brief: 'A voting application whose Redis key comes from Key Vault through its pod’s identity',
+    fullDescription:
+      'Starts the Azure endpoints of a local cloud with a cluster, a Redis and a vault, gives the application its identity, and applies its ' +
+      'manifests. Needs redis-server (apt install redis-server). Ctrl-C stops everything; votes stay in the home folder. With --check it ' +
+      'also shows that pods without the right identity, and vaults without a policy, give nothing.',
+  },
+});
+
 export const sampleRoutes: RouteMap<CliContext> = buildRouteMap({
-  routes: { encryptedKafka: encryptedKafkaCommand },
+  routes: { encryptedKafka: encryptedKafkaCommand, vote: voteCommand },
   docs: { brief: 'Complete examples that run on this machine' },
 });

@@ -16,6 +16,9 @@ import { probeTools } from './probe-tools.ts';
 /** Checks of what an apply makes by itself: they must not stand in the way of a run that goes on. */
 const madeByApply: ReadonlySet<string> = new Set(['PV-04', 'RA-01', 'NW-11', 'PL-01', 'CL-01', 'KC-04']);
 
+/** Checks of a name that a vault keeps which is about to be brought back. */
+const madeByRecovery: ReadonlySet<string> = new Set(['NM-13', 'NM-14']);
+
 /** What such a check finds is told and blocks nothing; versions are nothing that an apply makes. */
 function demoted(result: CheckResult): CheckResult {
   if (!madeByApply.has(result.check.id) || result.severity !== 'error') return result;
@@ -46,7 +49,11 @@ export async function checksFor(io: CliIo, { run, target }: OpenDeployment): Pro
     ),
   ]);
   const facts = { tools, files, ...(live.azure === undefined ? {} : { azure: live.azure }) };
-  return runDoctor(config, facts).map(demoted);
+  const deleted = live.azure?.vault?.deleted;
+  const recovers = run.recoverVault && deleted !== undefined && deleted !== 'none';
+  return runDoctor(config, facts).map((result) =>
+    recovers && madeByRecovery.has(result.check.id) ? { ...result, severity: 'warning' } : demoted(result),
+  );
 }
 
 async function fileFacts(run: OpenDeployment['run']): Promise<FileFacts> {

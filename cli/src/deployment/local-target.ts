@@ -90,11 +90,20 @@ export async function connectLocal(home: string): Promise<TimedTarget & { readon
 
 /** A local cloud has one vault, whatever a deployment calls its own. Nothing may go to a vault of Azure from here. */
 function atLocalVault(vault: VaultPort, localUrl: string): VaultPort {
+  const { keys } = vault;
   return {
     secretVersions: (_, ...rest) => vault.secretVersions(localUrl, ...rest),
     setSecret: (_, ...rest) => vault.setSecret(localUrl, ...rest),
     getSecret: (_, ...rest) => vault.getSecret(localUrl, ...rest),
     setEnabled: (_, ...rest) => vault.setEnabled(localUrl, ...rest),
+    ...(keys === undefined
+      ? {}
+      : {
+          keys: {
+            get: (_, ...rest) => keys.get(localUrl, ...rest),
+            create: (_, ...rest) => keys.create(localUrl, ...rest),
+          },
+        }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { RequestError } from '@holdfast/base';
 import type { Secret } from '@holdfast/base';
@@ -7,6 +7,7 @@ import { openRun } from '@holdfast/deployment';
 import type { Bundle, DeploymentConfig, EngineEvent, Run } from '@holdfast/deployment';
 
 import type { CliIo } from '../context.ts';
+import { homeFolder } from '../home-folder.ts';
 import type { Target } from './connect-azure.ts';
 import { enginePorts } from './engine-ports.ts';
 import type { TimedTarget } from './engine-ports.ts';
@@ -14,9 +15,6 @@ import { loadDeployment } from './load-config.ts';
 import type { LoadedConfig } from './load-config.ts';
 import { readKeyFile, readOperatorKey } from './operator-key.ts';
 import { readRelease } from './read-release.ts';
-
-/** Home folder of commands that are not given another one. */
-export const DEFAULT_HOME = '.holdfast';
 
 /** Flags of every command that works on a deployment. */
 export interface CloudFlags {
@@ -41,6 +39,8 @@ export interface OpenOptions {
   readonly withKey: boolean;
   /** Take fields over that kubectl or Helm set before. */
   readonly adopt?: boolean;
+  /** Bring a deleted vault of the same name back. */
+  readonly recoverVault?: boolean;
   readonly connect?: Connect;
 }
 
@@ -60,7 +60,7 @@ export interface OpenDeployment {
  */
 export async function openDeployment(io: CliIo, flags: CloudFlags, options: OpenOptions): Promise<OpenDeployment> {
   const loaded = await loadDeployment(io, flags.file, flags.json, () => []);
-  const home = resolve(io.cwd, flags.home ?? DEFAULT_HOME);
+  const home = homeFolder(io, flags.home);
   const kind = flags.target ?? 'azure';
   const target = await (options.connect ?? connectCloud)(io, loaded.config, kind, home);
   try {
@@ -75,6 +75,7 @@ export async function openDeployment(io: CliIo, flags: CloudFlags, options: Open
       ...(bundle === undefined ? {} : { bundle }),
       ...(operatorKey === undefined ? {} : { operatorKey }),
       ...(options.adopt === undefined ? {} : { adopt: options.adopt }),
+      ...(options.recoverVault === undefined ? {} : { recoverVault: options.recoverVault }),
     });
     return { run, loaded, target, home, close: async () => await target.close() };
   } catch (error) {

@@ -8,10 +8,10 @@ import type { ApplyResult, Plan, PlanFile, StageId } from '@holdfast/deployment'
 import type { ApplyFlags } from '../commands/deployment.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
-import { stopRequests } from '../up/run-up.ts';
 import { confirmRun } from './confirm.ts';
 import { checksFor } from './engine-checks.ts';
 import { withExitCodes } from './exit-codes.ts';
+import { canAsk, deploymentStop, offerCancel } from './interruption.ts';
 import { connectCloud, openDeployment } from './open-deployment.ts';
 import type { Connect } from './open-deployment.ts';
 import { eventPrinter } from './progress.ts';
@@ -26,7 +26,9 @@ export async function runApply(
   const { io } = context;
   await withExitCodes(context, flags.json, async () => {
     const stage = stageOf(flags.stage);
-    const stop = stopRequests(io);
+    const asks = canAsk(io, flags.json);
+    let applying = false;
+    const stop = deploymentStop(io, { asks: () => asks && applying });
     const file = planPath === undefined ? undefined : await readPlan(io, planPath);
     // Progress begins once it is confirmed what is going to happen.
     const opened = await openDeployment(io, flags, {
@@ -34,19 +36,23 @@ export async function runApply(
       signal: stop.signal,
       withKey: true,
       adopt: flags.adopt,
+      recoverVault: flags.recoverVault,
       connect: connect ?? startingLocally(stop.signal),
     });
     try {
       if (file !== undefined) await assertPlanHolds(opened.run, file);
       if (!flags.yes)
         await confirmRun(io, opened.run, summary(file?.plan ?? (await plan(opened.run, { whatIf: false }))), false);
+      applying = true;
       const result = await apply(opened.run, {
         doctor: async () => await checksFor(io, opened),
         ...(stage === undefined ? {} : { stage }),
       });
       report(io, result, flags.json);
     } catch (error) {
-      throw stop.signal.aborted ? interruptedBy(error) : error;
+      if (!stop.signal.aborted) throw error;
+      if (applying) await offerCancel(io, opened.run, stop, { asks });
+      throw interruptedBy(error);
     } finally {
       stop.release();
       await opened.close();

@@ -8,6 +8,8 @@ import type { CheckResult, Facts, FileFacts, GatherNote, Uid2Vn2Config } from '@
 import type { DoctorFlags } from '../commands/deployment.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
+import { homeFolder } from '../home-folder.ts';
+import { gatherClusterFacts } from '../peer-pods/cluster-facts.ts';
 import { connectDoctor, gatherLiveFacts } from './doctor-facts.ts';
 import type { ConnectDoctor } from './doctor-facts.ts';
 import { loadDeployment } from './load-config.ts';
@@ -31,8 +33,9 @@ export async function runDoctorCommand(
   const only = selected(flags.only);
   const loaded = await loadDeployment(io, flags.file, flags.json);
   const files = await fileFacts(io, loaded);
-  const [tools, live] = await Promise.all([
+  const [tools, peerPodCluster, live] = await Promise.all([
     probeTools(io.env),
+    flags.offline ? undefined : gatherClusterFacts(io, loaded.config, flags.kubeconfig),
     flags.offline
       ? undefined
       : gatherLiveFacts(
@@ -40,14 +43,19 @@ export async function runDoctorCommand(
             context,
             loaded,
             target: flags.target ?? 'azure',
-            home: resolve(io.cwd, flags.home ?? '.holdfast'),
+            home: homeFolder(io, flags.home),
             only,
             operatorKey: files.operatorKey,
           },
           connect,
         ),
   ]);
-  const facts: Facts = { tools, files, ...(live?.azure === undefined ? {} : { azure: live.azure }) };
+  const facts: Facts = {
+    tools,
+    files,
+    ...(live?.azure === undefined ? {} : { azure: live.azure }),
+    ...(peerPodCluster === undefined ? {} : { peerPodCluster }),
+  };
   const results = runDoctor(loaded.config, facts, only);
   const notes = live?.azure?.notes ?? [];
   if (flags.json) writeJson(io, jsonReport(results, loaded, notes));

@@ -8,39 +8,26 @@ import { writeFileAtomic } from '@holdfast/process';
 import type { PlanFlags } from '../commands/deployment.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext } from '../context.ts';
-import { stopRequests } from '../up/run-up.ts';
 import { checksFor } from './engine-checks.ts';
-import { exitCodes, withExitCodes } from './exit-codes.ts';
-import { openDeployment } from './open-deployment.ts';
+import { exitCodes } from './exit-codes.ts';
+import { lookingAt } from './looking-at.ts';
 import type { Connect } from './open-deployment.ts';
 
 /** `holdfast plan`: what an apply would do. Ends with 0 when nothing changes, 2 when something does, 3 when checks block. */
 export async function runPlan(context: CliContext, flags: PlanFlags, connect?: Connect): Promise<void> {
   const { io } = context;
-  await withExitCodes(context, flags.json, async () => {
-    const stop = stopRequests(io);
-    const opened = await openDeployment(io, flags, {
-      onEvent: () => undefined,
-      signal: stop.signal,
-      withKey: false,
-      ...(connect === undefined ? {} : { connect }),
-    });
-    try {
-      const made = await plan(opened.run, { doctor: async () => await checksFor(io, opened) });
-      const file = planFile(opened.run, made);
-      if (flags.out !== undefined) {
-        const path = resolve(io.cwd, flags.out);
-        await mkdir(dirname(path), { recursive: true });
-        await writeFileAtomic(path, `${JSON.stringify(file)}\n`, { mode: 0o600 });
-      }
-      if (flags.json) writeJson(io, file);
-      else io.stdout.write(planText(made, flags.out));
-      if (!made.possible) context.setExitCode(exitCodes.blocked);
-      else if (made.changed) context.setExitCode(exitCodes.changes);
-    } finally {
-      stop.release();
-      await opened.close();
+  await lookingAt(context, flags, connect, async (opened) => {
+    const made = await plan(opened.run, { doctor: async () => await checksFor(io, opened) });
+    const file = planFile(opened.run, made);
+    if (flags.out !== undefined) {
+      const path = resolve(io.cwd, flags.out);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFileAtomic(path, `${JSON.stringify(file)}\n`, { mode: 0o600 });
     }
+    if (flags.json) writeJson(io, file);
+    else io.stdout.write(planText(made, flags.out));
+    if (!made.possible) context.setExitCode(exitCodes.blocked);
+    else if (made.changed) context.setExitCode(exitCodes.changes);
   });
 }
 

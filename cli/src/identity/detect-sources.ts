@@ -22,11 +22,15 @@ export interface DetectedObjects {
   readonly bindings: readonly JsonObject[];
   readonly identities: readonly JsonObject[];
   readonly serviceAccounts: readonly JsonObject[];
+  /** What is mounted from Key Vault. */
+  readonly secretClasses: readonly JsonObject[];
   /** Objects that somebody wrote whose pods have the label, each once. */
   readonly workloads: readonly JsonObject[];
   /** Sentences about pods whose owner cannot be changed. */
   readonly problems: readonly string[];
 }
+
+const SECRET_CLASS = { apiVersion: 'secrets-store.csi.x-k8s.io/v1', kind: 'SecretProviderClass' } as const;
 
 export const namespaceOf = (object: JsonObject): string => textIn(object['metadata'], 'namespace') ?? 'default';
 export const nameOf = (object: JsonObject): string => textIn(object['metadata'], 'name') ?? '';
@@ -50,6 +54,7 @@ export async function readFiles(
     bindings: ofKind(podIdentityKinds.binding),
     identities: ofKind(podIdentityKinds.identity),
     serviceAccounts: ofKind('ServiceAccount'),
+    secretClasses: ofKind(SECRET_CLASS.kind),
     workloads: inScope.filter((object) => BINDING_LABEL in podLabelsOf(object)),
     problems: inScope.flatMap((object) => unknownTemplate(object)),
   };
@@ -76,11 +81,11 @@ export async function readNamespace(
 ): Promise<DetectedObjects> {
   const list = async (apiVersion: string, kind: string): Promise<readonly JsonObject[]> =>
     (await cluster.list(apiVersion, kind, { namespace })) as unknown as readonly JsonObject[];
-  const ofGroup = async (kind: string): Promise<readonly JsonObject[]> => {
+  const ifKnown = async (apiVersion: string, kind: string): Promise<readonly JsonObject[]> => {
     try {
-      return await list(POD_IDENTITY_API, kind);
+      return await list(apiVersion, kind);
     } catch (error) {
-      // A cluster without pod identity has none of its kinds.
+      // A cluster without pod identity, or without the secrets store, has none of its kinds.
       if (isUnknownKind(error)) return [];
       throw error;
     }
@@ -99,9 +104,13 @@ export async function readNamespace(
     }
   }
   return {
-    bindings: await ofGroup(podIdentityKinds.binding),
-    identities: await ofGroup(podIdentityKinds.identity),
+    bindings: await ifKnown(POD_IDENTITY_API, podIdentityKinds.binding),
+    identities: await ifKnown(POD_IDENTITY_API, podIdentityKinds.identity),
     serviceAccounts: await list('v1', 'ServiceAccount'),
+    secretClasses: (await ifKnown(SECRET_CLASS.apiVersion, SECRET_CLASS.kind)).map((each) => ({
+      ...SECRET_CLASS,
+      ...each,
+    })),
     workloads: [...workloads.values()],
     problems,
   };

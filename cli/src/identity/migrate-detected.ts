@@ -15,9 +15,16 @@ import { errorMessage } from '@holdfast/base';
 
 import { nameOf, namespaceOf, placeOf } from './detect-sources.ts';
 import type { DetectedObjects } from './detect-sources.ts';
+import { migrateSecretClasses } from './migrate-secret-classes.ts';
+
+/** One workload on its way, with the secrets that it mounts. */
+export interface DetectedMigration extends Migration {
+  /** New SecretProviderClasses, to be applied before the workload. */
+  readonly secretClasses: readonly JsonObject[];
+}
 
 export interface DetectedMigrations {
-  readonly migrations: readonly Migration[];
+  readonly migrations: readonly DetectedMigration[];
   /** Why something that uses pod identity cannot be taken along. */
   readonly problems: readonly string[];
   /** What else there is to know. */
@@ -48,7 +55,7 @@ export function migrateDetected(found: DetectedObjects, settings: MigrationSetti
     ...[...namespaces.values()].flatMap((each) => each.notes),
   ];
   const accounts = new Map<string, Migration>();
-  const migrations: Migration[] = [];
+  const migrations: DetectedMigration[] = [];
   for (const workload of found.workloads.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))) {
     const migrated = migrateOne(workload, found, namespaces, settings);
     if (typeof migrated === 'string') {
@@ -63,10 +70,26 @@ export function migrateDetected(found: DetectedObjects, settings: MigrationSetti
       );
       continue;
     }
+    const secrets = migrateSecretClasses(migrated, found.secretClasses);
+    const twin = secrets.classes.find((each) => isOtherClass(each, migrations));
+    if (twin !== undefined) {
+      problems.push(
+        `${placeOf(workload)}: it shares the class of ${nameOf(twin)} with a workload that has another identity; give it one of its own`,
+      );
+      continue;
+    }
     accounts.set(account, migrated);
-    migrations.push(migrated);
+    notes.push(...secrets.notes);
+    migrations.push({ ...migrated, workload: secrets.workload, secretClasses: secrets.classes });
   }
   return { migrations, problems, notes };
+}
+
+/** Whether another workload has a class of that name that says something else. */
+function isOtherClass(found: JsonObject, migrations: readonly DetectedMigration[]): boolean {
+  const place = placeOf(found);
+  const others = migrations.flatMap(({ secretClasses }) => secretClasses).filter((each) => placeOf(each) === place);
+  return others.some((each) => JSON.stringify(each) !== JSON.stringify(found));
 }
 
 function migrateOne(

@@ -6,10 +6,10 @@ import type { ArmPort, JsonObject, KubernetesPort } from '@holdfast/deployment';
 
 import type { CliIo } from '../context.ts';
 import type { Target } from '../deployment/connect-azure.ts';
+import { homeFolder } from '../home-folder.ts';
 
 /** The version of Azure's interface that clusters are read and written with. */
 export const CLUSTER_API = '2025-05-01';
-const DEFAULT_HOME = '.holdfast';
 
 export interface CloudChoice {
   readonly subscription?: string;
@@ -24,7 +24,7 @@ export type ConnectCloud = (io: CliIo, choice: CloudChoice) => Promise<Target>;
 export const connectCloud: ConnectCloud = async (io, { subscription, target, home }) => {
   if (target === 'local') {
     const { connectLocal } = await import('../deployment/local-target.ts');
-    return await connectLocal(resolve(io.cwd, home ?? DEFAULT_HOME));
+    return await connectLocal(homeFolder(io, home));
   }
   const subscriptionId = subscription ?? io.env['AZURE_SUBSCRIPTION_ID'];
   if (subscriptionId === undefined || subscriptionId === '') {

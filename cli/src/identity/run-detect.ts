@@ -1,9 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { credentialCommand, credentialTemplate, MIGRATION_RELEASE, parseTokenExpiration } from '@holdfast/admission';
-import type { Migration, MigrationSettings } from '@holdfast/admission';
-import { RequestError } from '@holdfast/base';
+import {
+  credentialCommand,
+  credentialTemplate,
+  MIGRATION_RELEASE,
+  parseTokenExpiration,
+  withoutBindingLabel,
+} from '@holdfast/admission';
+import type { JsonObject, MigrationSettings } from '@holdfast/admission';
 import { manifestYaml } from '@holdfast/deployment';
 import type { KubernetesObject } from '@holdfast/deployment';
 import { writeFileAtomic } from '@holdfast/process';
@@ -13,12 +18,12 @@ import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
 import { EXIT_FAILED } from '../failure.ts';
 import { line } from '../initdata/render.ts';
-import { nameOf, readFiles, readNamespace } from './detect-sources.ts';
-import type { DetectedObjects } from './detect-sources.ts';
+import { nameOf } from './detect-sources.ts';
 import { migrateDetected } from './migrate-detected.ts';
-import { connectCloud, openApiServer, readCluster, readKubeconfig } from './open-cluster.ts';
+import type { DetectedMigration, DetectedMigrations } from './migrate-detected.ts';
+import { connectCloud } from './open-cluster.ts';
 import type { ConnectCloud } from './open-cluster.ts';
-import { objectIn, textIn } from './pod-identity-profile.ts';
+import { openSource } from './open-source.ts';
 
 /** Something uses pod identity, and all of it can be migrated. */
 const EXIT_MIGRATE = 2;
@@ -33,16 +38,31 @@ export async function runDetect(
   const connect = rest.find((each) => typeof each === 'function') ?? connectCloud;
   const { io } = context;
   const tokenExpirationSeconds = parseTokenExpiration(flags.serviceAccountTokenExpiration);
-  const { found, issuer } = await readSource(io, flags, files, connect);
-  const settings: MigrationSettings = {
-    path: flags.path,
-    proxyPort: flags.proxyPort,
-    tokenExpirationSeconds,
-    release: MIGRATION_RELEASE,
-    ...(flags.tenantId === undefined ? {} : { tenantId: flags.tenantId }),
-    ...(issuer === undefined ? {} : { issuer }),
-  };
-  const { migrations, problems, notes } = migrateDetected(found, settings);
+  const source = await openSource(io, flags, files, connect);
+  try {
+    const settings: MigrationSettings = {
+      path: flags.path,
+      proxyPort: flags.proxyPort,
+      tokenExpirationSeconds,
+      release: MIGRATION_RELEASE,
+      ...(flags.tenantId === undefined ? {} : { tenantId: flags.tenantId }),
+      ...(source.issuer === undefined ? {} : { issuer: source.issuer }),
+    };
+    const detected = migrateDetected(source.found, settings);
+    if (flags.federate) for (const { credential } of detected.migrations) await source.federate(credential);
+    await report(context, flags, detected);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Writes the files, and says what was found. */
+async function report(
+  context: CliContext,
+  flags: IdentityDetectFlags,
+  { migrations, problems, notes }: DetectedMigrations,
+): Promise<void> {
+  const { io } = context;
   const folder = flags.out === undefined ? undefined : resolve(io.cwd, flags.out);
   const named = withFiles(migrations);
   if (folder !== undefined) for (const each of named) await writeFiles(folder, each);
@@ -59,58 +79,21 @@ export async function runDetect(
   if (migrations.length > 0) showOrder(io, folder !== undefined);
 }
 
-interface Source {
-  readonly found: DetectedObjects;
-  readonly issuer: string | undefined;
-}
-
-async function readSource(
-  io: CliIo,
-  flags: IdentityDetectFlags,
-  files: readonly string[],
-  connect: ConnectCloud,
-): Promise<Source> {
-  const { clusterName, resourceGroup, kubeconfig } = flags;
-  const isCluster = clusterName !== undefined || kubeconfig !== undefined;
-  if (isCluster === files.length > 0) {
-    throw new RequestError(
-      'DETECT_SOURCE',
-      isCluster ? 'both files and a cluster are named' : 'neither files nor a cluster are named',
-      {
-        action: 'Name manifests, or a cluster with --cluster-name or --kubeconfig.',
-      },
-    );
-  }
-  if (!isCluster) return { found: await readFiles(io, files, flags.namespace), issuer: flags.issuer };
-  const namespace = flags.namespace ?? 'default';
-  if (clusterName === undefined) {
-    const { openKubernetes } = await import('@holdfast/kubernetes');
-    const api = await openKubernetes(await readKubeconfig(resolve(io.cwd, kubeconfig ?? '')));
-    return { found: await readNamespace(api, namespace), issuer: flags.issuer };
-  }
-  if (resourceGroup === undefined) {
-    throw new RequestError('DETECT_SOURCE', 'the resource group of the cluster is not named', {
-      action: 'Give --resource-group.',
-    });
-  }
-  const target = await connect(io, flags);
-  try {
-    const cluster = await readCluster(target, { clusterName, resourceGroup });
-    const own = textIn(objectIn(cluster.body, 'properties', 'oidcIssuerProfile'), 'issuerURL');
-    const api = await openApiServer(io, target, cluster, kubeconfig);
-    return { found: await readNamespace(api, namespace), issuer: flags.issuer ?? (own === '' ? undefined : own) };
-  } finally {
-    await target.close();
-  }
-}
-
 interface NamedMigration {
-  readonly migration: Migration;
-  readonly files: { readonly credential: string; readonly serviceAccount: string; readonly workload: string };
+  readonly migration: DetectedMigration;
+  /** In the order in which they are applied. */
+  readonly files: {
+    readonly credential: string;
+    readonly serviceAccount: string;
+    readonly secretClasses?: string;
+    readonly workload: string;
+    /** The workload once more, for when all is verified. */
+    readonly verified: string;
+  };
 }
 
 /** Files are named after the workload; its kind and namespace are added where names meet. */
-function withFiles(migrations: readonly Migration[]): readonly NamedMigration[] {
+function withFiles(migrations: readonly DetectedMigration[]): readonly NamedMigration[] {
   const isOneNamespace = new Set(migrations.map(({ namespace }) => namespace)).size <= 1;
   return migrations.map((migration) => {
     const twins = migrations.filter(
@@ -123,16 +106,18 @@ function withFiles(migrations: readonly Migration[]): readonly NamedMigration[] 
       files: {
         credential: `${base}-federated-credential.json`,
         serviceAccount: `${base}-serviceaccount.yaml`,
+        ...(migration.secretClasses.length === 0 ? {} : { secretClasses: `${base}-secretproviderclass.yaml` }),
         workload: `${base}.yaml`,
+        verified: `${base}-verified.yaml`,
       },
     };
   });
 }
 
 async function writeFiles(folder: string, { migration, files }: NamedMigration): Promise<void> {
-  const { serviceAccount, workload, credential, kind, name } = migration;
-  const yaml = (title: string, object: unknown): string =>
-    manifestYaml({ title, notes: [], objects: [object as KubernetesObject] });
+  const { serviceAccount, secretClasses, workload, credential, kind, name } = migration;
+  const yaml = (title: string, ...objects: readonly JsonObject[]): string =>
+    manifestYaml({ title, notes: [], objects: objects as unknown as readonly KubernetesObject[] });
   const contents = [
     [files.credential, `${JSON.stringify(credentialTemplate(credential), null, 2)}\n`],
     [
@@ -143,6 +128,18 @@ async function writeFiles(folder: string, { migration, files }: NamedMigration):
       files.workload,
       yaml(`${kind} ${name} with workload identity; aadpodidbinding goes when it is verified.`, workload),
     ],
+    [
+      files.verified,
+      yaml(`${kind} ${name} after it is verified: without aadpodidbinding.`, withoutBindingLabel(workload)),
+    ],
+    ...(files.secretClasses === undefined
+      ? []
+      : [
+          [
+            files.secretClasses,
+            yaml(`What ${kind} ${name} mounts, read with workload identity.`, ...secretClasses),
+          ] as const,
+        ]),
   ] as const;
   for (const [file, text] of contents) {
     const path = join(folder, file);
@@ -152,7 +149,7 @@ async function writeFiles(folder: string, { migration, files }: NamedMigration):
 }
 
 function asJson({ migration, files }: NamedMigration): object {
-  const { kind, name, namespace, identity, credential, serviceAccount, workload } = migration;
+  const { kind, name, namespace, identity, credential, serviceAccount, secretClasses, workload } = migration;
   return {
     kind,
     name,
@@ -161,7 +158,9 @@ function asJson({ migration, files }: NamedMigration): object {
     federatedCredential: credential,
     command: credentialCommand(credential),
     serviceAccount,
+    secretProviderClasses: secretClasses,
     workload,
+    verified: withoutBindingLabel(workload),
     files,
   };
 }
@@ -178,6 +177,6 @@ function showOrder({ stderr }: CliIo, isWritten: boolean): void {
   if (!isWritten) line(stderr, 'run it again with --out DIR to write the files');
   line(
     stderr,
-    'order: credential, wait a minute, service account, workload, verify; then remove the label aadpodidbinding, the bindings and identities',
+    'order: credential, wait a minute, service account, classes, workload, verify; then the workload without the label aadpodidbinding, and at last the bindings and identities go',
   );
 }

@@ -6,98 +6,69 @@ import type { ClusterFlags, ExceptionAddFlags, IdentityDeleteFlags } from '../co
 import { writeJson } from '../context.ts';
 import type { CliContext } from '../context.ts';
 import { line } from '../initdata/render.ts';
+import { assertName } from './add-pod-identity.ts';
 import { ensureDefinitions, exceptionObject, removeObjects, writeObjects } from './identity-objects.ts';
-import { CLUSTER_API, connectCloud, openApiServer, readCluster } from './open-cluster.ts';
+import { connectCloud } from './open-cluster.ts';
 import type { ConnectCloud } from './open-cluster.ts';
-import {
-  assertAddOn,
-  objectIn,
-  profileOf,
-  textIn,
-  withEntry,
-  withoutEntry,
-  withProfile,
-} from './pod-identity-profile.ts';
-import { assertName } from './run-identity.ts';
+import { assertAddOn, objectIn, profileOf, textIn, withEntry, withoutEntry } from './pod-identity-profile.ts';
+import { withCluster } from './with-cluster.ts';
 
 /** `holdfast identity exception add` */
 export async function runExceptionAdd(
-  context: CliContext,
+  { io }: CliContext,
   flags: ExceptionAddFlags,
   connect: ConnectCloud = connectCloud,
 ): Promise<void> {
-  const { io } = context;
   const podLabels = parseLabels(flags.podLabels);
   const entry = { name: flags.name ?? nameFor(podLabels), namespace: flags.namespace, podLabels };
   assertName(entry.name);
   assertName(entry.namespace);
-  const target = await connect(io, flags);
-  try {
-    const cluster = await readCluster(target, flags);
+  await withCluster(io, flags, connect, async ({ cluster, writeProfile, openApi }) => {
     assertAddOn(cluster.body, { enable: false, allowKubenet: false });
     const exceptions = withEntry(profileOf(cluster.body).exceptions, entry);
-    await target.arm.write(
-      cluster.id,
-      CLUSTER_API,
-      withProfile(cluster.body, { userAssignedIdentityExceptions: exceptions }),
-    );
-    const api = await openApiServer(io, target, cluster, flags.kubeconfig);
+    await writeProfile({ userAssignedIdentityExceptions: exceptions });
+    const api = await openApi();
     await ensureDefinitions(api);
     await writeObjects(api, [exceptionObject(entry)]);
     if (flags.json) writeJson(io, { version: 1, exception: entry });
     else
       line(io.stdout, `pods of ${entry.namespace} with any of ${labelsText(podLabels)} are excepted by ${entry.name}`);
-  } finally {
-    await target.close();
-  }
+  });
 }
 
 /** `holdfast identity exception list` */
 export async function runExceptionList(
-  context: CliContext,
+  { io }: CliContext,
   flags: ClusterFlags,
   connect: ConnectCloud = connectCloud,
 ): Promise<void> {
-  const { io } = context;
-  const target = await connect(io, flags);
-  try {
-    const { exceptions } = profileOf((await readCluster(target, flags)).body);
-    if (flags.json) writeJson(io, { version: 1, exceptions });
-    else {
-      for (const each of exceptions) {
-        const labels = objectIn(each, 'podLabels') as Readonly<Record<string, string>>;
-        line(io.stdout, `${textIn(each, 'namespace')}/${textIn(each, 'name')}  ${labelsText(labels)}`);
-      }
+  await withCluster(io, flags, connect, async ({ cluster }) => {
+    const { exceptions } = profileOf(cluster.body);
+    if (flags.json) {
+      writeJson(io, { version: 1, exceptions });
+      return;
     }
-  } finally {
-    await target.close();
-  }
+    for (const each of exceptions) {
+      const labels = objectIn(each, 'podLabels') as Readonly<Record<string, string>>;
+      line(io.stdout, `${textIn(each, 'namespace')}/${textIn(each, 'name')}  ${labelsText(labels)}`);
+    }
+  });
 }
 
 /** `holdfast identity exception delete` */
 export async function runExceptionDelete(
-  context: CliContext,
+  { io }: CliContext,
   flags: IdentityDeleteFlags,
   connect: ConnectCloud = connectCloud,
 ): Promise<void> {
-  const { io } = context;
-  const target = await connect(io, flags);
-  try {
-    const cluster = await readCluster(target, flags);
+  const { name, namespace } = flags;
+  await withCluster(io, flags, connect, async ({ cluster, writeProfile, openApi }) => {
     const exceptions = withoutEntry(profileOf(cluster.body).exceptions, flags, 'exception');
-    await target.arm.write(
-      cluster.id,
-      CLUSTER_API,
-      withProfile(cluster.body, { userAssignedIdentityExceptions: exceptions }),
-    );
-    const api = await openApiServer(io, target, cluster, flags.kubeconfig);
-    const { name, namespace } = flags;
-    await removeObjects(api, [exceptionObject({ name, namespace, podLabels: {} })]);
+    await writeProfile({ userAssignedIdentityExceptions: exceptions });
+    await removeObjects(await openApi(), [exceptionObject({ name, namespace, podLabels: {} })]);
     if (flags.json) writeJson(io, { version: 1, deleted: { name, namespace } });
     else line(io.stdout, `exception ${namespace}/${name} is deleted`);
-  } finally {
-    await target.close();
-  }
+  });
 }
 
 function parseLabels(texts: readonly string[]): Readonly<Record<string, string>> {

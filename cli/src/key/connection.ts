@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
 import { openVaultKeys } from '@holdfast/azure';
@@ -9,8 +8,7 @@ import { homeLayout, loadAdministrator } from '@holdfast/local/home';
 
 import type { VaultFlags } from '../commands/key.ts';
 import type { CliIo } from '../context.ts';
-
-const DEFAULT_HOME = '.holdfast';
+import { homeFolder } from '../home-folder.ts';
 
 /** A vault that commands talk to. */
 export interface ConnectedVault {
@@ -28,7 +26,7 @@ export interface ConnectedVault {
  * @throws ConfigError AZURE_VAULT_URL_INVALID
  */
 export async function connectVault(flags: VaultFlags, io: CliIo): Promise<ConnectedVault> {
-  const layout = homeLayout(resolve(io.cwd, flags.home ?? DEFAULT_HOME));
+  const layout = homeLayout(homeFolder(io, flags.home));
   const local = await runningCloud(layout.readyFile);
   if (flags.vault !== undefined && flags.vault.replace(/\/+$/, '') !== local?.vaultUrl) {
     const vaultUrl = flags.vault.includes('://') ? flags.vault : `https://${flags.vault}`;

@@ -14,9 +14,9 @@ import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
 import { line } from '../initdata/render.ts';
 import { readBytes } from '../initdata/read-bytes.ts';
+import { homeFolder } from '../home-folder.ts';
 import { fileFlagProblem, describeStep, referenceLines } from './render-pod.ts';
 
-const DEFAULT_HOME = '.holdfast';
 const API_PORT = 8006;
 const PRIVATE = 0o600;
 
@@ -45,7 +45,7 @@ export async function runPod(context: CliContext, flags: PeerPodsRunFlags, path:
 }
 
 async function openHardware(io: CliIo, flags: PeerPodsRunFlags): Promise<OpenedPlatform> {
-  const home = homeLayout(resolve(io.cwd, flags.home ?? DEFAULT_HOME));
+  const home = homeLayout(homeFolder(io, flags.home));
   const opened = await openSimulatedPlatform(resolve(home.platformFile, '..'), {
     clock: Date.now,
     randomBytes: random,

@@ -20,6 +20,7 @@ import { stopRequests } from '../up/run-up.ts';
 import type { StopRequests } from '../up/run-up.ts';
 import { ConsumerWatch } from './consumer-watch.ts';
 import { asOrdinaryPod, consumerPod, manifestOf, policyDigest, producerPod, withPolicy } from './pods.ts';
+import { Steps } from './steps.ts';
 import { tamperedRun } from './tampering.ts';
 import type { PodRun } from './tampering.ts';
 
@@ -62,6 +63,7 @@ class Story {
   readonly #print: (event: ProgressEvent) => void;
   readonly #client = new HttpClient();
   readonly #watch: ConsumerWatch;
+  readonly #steps: Steps;
   #cloud: LocalCloud | undefined;
 
   constructor(io: CliIo, flags: EncryptedKafkaFlags, stop: StopRequests) {
@@ -69,6 +71,7 @@ class Story {
     this.#flags = flags;
     this.#stop = stop;
     this.#print = flags.json ? () => undefined : progressPrinter(io);
+    this.#steps = new Steps(this.#print, stop.signal);
     this.#watch = new ConsumerWatch({ client: this.#client, pageUrl: this.#pageUrl, signal: stop.signal });
   }
 
@@ -273,18 +276,8 @@ class Story {
       this.#io.stdout.write(`${readable ? 'decrypted' : 'ciphertext'}: ${printable(proof.example)}\n${proof.key}\n`);
   }
 
-  async #step<T>(step: string, work: () => Promise<T>, detail: (result: T) => string): Promise<T> {
-    this.#stop.signal.throwIfAborted();
-    const begun = performance.now();
-    this.#print({ kind: 'begin', step });
-    try {
-      const result = await work();
-      this.#print({ kind: 'done', step, detail: detail(result), ms: performance.now() - begun });
-      return result;
-    } catch (error) {
-      this.#print({ kind: 'failed', step, ms: performance.now() - begun });
-      throw error;
-    }
+  #step<T>(step: string, work: () => Promise<T>, detail: (result: T) => string): Promise<T> {
+    return this.#steps.run(step, work, detail);
   }
 }
 

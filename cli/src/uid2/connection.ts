@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 
 import { RequestError, Secret } from '@holdfast/base';
 import { homeLayout, loadCredentials } from '@holdfast/local/home';
@@ -8,8 +7,8 @@ import { Uid2Client } from '@holdfast/local/uid2-client';
 
 import type { ConnectionFlags } from '../commands/uid2.ts';
 import type { CliIo } from '../context.ts';
+import { homeFolder } from '../home-folder.ts';
 
-const DEFAULT_HOME = '.holdfast';
 const DEFAULT_OPERATOR = 'http://127.0.0.1:8080';
 
 /**
@@ -19,7 +18,7 @@ const DEFAULT_OPERATOR = 'http://127.0.0.1:8080';
  * @throws MalformedError CREDENTIALS_UNREADABLE when they are in neither place
  */
 export async function connect(flags: ConnectionFlags, io: CliIo): Promise<Uid2Client> {
-  const layout = homeLayout(resolve(io.cwd, flags.home ?? DEFAULT_HOME));
+  const layout = homeLayout(homeFolder(io, flags.home));
   const { apiKey, secret } = await credentials(io, layout.credentials);
   const address = flags.operator ?? environment(io, 'UID2_BASE_URL') ?? (await runningOperator(layout.readyFile));
   return new Uid2Client({

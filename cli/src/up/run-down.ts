@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
 import { DependencyError, PlatformError } from '@holdfast/base';
@@ -7,14 +8,15 @@ import type { DownFlags } from '../commands/down.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext } from '../context.ts';
 import { readLocalCloud } from '../deployment/local-target.ts';
+import { homeFolder } from '../home-folder.ts';
 
-const DEFAULT_HOME = '.holdfast';
 const POLL_MS = 50;
 const DEADLINE_MS = 60_000;
+const CONNECT_DEADLINE_MS = 5_000;
 
 /** `holdfast down`: stops the local cloud that runs in a home folder, wherever it was started. What it holds stays. */
 export async function runDown({ io }: CliContext, flags: DownFlags): Promise<void> {
-  const home = resolve(io.cwd, flags.home ?? DEFAULT_HOME);
+  const home = homeFolder(io, flags.home);
   const pid = await pidOf(home);
   if (pid !== undefined) {
     process.kill(pid, 'SIGTERM');
@@ -27,13 +29,28 @@ export async function runDown({ io }: CliContext, flags: DownFlags): Promise<voi
     );
 }
 
+/** Undefined also when the process of a cloud that was cut off is gone and another has its number: then nobody listens. */
 async function pidOf(home: string): Promise<number | undefined> {
   try {
-    return (await readLocalCloud(home)).pid;
+    const { pid, armUrl } = await readLocalCloud(home);
+    return (await isListening(new URL(armUrl))) ? pid : undefined;
   } catch (error) {
     if (error instanceof PlatformError && error.code === 'LOCAL_CLOUD_ABSENT') return undefined;
     throw error;
   }
+}
+
+function isListening({ hostname, port }: URL): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    const answer = (listening: boolean) => (): void => {
+      socket.destroy();
+      resolve(listening);
+    };
+    socket.setTimeout(CONNECT_DEADLINE_MS, answer(false));
+    socket.once('connect', answer(true));
+    socket.once('error', answer(false));
+  });
 }
 
 async function ended(pid: number): Promise<void> {
@@ -54,10 +71,11 @@ async function ended(pid: number): Promise<void> {
   }
 }
 
+/** A process that has ended stays in the list of its parent until that looks, which some containers' first process never does. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return process.platform !== 'linux' || !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }

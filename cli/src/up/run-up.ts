@@ -7,11 +7,12 @@ import type { UpFlags } from '../commands/up.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
 import { EXIT_INTERRUPTED } from '../failure.ts';
+import { homeFolder } from '../home-folder.ts';
 import { deployOperator } from './deploy-operator.ts';
+import { portBaseOf } from './port-base.ts';
 import { progressPrinter, seconds } from './progress.ts';
 import { NEXT_STEPS, summary } from './summary.ts';
 
-const DEFAULT_HOME = '.holdfast';
 /** npm and the terminal may both deliver the same Ctrl-C; only a later one is a second one. */
 const SAME_REQUEST_MS = 1000;
 
@@ -26,8 +27,8 @@ export async function runUp(context: CliContext, flags: UpFlags): Promise<void> 
   let cloud: LocalCloud | undefined;
   try {
     cloud = await startLocalCloud({
-      home: resolve(io.cwd, flags.home ?? DEFAULT_HOME),
-      portBase: flags.portBase,
+      home: homeFolder(io, flags.home),
+      portBase: flags.portBase ?? portBaseOf(io.env),
       salts: flags.salts,
       only: flags.only,
       keepPolicy: flags.keepPolicy,

@@ -72,7 +72,7 @@ function context(person: Person = {}): Captured {
 
 async function applied(more: object = {}, person: Person = {}, plan?: string): Promise<Captured> {
   const captured = context(person);
-  await runApply(captured.context, { ...flags, adopt: false, yes: true, ...more }, plan, connect);
+  await runApply(captured.context, { ...flags, adopt: false, recoverVault: false, yes: true, ...more }, plan, connect);
   return captured;
 }
 
@@ -88,7 +88,7 @@ async function seen(more: object = {}): Promise<Captured> {
   return captured;
 }
 
-describe('holdfast plan, apply and status', () => {
+describe('acceptance 1: holdfast plan, apply and status', () => {
   it('end with 2 and 9 before, 0 for the apply, and 0 after it', async () => {
     const before = await planned();
     expect(before.exitCode()).toBe(2);
@@ -170,13 +170,13 @@ describe('holdfast apply', () => {
       return { ...target, arm: { ...target.arm, deployments } };
     };
     const stopped = context({ stop: (listener) => (press = listener) });
-    await runApply(stopped.context, { ...flags, adopt: false, yes: true }, undefined, interrupted);
+    await runApply(stopped.context, { ...flags, adopt: false, recoverVault: false, yes: true }, undefined, interrupted);
     expect([stopped.exitCode(), stopped.stderr()]).toEqual([5, expect.stringContaining('[DEPLOYMENT_INTERRUPTED]')]);
     const next = await applied();
     expect([next.exitCode(), next.stderr()]).toEqual([0, expect.stringContaining('peer-pods-s3: is Running')]);
   });
 
-  it('ends with 7 when something takes too long, and knows its stages', async () => {
+  it('acceptance 7: ends with 7 when something takes too long, and knows its stages', async () => {
     world.azure.deploymentMs = 3_600_000;
     const late = await applied();
     expect([late.exitCode(), late.stderr()]).toEqual([7, expect.stringContaining('[DEPLOYMENT_DEADLINE]')]);
@@ -184,7 +184,7 @@ describe('holdfast apply', () => {
   });
 });
 
-describe('the operator key on standard input', () => {
+describe('acceptance 10: the operator key on standard input', () => {
   const KEY = 'UID2-O-P-777-MARKERmarkerMARKER';
 
   beforeEach(async () => {
@@ -198,7 +198,12 @@ describe('the operator key on standard input', () => {
     const io = captured.context.io as unknown as { stdin: { isTTY: boolean } };
     io.stdin.isTTY = false;
     for (const stage of ['S1', 'S2', 'S3', 'S4', 'S5a', 'S5b']) await applied({ stage });
-    await runApply(captured.context, { ...flags, adopt: false, yes, stage: 'S6' }, undefined, connect);
+    await runApply(
+      captured.context,
+      { ...flags, adopt: false, recoverVault: false, yes, stage: 'S6' },
+      undefined,
+      connect,
+    );
     return captured;
   }
 

@@ -247,7 +247,7 @@ describe('holdfast destroy', () => {
     world.azure.registered('Microsoft.Network');
     world.azure.registered('Microsoft.Compute');
     world.azure.deploymentMs = 0;
-    await runApply(context().context, { ...flags, adopt: false }, undefined, connect);
+    await runApply(context().context, { ...flags, adopt: false, recoverVault: false }, undefined, connect);
     world.requests.revive();
   }
 

@@ -69,8 +69,10 @@ describe('holdfast identity detect', () => {
     expect((await readdir(join(folder, 'out'))).toSorted()).toEqual([
       'azure-vote-federated-credential.json',
       'azure-vote-serviceaccount.yaml',
+      'azure-vote-verified.yaml',
       'azure-vote.yaml',
     ]);
+    expect(await readFile(join(folder, 'out', 'azure-vote-verified.yaml'), 'utf8')).not.toMatch(/^ *aadpodidbinding:/m);
     const text = async (name: string) => await readFile(join(folder, 'out', name), 'utf8');
     const account = await text('azure-vote-serviceaccount.yaml');
     expect(account).toContain('azure.workload.identity/client-id: client-vote');
@@ -119,6 +121,75 @@ describe('holdfast identity detect', () => {
     const again = `${identities}---\n${JSON.stringify(first?.workload)}\n---\n${JSON.stringify(first?.serviceAccount)}\n`;
     const [second] = (JSON.parse((await detect(again, '--json')).stdout) as Report).workloads;
     expect(second?.workload).toEqual(first?.workload);
+  });
+
+  describe('secrets that are mounted from Key Vault', () => {
+    const csi = (name: string) =>
+      `      volumes: [{name: s, csi: {driver: secrets-store.csi.k8s.io, volumeAttributes: {secretProviderClass: ${name}}}}]\n`;
+    const secretClass = (parameters: string) => `---
+apiVersion: secrets-store.csi.x-k8s.io/v1
+kind: SecretProviderClass
+metadata: {name: redis, resourceVersion: '7'}
+spec:
+  provider: azure
+  parameters: {${parameters}}
+  secretObjects: [{secretName: redis, type: Opaque, data: [{objectName: key, key: key}]}]
+`;
+    interface Mounting {
+      readonly secretProviderClasses: readonly object[];
+      readonly workload: { readonly spec: { readonly template: { readonly spec: { readonly volumes: unknown } } } };
+    }
+    const detected = async (yaml: string) =>
+      JSON.parse((await detect(yaml, '--json', '--path', 'native')).stdout) as Omit<Report, 'workloads'> & {
+        readonly workloads: readonly [Mounting];
+      };
+    const mounts = (workload: Mounting) => JSON.stringify(workload.workload.spec.template.spec.volumes);
+
+    it('are read with workload identity through a class of their own, and the old one stays', async () => {
+      const { workloads, problems } = await detected(
+        VOTE + csi('redis') + secretClass(`usePodIdentity: 'true', keyvaultName: v, objects: o`),
+      );
+      expect(problems).toEqual([]);
+      expect(workloads[0].secretProviderClasses).toEqual([
+        {
+          apiVersion: 'secrets-store.csi.x-k8s.io/v1',
+          kind: 'SecretProviderClass',
+          metadata: { name: 'redis-workload-identity', namespace: 'default' },
+          spec: {
+            provider: 'azure',
+            parameters: { usePodIdentity: 'false', clientID: 'client-vote', keyvaultName: 'v', objects: 'o' },
+            secretObjects: [{ secretName: 'redis', type: 'Opaque', data: [{ objectName: 'key', key: 'key' }] }],
+          },
+        },
+      ]);
+      expect(mounts(workloads[0])).toContain('"secretProviderClass":"redis-workload-identity"');
+    });
+
+    it('are written to a file of their own', async () => {
+      await detect(VOTE + csi('redis') + secretClass(`usePodIdentity: 'true'`), '--out', 'out');
+      const text = await readFile(join(folder, 'out', 'azure-vote-secretproviderclass.yaml'), 'utf8');
+      expect(text).toContain('clientID: client-vote');
+    });
+
+    it('stay as they are when they are not read with pod identity', async () => {
+      const { workloads } = await detected(VOTE + csi('redis') + secretClass(`clientID: other`));
+      expect(workloads[0].secretProviderClasses).toEqual([]);
+      expect(mounts(workloads[0])).toContain('"secretProviderClass":"redis"');
+    });
+
+    it('are named when their class is not there', async () => {
+      expect((await detected(VOTE + csi('missing'))).notes).toEqual([
+        expect.stringContaining('SecretProviderClass missing, which is not here'),
+      ]);
+    });
+
+    it('cannot be shared by workloads with two identities', async () => {
+      const second = (VOTE + csi('redis')).replaceAll('azure-vote', 'other').replace('client-vote', 'client-other');
+      const all = `${VOTE}${csi('redis')}${secretClass(`usePodIdentity: 'true'`)}---\n${second}`;
+      expect((await detected(all)).problems).toEqual([
+        expect.stringContaining('shares the class of redis-workload-identity'),
+      ]);
+    });
   });
 
   it('ends with 0 when nothing uses pod identity', async () => {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { ConnectCloud } from '../../src/identity/open-cluster.ts';
 import { runExceptionAdd, runExceptionDelete, runExceptionList } from '../../src/identity/run-exception.ts';
+import { runDetect } from '../../src/identity/run-detect.ts';
 import { runAdd, runDelete, runList } from '../../src/identity/run-identity.ts';
 import { fakeContext } from '../deployment/fake-context.ts';
 
@@ -165,5 +166,58 @@ describe('holdfast identity exception', () => {
     await expect(
       runExceptionAdd(fakeContext('/nowhere').context, { ...flags, namespace: 'default', podLabels: ['app'] }, connect),
     ).rejects.toMatchObject({ code: 'POD_LABELS_INVALID' });
+  });
+});
+
+describe('holdfast identity detect --federate', () => {
+  const detectFlags = {
+    clusterName: 'pod-identity',
+    resourceGroup: 'pod-identity',
+    path: 'native',
+    proxyPort: 8000,
+    serviceAccountTokenExpiration: '1h',
+    federate: true,
+    json: true,
+  } as const;
+  const CREDENTIAL = `${IDENTITY}/federatedIdentityCredentials/default-azure-vote`;
+
+  beforeEach(async () => {
+    await add();
+    const labels = { aadpodidbinding: 'azure-vote' };
+    world.cluster.put({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'azure-vote', namespace: 'default', labels },
+    });
+  });
+
+  it('makes the credentials of what it finds, in Azure', async () => {
+    await runDetect(fakeContext('/nowhere').context, { ...detectFlags, issuer: 'https://issuer.example/' }, connect);
+    expect(propertiesOf(CREDENTIAL)).toMatchObject({
+      issuer: 'https://issuer.example/',
+      subject: 'system:serviceaccount:default:azure-vote',
+      audiences: ['api://AzureADTokenExchange'],
+    });
+  });
+
+  it('makes none without being told to', async () => {
+    const told = { ...detectFlags, issuer: 'https://issuer.example/', federate: false };
+    await runDetect(fakeContext('/nowhere').context, told, connect);
+    expect(world.azure.get(CREDENTIAL)).toBeUndefined();
+  });
+
+  it.each([
+    ['a cluster without an issuer', [connect], 'no issuer'],
+    ['manifests', ['manifest.yaml'], 'both files and a cluster'],
+  ])('refuses %s', async (_what, rest, text) => {
+    await expect(runDetect(fakeContext('/nowhere').context, detectFlags, ...rest)).rejects.toThrow(text);
+    expect(world.azure.get(CREDENTIAL)).toBeUndefined();
+  });
+
+  it('refuses manifests alone', async () => {
+    const { clusterName: _, ...without } = detectFlags;
+    await expect(runDetect(fakeContext('/nowhere').context, without, 'manifest.yaml')).rejects.toMatchObject({
+      code: 'DETECT_SOURCE',
+    });
   });
 });

@@ -23,7 +23,7 @@ async function lines(service: string): Promise<readonly string[]> {
   return text.replaceAll('\\\n', ' ').split('\n');
 }
 
-describe.each(['operator', 'skr'])('deploy/Containerfile.%s', (service) => {
+describe.each(['operator', 'skr', 'identity'])('deploy/Containerfile.%s', (service) => {
   it('is built in two stages on the Node that the repository pins', async () => {
     const pinned = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
       readonly optionalDependencies: Readonly<Record<string, string>>;
@@ -40,16 +40,19 @@ describe.each(['operator', 'skr'])('deploy/Containerfile.%s', (service) => {
   it('runs as an ordinary user unless told otherwise', async () => {
     const file = await lines(service);
     const users = file.filter((line) => /^(USER|ARG SIDECAR_USER=)/.test(line));
-    expect(users).toEqual(service === 'operator' ? ['USER 1000'] : ['ARG SIDECAR_USER=1000', 'USER ${SIDECAR_USER}']);
+    expect(users).toEqual(service === 'skr' ? ['ARG SIDECAR_USER=1000', 'USER ${SIDECAR_USER}'] : ['USER 1000']);
   });
 
   it('starts what the images of holdfast release build start', async () => {
     const file = await lines(service);
-    expect(file.filter((line) => /^(ENTRYPOINT|CMD)/.test(line))).toEqual(
-      service === 'operator'
-        ? ['ENTRYPOINT ["node", "/app/cli/bin/holdfast.mjs"]', 'CMD ["serve", "operator"]']
-        : ['ENTRYPOINT ["/skr.sh"]'],
-    );
+    const program = 'ENTRYPOINT ["node", "/app/cli/bin/holdfast.mjs"]';
+    const expected: Readonly<Record<string, readonly string[]>> = {
+      operator: [program, 'CMD ["serve", "operator"]'],
+      skr: ['ENTRYPOINT ["/skr.sh"]'],
+      // Which of its services runs, manifests say.
+      identity: [program, 'CMD ["serve", "--help"]'],
+    };
+    expect(file.filter((line) => /^(ENTRYPOINT|CMD)/.test(line))).toEqual(expected[service]);
   });
 });
 
@@ -64,5 +67,19 @@ describe('deploy/copy-program.ts', () => {
     );
     expect(outcome.code).toBe(78);
     expect(outcome.stdout).toContain('"code":"CONFIG_INVALID"');
+  });
+
+  it.each([
+    ['webhook', 78],
+    ['pod-identity', 78],
+    ['pod-identity-controller', 78],
+  ])('copies the service %s of the image for identities', { timeout: 60_000 }, async (service, code) => {
+    await run(process.execPath, [join(repository, 'deploy/copy-program.ts'), 'identity', folder]);
+    const program = [join(folder, 'app/cli/bin/holdfast.mjs'), 'serve', service];
+    const outcome = await run(process.execPath, program, { cwd: folder, env: {} }).then(
+      () => ({ code: 0, stdout: '' }),
+      (error: unknown) => error as { readonly code: number; readonly stdout: string },
+    );
+    expect([outcome.code, outcome.stdout]).toEqual([code, expect.stringContaining('"code":"CONFIG_INVALID"')]);
   });
 });

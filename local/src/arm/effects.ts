@@ -56,6 +56,18 @@ export interface FederatedCredentialState {
   readonly audiences: readonly string[];
 }
 
+/** A cache as its data plane has to know it. */
+export interface RedisCacheState {
+  readonly id: string;
+  readonly name: string;
+  /** The public name, which its certificate has to have. */
+  readonly hostName: string;
+  /** Whether port 6379 is open, beside 6380 with TLS. */
+  readonly nonSslPort: boolean;
+  readonly primaryKey: string;
+  readonly secondaryKey: string;
+}
+
 export type Happened = 'created' | 'updated' | 'deleted';
 
 /** How other emulators take part in what Azure Resource Manager does. Everything has a default that works alone. */
@@ -78,7 +90,9 @@ export interface ArmEffects {
   /** The kubeconfig of a cluster, YAML. */
   kubeconfig(clusterId: string): Promise<string> | string;
   /** The issuer of service account tokens of a cluster, with a slash at the end. */
-  oidcIssuer(clusterId: string): string;
+  oidcIssuer(clusterId: string): Promise<string> | string;
+  /** Resolves once the cache has the keys that its resource shows. */
+  onRedis(cache: RedisCacheState, happened: Happened): Promise<void> | void;
   /** Address of an attestation provider, without a slash at the end. */
   attestationUrl(name: string, location: string): string;
 }
@@ -97,6 +111,7 @@ export function standAloneEffects(uuid: () => string): ArmEffects {
     onFederatedCredential: none,
     onRoleAssignment: none,
     onCluster: none,
+    onRedis: none,
     kubeconfig: (clusterId) => emptyKubeconfig(clusterId),
     oidcIssuer: (clusterId) => `https://eastus.oic.prod-aks.azure.com/${guidLike(clusterId)}/`,
     attestationUrl: (name, location) => `https://${name.toLowerCase()}.${location}.attest.azure.net`,

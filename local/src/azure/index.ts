@@ -21,7 +21,7 @@ export type {
 } from './cluster-issuer.ts';
 export { buildIssuerApp } from './issuer-app.ts';
 export type { IssuerAppOptions } from './issuer-app.ts';
-export { issuerConfiguration, issuerKey } from './issuer-documents.ts';
+export { issuerConfiguration, issuerDocument, issuerKey } from './issuer-documents.ts';
 export type { IssuerKey } from './issuer-documents.ts';
 export { createIssuerKeys } from './issuer-keys.ts';
 export { KNOWN_RESOURCES } from './directory.ts';
@@ -45,6 +45,7 @@ export type { AppServiceIdentityAppOptions } from './app-service-identity-app.ts
 export { createIdentityTokens } from './identity-tokens.ts';
 export type { IdentityTokens } from './identity-tokens.ts';
 export { serviceAccountTokens } from './service-account-tokens.ts';
+export { serviceAccountUser } from './service-account-user.ts';
 export { openTokenIssuer } from './token-issuer.ts';
 export type { AccessTokenClaims, IssuedAccessToken, TokenIssuer, TokenIssuerOptions } from './token-issuer.ts';
 export type { VaultProperties, VaultRequestSource } from './vault-access.ts';

@@ -2,10 +2,7 @@ import { createApp } from '@holdfast/http';
 import type { FastifyInstance } from 'fastify';
 
 import type { ClusterIssuer } from './cluster-issuer.ts';
-import { issuerConfiguration } from './issuer-documents.ts';
-
-const CONFIGURATION = '/.well-known/openid-configuration';
-const KEYS = '/openid/v1/jwks';
+import { issuerDocument } from './issuer-documents.ts';
 
 export interface IssuerAppOptions {
   /** Asked anew for every request: clusters come and go. */
@@ -27,13 +24,7 @@ export function buildIssuerApp(options: IssuerAppOptions): FastifyInstance {
   app.get('/*', async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     for (const issuer of options.issuers()) {
-      const base = new URL(issuer.issuer).pathname.replace(/\/$/, '');
-      const document =
-        path === `${base}${CONFIGURATION}`
-          ? issuerConfiguration(issuer.issuer)
-          : path === `${base}${KEYS}`
-            ? issuer.jwks()
-            : undefined;
+      const document = issuerDocument(issuer, path);
       if (document === undefined) continue;
       return reply
         .header('Content-Type', 'application/json')

@@ -36,3 +36,16 @@ export function issuerConfiguration(issuer: string): Readonly<Record<string, unk
     id_token_signing_alg_values_supported: ['RS256'],
   };
 }
+
+const CONFIGURATION_PATH = '/.well-known/openid-configuration';
+const KEYS_PATH = '/openid/v1/jwks';
+
+/** The document of an issuer at a path of its host: its configuration or its keys; undefined for every other path. */
+export function issuerDocument(
+  { issuer, jwks }: { readonly issuer: string; readonly jwks: () => { readonly keys: readonly IssuerKey[] } },
+  path: string,
+): object | undefined {
+  const base = new URL(issuer).pathname.replace(/\/$/, '');
+  if (path === `${base}${CONFIGURATION_PATH}`) return issuerConfiguration(issuer);
+  return path === `${base}${KEYS_PATH}` ? jwks() : undefined;
+}

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 
 import { PlatformError } from '@holdfast/base';
@@ -23,8 +24,11 @@ export interface KeyVaultAppOptions {
   readonly tokenIssuer: TokenIssuer;
   /** Address as clients use it, without a trailing slash; a function where the port is known only later. */
   readonly vaultUrl: string | (() => string);
-  /** Asked anew for every request, so that grants can change while the vault runs. */
-  readonly properties: () => VaultProperties;
+  /**
+   * Asked anew for every request, so that grants can change while the vault runs. Where several vaults share this data plane, those
+   * that the request may be about: one that lets it through is enough.
+   */
+  readonly properties: (asked: VaultAsked) => VaultProperties | readonly [VaultProperties, ...VaultProperties[]];
   /** The audience of tokens, as in the challenge; that of Azure for the kind of vault when missing. */
   readonly resource?: string;
   /** PEM. The Azure SDKs insist on https. */
@@ -38,6 +42,16 @@ export interface KeyVaultAppOptions {
   /** How a request without a token is challenged; `vault` when missing. A managed HSM has no secrets. */
   readonly kind?: VaultKind;
 }
+
+/** What a request is about. */
+export interface VaultAsked {
+  /** Name of the vault, when it was asked for by its public host name. */
+  readonly vaultName: string | undefined;
+  /** The secret, key or certificate, where one is named. */
+  readonly objectName: string | undefined;
+}
+
+const PUBLIC_HOST = /^([a-z0-9-]{3,24})\.vault\.azure\.net(?::443)?$/i;
 
 const RESOURCES: Readonly<Record<VaultKind, string>> = {
   vault: 'https://vault.azure.net',
@@ -69,7 +83,10 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
   const resource = options.resource ?? RESOURCES[kind];
   const app = createApp({ bodyLimitBytes: 256 * 1024, ...(options.tls === undefined ? {} : { tls: options.tls }) });
 
+  /** Of requests by a public host name: ids in their answers have that name. */
+  const publicOrigin = new AsyncLocalStorage<string | undefined>();
   const origin = (): string =>
+    publicOrigin.getStore() ??
     (typeof options.vaultUrl === 'string' ? options.vaultUrl : options.vaultUrl()).replace(/\/+$/, '');
   const challenge = (): string =>
     `Bearer authorization="${tokenIssuer.authorityUrl}/${tokenIssuer.tenantId}", resource="${resource}"`;
@@ -78,6 +95,10 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
 
   /** Client ids, for the log of releases. */
   const callers = new WeakMap<FastifyRequest, string>();
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { vaultName } = askedVault(request);
+    publicOrigin.run(vaultName === undefined ? undefined : `https://${vaultName}.vault.azure.net`, done);
+  });
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('x-ms-request-id', randomUUID()).header('x-ms-keyvault-service-version', '1.9.0.0');
   });
@@ -86,7 +107,10 @@ export function buildKeyVaultApp(options: KeyVaultAppOptions): FastifyInstance {
     callers.set(request, caller.clientId);
     const permission = (request.routeOptions.config as { permission?: VaultPermission }).permission;
     if (permission !== undefined) {
-      const refusal = checkVaultAccess(options.properties(), caller, permission, sourceOf(request));
+      const [first, ...others] = [options.properties(askedVault(request))].flat();
+      const judge = (properties: VaultProperties | undefined): ReturnType<typeof checkVaultAccess> =>
+        checkVaultAccess(properties ?? NOBODY, caller, permission, sourceOf(request));
+      const refusal = others.reduce((before, one) => before && judge(one) && before, judge(first));
       if (refusal !== undefined)
         throw new VaultFault(403, 'Forbidden', refusal.message, { innerCode: refusal.innerCode });
     }
@@ -177,6 +201,15 @@ function registerSecretRoutes(app: FastifyInstance, vault: KeyVault, origin: () 
     await vault.purgeSecret(nameOf(request));
     return reply.code(204).send();
   });
+}
+
+/** A vault in which nobody may do anything. */
+const NOBODY: VaultProperties = { enableRbacAuthorization: true };
+
+/** The vault and the object of a request. */
+export function askedVault({ headers, params }: FastifyRequest): VaultAsked {
+  const vaultName = PUBLIC_HOST.exec(headers.host ?? '')?.[1];
+  return { vaultName, objectName: (params as { readonly name?: string } | undefined)?.name };
 }
 
 function authenticate(

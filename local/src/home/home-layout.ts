@@ -38,6 +38,8 @@ export interface HomeLayout {
   readonly armFile: string;
   /** Token of the clusters' administrator. */
   readonly kubernetesTokenFile: string;
+  /** What is in the caches of deployments. */
+  readonly redisFolder: string;
   /** The objects of each cluster. */
   readonly clustersFolder: string;
   /** Digest of what the operator was deployed from. */
@@ -117,6 +119,7 @@ export function homeLayout(folder: string): HomeLayout {
     operatorKeyFile: at('azure', 'operator-key'),
     armFile: at('azure', 'resources.json'),
     kubernetesTokenFile: at('azure', 'kubernetes-token'),
+    redisFolder: at('azure', 'redis'),
     clustersFolder: at('azure', 'clusters'),
     deployedFile: at('azure', 'deployed'),
     configFolder: at('config'),

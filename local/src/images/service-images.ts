@@ -50,6 +50,14 @@ export const kafkaSampleImages: readonly LocalImageDefinition[] = [
   }),
 ];
 
+/** The voting application of the guides: ours answers to the name of the published image, and to one of its own. */
+export const voteImages: readonly LocalImageDefinition[] = [
+  'mcr.microsoft.com/azuredocs/azure-vote-front:v1',
+  'holdfast.local/vote:0.1.0',
+].map((reference) =>
+  serviceImage({ reference, workspace: 'samples/vote', command: [HOLDFAST_PROGRAM, 'serve', 'vote'] }),
+);
+
 interface ServiceImage {
   readonly reference: string;
   readonly workspace: string;

@@ -2,15 +2,28 @@ import { MalformedError } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import { listen } from '@holdfast/http';
 
-import { buildArmApp, createArmWorld, vaultProperties } from '../arm/index.ts';
+import {
+  buildArmApp,
+  clusterSettings,
+  clusterSource,
+  setIssuer,
+  createArmWorld,
+  isRedisReachable,
+  REDIS,
+  redisCacheState,
+  vaultProperties,
+  vaultsWithSecret,
+} from '../arm/index.ts';
 import type { ArmEffects, ArmSnapshot, ArmWorld, Authorization, FederatedCredentialState } from '../arm/index.ts';
 import type { FederatedCredential, KeyStore, KeyVault, ManagedIdentity, TokenIssuer } from '../azure/index.ts';
-import type { VaultProperties } from '../azure/vault-access.ts';
+import type { VaultProperties, VaultRequestSource } from '../azure/vault-access.ts';
 import { readIfPresent } from '../home/read-if-present.ts';
+import type { RedisServers } from '../redis/index.ts';
 import { DebouncedFile } from './debounced-file.ts';
 import { addForeignResources } from './foreign-resources.ts';
 import type { LocalClusters } from './local-clusters.ts';
 import { guidOf, SUBSCRIPTION_ID, TENANT_ID } from './local-names.ts';
+import type { ClusterAzure } from './start-cluster.ts';
 
 export interface ArmEndpointOptions {
   readonly file: string;
@@ -24,18 +37,27 @@ export interface ArmEndpointOptions {
   readonly vaultUrl: string;
   readonly attestationUrl: string;
   readonly clusters: LocalClusters;
+  /** What the clusters find here, beside their own resources. */
+  readonly clusterAzure: Omit<ClusterAzure, 'settings' | 'hasVault' | 'identity'>;
+  readonly caches: RedisServers;
   readonly onError: (error: unknown) => void;
 }
 
 /** Azure Resource Manager of a local cloud. */
 export interface ArmEndpoint {
-  /** Rights that deployments gave at any vault; there is one data plane for all of them. */
-  readonly roleAssignments: () => NonNullable<VaultProperties['roleAssignments']>;
+  /** Who may do what in a vault; undefined when there is none of that name. */
+  vault(name: string): VaultProperties | undefined;
+  /** Names of the vaults to which deployments wrote a secret of that name. */
+  vaultsWithSecret(name: string): readonly string[];
+  /** How a request from an address comes to a vault, beside that address. */
+  vaultSource(address: string, vaultName: string): Omit<VaultRequestSource, 'address'>;
   identity(resourceId: string): ManagedIdentity | undefined;
   /** Those that deployments made. */
   identities(): readonly ManagedIdentity[];
-  /** Identities that service accounts act as, with what they trust. */
+  /** All identities of deployments, with what each of them trusts. */
   federated(): readonly { readonly identity: ManagedIdentity; readonly credentials: readonly FederatedCredential[] }[];
+  /** Where the names of caches lead inside of pods. */
+  cachePlaces(): Readonly<Record<string, string>>;
   /** Takes up the clusters that an earlier run left. */
   openClusters(): Promise<void>;
   stop(): Promise<void>;
@@ -48,7 +70,6 @@ const AUDIENCES = ['https://management.azure.com', 'https://management.core.wind
 const CLUSTER = 'Microsoft.ContainerService/managedClusters';
 const IDENTITY = 'Microsoft.ManagedIdentity/userAssignedIdentities';
 const CREDENTIAL = `${IDENTITY}/federatedIdentityCredentials`;
-const VAULT = 'Microsoft.KeyVault/vaults';
 
 /**
  * Starts Azure Resource Manager with what an earlier run left, and the clusters it knows of. What deployments make shows in the other
@@ -72,17 +93,39 @@ export async function startArmEndpoint(options: ArmEndpointOptions): Promise<Arm
     },
     snapshot,
   );
+  clusters.attach({
+    ...options.clusterAzure,
+    settings: (id) => clusterSettings(world, id),
+    hasVault: (name) => vaultProperties(world, name) !== undefined,
+    identity: (resourceId) => identityOf(world, resourceId),
+  });
   if (snapshot === undefined) addForeignResources(world);
+  for (const cache of world.store.ofType(REDIS)) {
+    // A cloud without one of its caches is of use; whoever needs it cannot reach it.
+    await options.caches.put(redisCacheState(cache)).catch(onError);
+  }
   const app = buildArmApp(world, { tls: options.tls });
   await listen(app, { host: '127.0.0.1', port: options.port });
   return {
-    roleAssignments: () =>
-      world.store.ofType(VAULT).flatMap(({ name }) => vaultProperties(world, name)?.roleAssignments ?? []),
+    vault: (name) => vaultProperties(world, name),
+    vaultsWithSecret: (name) => vaultsWithSecret(world, name),
+    vaultSource: (address, vaultName) => {
+      const id = clusters.at(address)?.id;
+      return id === undefined ? {} : clusterSource(world, id, vaultName);
+    },
     identity: (resourceId) => identityOf(world, resourceId),
     identities: () => world.store.ofType(IDENTITY).flatMap(({ id }) => identityOf(world, id) ?? []),
     federated: () => federatedOf(world),
+    cachePlaces: () =>
+      options.caches.places((id) => {
+        const cache = world.store.get(id);
+        return cache !== undefined && isRedisReachable(world, cache);
+      }),
     openClusters: async () => {
-      for (const { id } of world.store.ofType(CLUSTER)) await clusters.open(id);
+      for (const { id } of world.store.ofType(CLUSTER)) {
+        await clusters.open(id);
+        setIssuer(world, id, await clusters.issuer(id));
+      }
     },
     stop: async () => {
       await app.close();
@@ -92,7 +135,14 @@ export async function startArmEndpoint(options: ArmEndpointOptions): Promise<Arm
   };
 }
 
-function effectsOf({ vault, keys, vaultUrl, attestationUrl, clusters }: ArmEndpointOptions): Partial<ArmEffects> {
+function effectsOf({
+  vault,
+  keys,
+  vaultUrl,
+  attestationUrl,
+  clusters,
+  caches,
+}: ArmEndpointOptions): Partial<ArmEffects> {
   const named = (name: string) => (one: { readonly name: string }) => one.name.toLowerCase() === name.toLowerCase();
   return {
     vaultUrl: () => `${vaultUrl}/`,
@@ -115,8 +165,10 @@ function effectsOf({ vault, keys, vaultUrl, attestationUrl, clusters }: ArmEndpo
     }),
     onCluster: async (id, happened) => {
       if (happened === 'deleted') await clusters.remove(id);
-      else await clusters.open(id);
+      else await clusters.update(id);
     },
+    oidcIssuer: async (id) => clusters.issuer(id),
+    onRedis: async (cache, happened) => (happened === 'deleted' ? caches.remove(cache.id) : caches.put(cache)),
     kubeconfig: async (id) => clusters.kubeconfig(id),
     attestationUrl: () => attestationUrl,
   };
@@ -172,6 +224,6 @@ function federatedOf(world: ArmWorld): ReturnType<ArmEndpoint['federated']> {
       >;
       return { issuer, subject, audiences };
     });
-    return identity === undefined || credentials.length === 0 ? [] : [{ identity, credentials }];
+    return identity === undefined ? [] : [{ identity, credentials }];
   });
 }

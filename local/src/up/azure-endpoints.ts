@@ -12,12 +12,15 @@ import type { Logger } from '@holdfast/process';
 import { openAdministrator } from '../azure/administrator.ts';
 import { buildEntraApp } from '../azure/entra-app.ts';
 import type { EntraAppOptions } from '../azure/entra-app.ts';
+import { askedVault } from '../azure/key-vault-app.ts';
 import type { CertificateAuthority, KeyReleaseDecision, LocalAdministrator, ManagedIdentity } from '../azure/index.ts';
 import {
   buildKeyVaultApp,
   buildManagedIdentityApp,
   createAuthorityKeys,
+  createIssuerKeys,
   createKeyRelease,
+  openCertificateStore,
   openKeyStore,
   openKeyVault,
   openTokenIssuer,
@@ -26,9 +29,11 @@ import type { HomeLayout } from '../home/home-layout.ts';
 import type { IdentityEndpoint } from '../virtual-node/pod.ts';
 import { startArmEndpoint } from './arm-endpoint.ts';
 import type { ArmEndpoint } from './arm-endpoint.ts';
+import type { RedisServers } from '../redis/index.ts';
 import type { LocalClusters } from './local-clusters.ts';
-import { guidOf, SUBSCRIPTION_ID, TENANT_ID } from './local-names.ts';
+import { guidOf, SUBSCRIPTION_ID, TENANT_ID, VAULT_NAME } from './local-names.ts';
 import type { LocalPorts } from './ports.ts';
+import { vaultRights } from './vault-rights.ts';
 
 /** The identity that pods run as which no deployment has made: those of samples. */
 export const SAMPLE_IDENTITY: ManagedIdentity = {
@@ -38,6 +43,9 @@ export const SAMPLE_IDENTITY: ManagedIdentity = {
   resourceId: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/samples/providers/Microsoft.ManagedIdentity/userAssignedIdentities/sample`,
 };
 
+/** Names by which programs in pods know these endpoints; their certificates have them. */
+const AUTHORITY_NAME = 'login.microsoftonline.com';
+const VAULT_NAMES = '*.vault.azure.net';
 const RELEASE_ROLE = 'Key Vault Crypto Service Release User';
 
 export interface AzureEndpointsOptions {
@@ -47,6 +55,7 @@ export interface AzureEndpointsOptions {
   /** Without a trailing slash. */
   readonly attestationUrl: string;
   readonly clusters: LocalClusters;
+  readonly caches: RedisServers;
   /** JSON of the AMD certificates of the virtual node. */
   readonly hostCertificates: () => string;
   readonly clock: Clock;
@@ -60,6 +69,8 @@ export interface AzureEndpoints {
   readonly vaultUrl: string;
   /** For the virtual node: the endpoint of one pod, which knows one identity. */
   openIdentityEndpoint(resourceId: string): Promise<IdentityEndpoint | undefined>;
+  /** Where the names of caches lead inside of pods. */
+  cachePlaces(): Readonly<Record<string, string>>;
   /** Takes up the clusters that an earlier run left, with the pods in them. */
   openClusters(): Promise<void>;
   stop(): Promise<void>;
@@ -76,16 +87,22 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
   const vaultUrl = `https://${host}:${ports.vault}`;
   const hosts = [host, 'localhost'];
   // The vault signs releases with the key of its server.
-  const certificate = await options.authority.issueServerCertificate({ hosts, keyType: 'rsa' });
-  const tls = { key: certificate.keyPem, cert: certificate.certificatePem };
+  const tls = await serverTls(options, [...hosts, VAULT_NAMES], 'rsa');
   const tokenIssuer = await openTokenIssuer({ folder: layout.azureFolder, tenantId: TENANT_ID, authorityUrl, clock });
   const vault = await openKeyVault({ file: layout.vaultFile, clock });
   const administrator = await openAdministrator(layout.administrator, TENANT_ID);
   const store = await openKeyStore({ file: layout.vaultKeysFile, clock });
+  const certificates = await openCertificateStore({
+    file: join(layout.azureFolder, 'certificates.json'),
+    secrets: vault,
+    keys: store,
+    clock,
+  });
   const client = new HttpClient({ ca: options.authority.caPem });
   await mkdir(layout.logsFolder, { recursive: true });
   const logFile = createWriteStream(join(layout.logsFolder, 'vault.log'), { flags: 'a', mode: 0o600 });
   const logger = createLogger({ name: 'vault', destination: logFile });
+  const clusterLog = createWriteStream(join(layout.logsFolder, 'clusters.log'), { flags: 'a', mode: 0o600 });
   const release = createKeyRelease({
     authorityKeys: createAuthorityKeys({ client, clock }),
     signingKey: createPrivateKey(tls.key),
@@ -102,16 +119,18 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
   const entra: EntraAppOptions = {
     tokenIssuer,
     clock,
-    tls,
+    tls: await serverTls(options, [...hosts, AUTHORITY_NAME], 'ec'),
+    fetchIssuerKeys: createIssuerKeys(client),
     // Looked at for each request: deployments make identities.
     get applications() {
       const federated = started.arm?.federated() ?? [];
       return [
         { ...administrator, secrets: [{ value: administrator.clientSecret }] },
-        ...federated.map(({ identity: { clientId, principalId }, credentials }) => ({
+        ...federated.map(({ identity: { clientId, principalId, resourceId }, credentials }) => ({
           clientId,
           objectId: principalId,
           federatedCredentials: credentials,
+          managedIdentityResourceId: resourceId,
         })),
       ];
     },
@@ -124,14 +143,11 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
         keys: { store, clock, release },
         tokenIssuer,
         vaultUrl,
-        properties: () => ({
-          enableRbacAuthorization: true,
-          roleAssignments: [
-            ...roleAssignments,
-            ...(started.arm?.roleAssignments() ?? []),
-            // Any identity may ask for a release: whether a key is released, its policy decides.
-            ...(started.arm?.identities() ?? []).map(({ principalId }) => ({ principalId, role: RELEASE_ROLE })),
-          ],
+        certificates,
+        properties: vaultRights({ known: () => started.arm, roleAssignments, ownVault: VAULT_NAME }),
+        sourceOf: (request) => ({
+          address: request.ip,
+          ...started.arm?.vaultSource(request.ip, askedVault(request).vaultName ?? VAULT_NAME),
         }),
         tls,
       }),
@@ -143,6 +159,7 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     for (const { app } of apps) await app.close();
     await client.close();
     logFile.end();
+    clusterLog.end();
   };
   try {
     for (const { app, port } of apps) await listen(app, { host, port });
@@ -157,6 +174,14 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
       vaultUrl,
       attestationUrl: options.attestationUrl,
       clusters: options.clusters,
+      clusterAzure: {
+        tokenIssuer,
+        authorityPlace: `${host}:${ports.authority}`,
+        vaultPlace: `${host}:${ports.vault}`,
+        hostCertificates: options.hostCertificates,
+        logger: createLogger({ name: 'cluster', destination: clusterLog }),
+      },
+      caches: options.caches,
       onError: options.onError,
     });
   } catch (error) {
@@ -180,9 +205,19 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
       const url = await listen(app, { host, port: 0 });
       return { url, stop: () => app.close() };
     },
+    cachePlaces: () => started.arm?.cachePlaces() ?? {},
     openClusters: async () => started.arm?.openClusters(),
     stop,
   };
+}
+
+async function serverTls(
+  { authority }: AzureEndpointsOptions,
+  hosts: readonly string[],
+  keyType: 'ec' | 'rsa',
+): Promise<{ readonly key: string; readonly cert: string }> {
+  const { keyPem: key, certificatePem: cert } = await authority.issueServerCertificate({ hosts, keyType });
+  return { key, cert };
 }
 
 /** Callers learn only that a release was refused; which claim it was, and by which rule, stands here. */

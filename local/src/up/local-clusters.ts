@@ -1,25 +1,23 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { equalSecretBytes, toUtf8 } from '@holdfast/base';
+import { InternalError, toUtf8 } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
-import { listen } from '@holdfast/http';
 import { writeFileAtomic } from '@holdfast/process';
 
 import type { CertificateAuthority } from '../azure/index.ts';
 import type { HomeLayout } from '../home/home-layout.ts';
-import { readIfPresent } from '../home/read-if-present.ts';
-import { buildKubernetesApp, createClusterStore, kubeconfigText } from '../kubernetes/api/index.ts';
 import type { ClusterSnapshot, ClusterStore } from '../kubernetes/api/index.ts';
-import { machineTimers, TcpForwarder } from '../kubernetes/controllers/index.ts';
+import { TcpForwarder } from '../kubernetes/controllers/index.ts';
 import type { PodObject } from '../kubernetes/controllers/objects.ts';
-import { LocalCluster } from '../kubernetes/kubelet/index.ts';
-import type { LocalClusterOptions } from '../kubernetes/kubelet/index.ts';
+import type { LocalCluster, LocalClusterOptions } from '../kubernetes/kubelet/index.ts';
 import type { NodeView } from '../virtual-node/api.ts';
-import { DebouncedFile } from './debounced-file.ts';
+import { ClusterPorts } from './cluster-ports.ts';
 import { openClusterToken } from './cluster-token.ts';
 import { OPERATOR_LABEL } from './operator-watch.ts';
 import type { LocalPorts } from './ports.ts';
+import { issuerOf, startCluster } from './start-cluster.ts';
+import type { ClusterAzure, StartedCluster } from './start-cluster.ts';
 
 export interface LocalClustersOptions {
   readonly layout: HomeLayout;
@@ -43,16 +41,15 @@ export interface RunningCluster {
   readonly url: string;
 }
 
-interface Entry extends RunningCluster {
-  readonly kubeconfig: string;
-  readonly stop: (graceMs: number | undefined, forgotten: boolean) => Promise<void>;
+interface Entry extends StartedCluster {
+  readonly id: string;
+  /** First two numbers of its addresses. */
+  readonly network: string;
 }
 
 const HOST = '127.0.0.1';
 /** Ports of an operator's pod that are of use before it is ready, by the port of this machine that leads to them. */
 const POD_PORTS = { metrics: 9080, sidecar: 9000 } as const;
-/** These change all the time by themselves, and nothing is lost with them. */
-const UNREMEMBERED: ReadonlySet<string> = new Set(['Lease', 'Event']);
 
 /**
  * The clusters of a local cloud: one for each cluster that Azure Resource Manager knows. One of them has the addresses of the
@@ -62,9 +59,17 @@ export class LocalClusters {
   readonly #options: LocalClustersOptions;
   readonly #clusters = new Map<string, Entry>();
   readonly #opening = new Map<string, Promise<Entry>>();
+  readonly #ports: ClusterPorts;
+  #azure: ClusterAzure | undefined;
 
   constructor(options: LocalClustersOptions) {
     this.#options = options;
+    this.#ports = new ClusterPorts(options.layout.clustersFolder, options.onError);
+  }
+
+  /** Says in which Azure the clusters are; before the first of them is opened. */
+  attach(azure: ClusterAzure): void {
+    this.#azure = azure;
   }
 
   get running(): readonly RunningCluster[] {
@@ -86,6 +91,11 @@ export class LocalClusters {
     };
   }
 
+  /** The cluster in which a pod has an address. */
+  at(address: string): RunningCluster | undefined {
+    return [...this.#clusters.values()].find(({ network }) => address.startsWith(`${network}.`));
+  }
+
   /** The cluster of a resource id, made when there is none. */
   async open(id: string): Promise<RunningCluster> {
     const key = id.toLowerCase();
@@ -98,12 +108,25 @@ export class LocalClusters {
     return entry;
   }
 
+  /** Takes up what the resource of a cluster says now. */
+  async update(id: string): Promise<void> {
+    await this.open(id);
+    const settings = this.#azure?.settings(id);
+    if (settings !== undefined) await this.#clusters.get(id.toLowerCase())?.addOns.apply(settings);
+  }
+
+  /** The issuer of service account tokens of a cluster, whether it is there already or is about to be made. */
+  async issuer(id: string): Promise<string> {
+    return this.#clusters.get(id.toLowerCase())?.issuer.issuer ?? issuerOf(await this.#portOf(id, this.#isPrimary(id)));
+  }
+
   /** Ends a cluster and forgets what was in it. */
   async remove(id: string): Promise<void> {
     const key = id.toLowerCase();
     const entry = this.#clusters.get(key);
     this.#clusters.delete(key);
     await entry?.stop(0, true);
+    await this.#ports.forget(fileNameOf(id));
   }
 
   async kubeconfig(id: string): Promise<string> {
@@ -129,66 +152,47 @@ export class LocalClusters {
       : id.toLowerCase() === primary.toLowerCase();
   }
 
+  async #portOf(id: string, isPrimary: boolean): Promise<number> {
+    const { layout, ports, primary } = this.#options;
+    const name = fileNameOf(id);
+    // A cluster that is the first one only today keeps the address that others know.
+    if (isPrimary && (primary !== undefined || !(await this.#ports.remembers(name)))) return ports.kubernetes;
+    await mkdir(layout.clustersFolder, { recursive: true, mode: 0o700 });
+    return this.#ports.portOf(name);
+  }
+
   async #start(id: string): Promise<Entry> {
     const { layout, ports, authority, clock, randomBytes, machine, onError } = this.#options;
-    const name = id.split('/').at(-1) ?? 'cluster';
+    const azure = this.#azure;
+    if (azure === undefined) throw new InternalError('CLUSTER_WITHOUT_AZURE', 'a cluster is opened before its Azure');
     const primary = this.#isPrimary(id);
-    const store = createClusterStore({
+    const network = networkOf(`${ports.kubernetes} ${id}`);
+    const started = await startCluster({
+      id,
+      azure,
+      authority,
       clock,
       randomBytes,
-      rootCertificate: authority.caPem,
-      onListenerError: onError,
-    });
-    const file = join(layout.clustersFolder, `${fileNameOf(id)}.json`);
-    const earlier = await readIfPresent(file);
-    if (earlier !== undefined) {
-      store.restore(await this.#options.prepare(id, withoutLeases(JSON.parse(earlier) as ClusterSnapshot)));
-    }
-    const cluster = await LocalCluster.start({
-      store,
-      timers: machineTimers(clock),
-      network: networkOf(`${ports.kubernetes} ${id}`),
+      machine,
       published: primary
         ? [{ namespace: 'default', service: 'operator-svc', servicePort: 80, host: HOST, port: ports.operator }]
         : [],
-      machine,
-      ca: authority.caPem,
+      network,
+      port: await this.#portOf(id, primary),
+      token: await openClusterToken(layout.kubernetesTokenFile, randomBytes),
+      files: join(layout.clustersFolder, fileNameOf(id)),
+      prepare: async (snapshot) => this.#options.prepare(id, snapshot),
       onError,
     });
-    const token = await openClusterToken(layout.kubernetesTokenFile, randomBytes);
-    const certificate = await authority.issueServerCertificate({ hosts: [HOST, 'localhost'] });
-    const app = buildKubernetesApp({
-      store,
-      backend: cluster.backend,
-      clock,
-      authenticate: async (given) =>
-        equalSecretBytes(toUtf8(given), toUtf8(token))
-          ? { username: 'holdfast-admin', groups: ['system:masters', 'system:authenticated'] }
-          : undefined,
-      serviceUrl: (place) => cluster.serviceUrl(place),
-      tls: { key: certificate.keyPem, cert: certificate.certificatePem },
-      onError,
-    });
+    const { store, cluster, kubeconfig } = started;
     const forwarders = primary ? await this.#openPodPorts(store, cluster) : [];
-    const url = await listen(app, { host: HOST, port: primary ? ports.kubernetes : 0 });
-    const kubeconfig = kubeconfigText({ name, server: url, caPem: authority.caPem, token });
     if (primary) await writeFileAtomic(layout.kubeconfig, kubeconfig, { mode: 0o600 });
-    const snapshot = new DebouncedFile(file, () => JSON.stringify(store.snapshot()), onError);
-    const unsubscribe = store.subscribe(undefined, ({ object }) => {
-      if (!UNREMEMBERED.has(object.kind)) snapshot.changed();
-    });
     const stop: Entry['stop'] = async (graceMs, forgotten) => {
-      unsubscribe();
-      if (forgotten) {
-        snapshot.forget();
-        await rm(file, { force: true });
-      } else await snapshot.flush();
       for (const forwarder of forwarders) await forwarder.close();
-      await app.close();
-      await cluster.stop(graceMs);
+      await started.stop(graceMs, forgotten);
       if (primary) await rm(layout.kubeconfig, { force: true });
     };
-    return { id, store, cluster, url, kubeconfig, stop };
+    return { ...started, id, network, stop };
   }
 
   /** Metrics, status and the sidecar are asked for before an operator is ready, so no Service stands before these ports. */
@@ -214,18 +218,13 @@ function operatorPods(store: ClusterStore): readonly PodObject[] {
   return store.list({ apiVersion: 'v1', kind: 'Pod' }, { labelSelector: OPERATOR_LABEL }) as unknown as PodObject[];
 }
 
-/** Locks are not kept: whoever held one has lost the cluster. */
-function withoutLeases(snapshot: ClusterSnapshot): ClusterSnapshot {
-  return { ...snapshot, objects: snapshot.objects.filter(({ kind }) => kind !== 'Lease') };
-}
-
 function fileNameOf(id: string): string {
   const [, , subscription = '', , group = '', , , , name = ''] = id.toLowerCase().split('/');
   return [subscription, group, name].join('_').replaceAll(/[^a-z0-9._-]/g, '-');
 }
 
 /** The first two numbers of loopback addresses: others for another cloud or cluster, most of the time; claims decide. */
-function networkOf(text: string): string {
+export function networkOf(text: string): string {
   let sum = 0;
   for (const byte of toUtf8(text)) sum = (sum * 31 + byte) % 186;
   return `127.${64 + sum}`;

@@ -55,7 +55,7 @@ export function localPorts(base: number | undefined): LocalPorts {
   if (base === undefined) return DEFAULT_PORTS;
   if (!Number.isInteger(base) || base < 1 || base > MAX_BASE) {
     throw new RequestError('PORT_BASE_INVALID', `${base} cannot be the first of ${IN_ORDER.length} ports`, {
-      action: `Give --port-base a number from 1 to ${MAX_BASE}.`,
+      action: `Give --port-base (or HOLDFAST_PORT_BASE) a number from 1 to ${MAX_BASE}.`,
     });
   }
   return Object.fromEntries(IN_ORDER.map((name, index) => [name, base + index])) as unknown as LocalPorts;

@@ -1,5 +1,5 @@
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { formatThimCertificates } from '@holdfast/attestation';
@@ -15,13 +15,16 @@ import type { HomeLayout } from '../home/home-layout.ts';
 import { lockHome } from '../home/home-lock.ts';
 import { openHome, prepareHomeFolder, rememberPolicy } from '../home/open-home.ts';
 import type { OpenedHome } from '../home/open-home.ts';
-import type { LocalImageDefinition } from '../images/build-local-image.ts';
+import { buildLocalImages } from '../images/build-local-image.ts';
+import type { LocalImage, LocalImageDefinition } from '../images/build-local-image.ts';
 import { createLayoutImages } from '../images/layout-images.ts';
 import { imageFolders } from '../images/image-folders.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
+import { voteImages } from '../images/service-images.ts';
 import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
 import type { ManagedProcess } from '../process/managed-process.ts';
 import { isVirtualNodeImage, operatorSurroundings } from '../kubernetes/kubelet/index.ts';
+import { findRedisServer, RedisServers } from '../redis/index.ts';
 import { buildVirtualNodeApp } from '../virtual-node/api.ts';
 import { KUBERNETES_BACK_OFF } from '../virtual-node/back-off.ts';
 import type { BackOffSettings } from '../virtual-node/back-off.ts';
@@ -33,7 +36,8 @@ import type { AzureEndpoints } from './azure-endpoints.ts';
 import { removeCloudFile, writeCloudFile } from './cloud-file.ts';
 import { writeDeploymentConfig } from './deployment-config.ts';
 import { forgetOperator, isDeployed, rememberDeployed } from './forget-operator.ts';
-import { LocalClusters } from './local-clusters.ts';
+import { LocalClusters, networkOf } from './local-clusters.ts';
+import { keepImages } from './keep-images.ts';
 import { CLUSTER_ID } from './local-names.ts';
 import { startLocalService } from './local-service.ts';
 import type { LocalService } from './local-service.ts';
@@ -116,8 +120,6 @@ export interface LocalCloud {
 const READY_TIMEOUT_MS = 120_000;
 const SERVICE_TIMEOUT_MS = 60_000;
 const POD_GRACE_MS = 10_000;
-/** The application of the profile private-link: what it needs (Redis, the mount of secrets) is not part of a local cloud. */
-const VOTE_IMAGES = 'mcr.microsoft.com/azuredocs/azure-vote-front:';
 
 /**
  * Brings up the local confidential cloud: Azure endpoints and the virtual node in this process, the services and the pod's
@@ -152,6 +154,8 @@ class CloudStart {
   readonly #processes = new Set<ManagedProcess>();
   readonly #nodes = new Set<VirtualNode>();
   #clusters: LocalClusters | undefined;
+  #caches: RedisServers | undefined;
+  #voteImages: Promise<readonly LocalImage[]> | undefined;
   /** What undoes the start, last thing first. */
   readonly #undo: (() => Promise<void>)[] = [];
 
@@ -176,11 +180,14 @@ class CloudStart {
     this.#undo.push(() => lock.release());
     await requireFreePorts(this.#ports, portsOf(this.#parts));
     await removeReadyFile(layout.readyFile);
+    // Left by a cloud that was killed: the lock says that nothing uses it.
+    await rm(layout.podsFolder, { recursive: true, force: true });
     const workload = await this.#progress.step(
       'images',
       () => buildOperatorWorkload(this.#images, this.#options.operatorImages),
       ({ images, policy }) => `${images.length} images, policy ${policy.sha256.slice(0, 16)}…`,
     );
+    this.#undo.push(this.#keepImages(workload));
     const home = await this.#progress.step('world', () => this.#openHome(workload), worldDetail);
     await this.#writeDeployment(home, workload);
     const { authority, azure } = await this.#progress.step(
@@ -231,7 +238,17 @@ class CloudStart {
   #kill(): void {
     for (const node of this.#nodes) node.kill();
     this.#clusters?.kill();
+    this.#caches?.kill();
     for (const process of this.#processes) process.kill();
+  }
+
+  #keepImages({ images }: OperatorWorkload): () => Promise<void> {
+    return keepImages({
+      folders: this.#images,
+      images: () => [...images, ...(this.#clusters?.view().pods ?? []).flatMap((pod) => pod.images)],
+      clock: this.#clock,
+      onError: (error) => this.#progress.notice(errorMessage(error)),
+    });
   }
 
   #openHome({ policy }: OperatorWorkload): Promise<OpenedHome> {
@@ -262,14 +279,18 @@ class CloudStart {
     const identities: { endpoints?: AzureEndpoints } = {};
     const clusters = await this.#makeClusters(home, workload, authority, {
       openIdentityEndpoint: async (id) => identities.endpoints?.openIdentityEndpoint(id),
+      cachePlaces: () => identities.endpoints?.cachePlaces() ?? {},
       onError,
     });
+    const caches = this.#openCaches(authority);
+    this.#undo.push(() => caches.stop());
     const azure = await startAzureEndpoints({
       layout: this.#layout,
       ports: this.#ports,
       authority,
       attestationUrl: this.#addresses.attestation,
       clusters,
+      caches,
       hostCertificates: () => formatThimCertificates(home.platform.thimCertificates()),
       clock: this.#clock,
       onError,
@@ -285,7 +306,9 @@ class CloudStart {
     home: OpenedHome,
     workload: OperatorWorkload,
     authority: CertificateAuthority,
-    azure: Pick<AzureEndpoints, 'openIdentityEndpoint'> & { readonly onError: (error: unknown) => void },
+    azure: Pick<AzureEndpoints, 'openIdentityEndpoint' | 'cachePlaces'> & {
+      readonly onError: (error: unknown) => void;
+    },
   ): Promise<LocalClusters> {
     const layout = this.#layout;
     const owns = this.#parts.has('operator');
@@ -303,18 +326,20 @@ class CloudStart {
       },
       machine: {
         ...(await readNodeSettings(layout.virtualNodeSettings)),
-        images: async () => [...workload.images, ...(await ownImages())],
-        isPlatformImage: (image) => isVirtualNodeImage(image) || image.startsWith(VOTE_IMAGES),
+        images: async (named) => [...workload.images, ...(await ownImages()), ...(await this.#buildVoteImages(named))],
+        isPlatformImage: isVirtualNodeImage,
         unpackedImagesFolder: this.#images.unpacked,
         podsFolder: layout.podsFolder,
         logsFolder: layout.logsFolder,
         platform: home.platform,
         nodeVariables: this.#childEnvironment(authority),
         openIdentityEndpoint: azure.openIdentityEndpoint,
-        workloadIdentity: SAMPLE_IDENTITY.resourceId,
         backOff: this.#options.backOff ?? KUBERNETES_BACK_OFF,
         eagerProbes: true,
-        podEnvironment: (pod) => operatorSurroundings(pod, this.#addresses),
+        podEnvironment: (pod) => ({
+          ...operatorSurroundings(pod, this.#addresses),
+          places: azure.cachePlaces(),
+        }),
       },
       onError: azure.onError,
     });
@@ -324,6 +349,32 @@ class CloudStart {
     this.#undo.push(() => app.close());
     await listen(app, { host: '127.0.0.1', port: this.#ports.virtualNode });
     return clusters;
+  }
+
+  /** The data planes of Redis caches that deployments make. */
+  #openCaches(authority: CertificateAuthority): RedisServers {
+    const layout = this.#layout;
+    this.#caches = new RedisServers({
+      program: findRedisServer(this.#options.environment),
+      folder: layout.redisFolder,
+      logsFolder: layout.logsFolder,
+      network: `${networkOf(`${this.#ports.kubernetes} redis`)}.3`,
+      environment: necessaryEnvironment(this.#options.environment),
+      authority,
+      onNotice: (text) => this.#progress.notice(text),
+    });
+    return this.#caches;
+  }
+
+  /** Built when the first pod names one: most local clouds never need them. */
+  async #buildVoteImages(named: readonly string[]): Promise<readonly LocalImage[]> {
+    if (!voteImages.some(({ reference }) => named.includes(reference))) return [];
+    this.#voteImages ??= buildLocalImages(this.#images, voteImages).catch((error: unknown) => {
+      // The next attempt of the pod tries again.
+      this.#voteImages = undefined;
+      throw error;
+    });
+    return this.#voteImages;
   }
 
   async #startServices(

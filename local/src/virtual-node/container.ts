@@ -15,6 +15,8 @@ import { runCommand } from './exec.ts';
 import type { CommandResult } from './exec.ts';
 import type { AdmittedContainer, GuestAnswer, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
 import type { ContainerSpec, RestartPolicy } from './manifest.ts';
+import type { ContainerMount } from './mount-paths.ts';
+import { programEnvironment } from './mounted-environment.ts';
 import { pause, probeReadiness } from './readiness-probe.ts';
 
 export type ContainerState =
@@ -61,6 +63,8 @@ export interface ContainerOptions {
   readonly admitted: AdmittedContainer;
   /** Variables that the guest adds after its policy was asked. */
   readonly guestVariables: Readonly<Record<string, string>>;
+  /** The volumes of the next life, asked for before it begins. */
+  readonly mounts: () => Promise<readonly ContainerMount[]>;
   readonly logFile: string;
   readonly workingDirectory: string;
   readonly events: EventLog;
@@ -88,6 +92,7 @@ export class Container {
   #process: ManagedProcess | undefined;
   /** The life that runs or is about to. */
   #life: AdmittedContainer | undefined;
+  #mounts: readonly ContainerMount[] = [];
   #state: ContainerState = { state: 'waiting', reason: 'ContainerCreating', message: '' };
   #lastTermination: ProcessExit | undefined;
   #ended: EndedLife | undefined;
@@ -193,8 +198,8 @@ export class Container {
     if ('refused' in program) {
       return { refused: { message: program.refused, explanation: program.refused } };
     }
-    const environment = { ...answer.admitted, ...this.#options.guestVariables };
-    const workingDirectory = this.#options.workingDirectory;
+    const { workingDirectory } = this.#options;
+    const environment = this.#environment({ root: life.root, environment: answer.admitted });
     return { admitted: await runCommand({ command: program, environment, workingDirectory, timeoutMs }) };
   }
 
@@ -278,13 +283,14 @@ export class Container {
   }
 
   async #startProcess(life: AdmittedContainer): Promise<ManagedProcess | undefined> {
-    const { guestVariables, workingDirectory } = this.#options;
+    const { workingDirectory } = this.#options;
     const logFile = life.outputReadable ? this.#options.logFile : devNull;
     const runtime = runtimeOf(life.command);
     const command = containerProgram(life.root, life.command, life.environment['PATH'], runtime);
     try {
       if ('refused' in command) throw new RangeError(command.refused);
-      const environment = { ...life.environment, ...guestVariables };
+      this.#mounts = await this.#options.mounts();
+      const environment = this.#environment(life);
       await this.#putLogAside();
       return await ManagedProcess.start({ command, environment, logFile, workingDirectory });
     } catch (error) {
@@ -293,6 +299,11 @@ export class Container {
       this.#life = undefined;
       return undefined;
     }
+  }
+
+  #environment(life: Pick<AdmittedContainer, 'root' | 'environment'>): Record<string, string> {
+    const { guestVariables, workingDirectory } = this.#options;
+    return programEnvironment(life, { guestVariables, workingDirectory, mounts: this.#mounts });
   }
 
   #refusedSignal(): GuestRefusal | undefined {

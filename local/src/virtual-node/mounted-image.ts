@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { hashLayer } from '@holdfast/policy/layers';
 import type { LayerFormat } from '@holdfast/policy/layers';
 
 import type { LocalImage } from '../images/build-local-image.ts';
+import { recordedHashes, touchImages, unpackedFolder } from '../images/unpacked-image.ts';
 import { LayerUnpacker } from './unpack-layer.ts';
 
 /** The layers of an image as a guest finds them on the disks that the host gives it. */
@@ -27,20 +28,18 @@ const READ_BYTES = 1024 * 1024;
  */
 export async function measureImage(image: LocalImage, format: LayerFormat, folder: string): Promise<MeasuredImage> {
   await mkdir(folder, { recursive: true });
-  const expected = rootFolder(
-    folder,
-    image.facts.layers.map((layer) => (format === 'ext4' ? layer.rootHashExt4 : layer.rootHashTarfs) ?? ''),
-  );
+  const expected = unpackedFolder(folder, recordedHashes(image.facts, format));
   const scratch = existsSync(expected) ? undefined : join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
   try {
     if (scratch !== undefined) await mkdir(scratch);
     const rootHashes: string[] = [];
     for (const file of image.layerFiles) rootHashes.push(await measureLayer(file, format, scratch));
-    const root = rootFolder(folder, rootHashes);
+    const root = unpackedFolder(folder, rootHashes);
     if (scratch !== undefined) await keep(scratch, root);
     // The disks hold other layers than the image's record says, and these are not unpacked.
     else if (root !== expected)
       return await measureImage({ ...image, facts: { ...image.facts, layers: [] } }, format, folder);
+    await touchImages([image], folder, Date.now());
     return { rootHashes, root };
   } finally {
     if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
@@ -63,10 +62,6 @@ async function* readPieces(file: string, unpacker: LayerUnpacker | undefined): A
     unpacker?.push(chunk);
     yield chunk;
   }
-}
-
-function rootFolder(folder: string, rootHashes: readonly string[]): string {
-  return join(folder, createHash('sha256').update(rootHashes.join('\n')).digest('hex'));
 }
 
 async function keep(scratch: string, root: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { Clock } from '@holdfast/base';
 import type { HttpClient } from '@holdfast/http';
 
 import type { LocalImage } from '../images/build-local-image.ts';
+import { firstOpenPort } from '../process/machine-port.ts';
 import type { BackOffSettings } from './back-off.ts';
 import type { ConfidentialGuest, GuestSettings } from './confidential-guest.ts';
 import { Container } from './container.ts';
@@ -15,6 +16,7 @@ import type { EventLog, NodeEvent } from './events.ts';
 import type { AdmittedContainer, ContainerRequest, GuestEnforcement, GuestRefusal } from './guest-enforcement.ts';
 import { IDENTITY_ANNOTATION } from './manifest.ts';
 import type { ContainerSpec, PodTemplate } from './manifest.ts';
+import type { ContainerMount } from './mount-paths.ts';
 import { startPodGuest } from './pod-guest.ts';
 
 /** The managed identity endpoint of one pod. */
@@ -29,6 +31,11 @@ export interface PodNetwork {
   readonly address: string;
   /** Ports of 127.0.0.1 that stand for places outside of the pod. The endpoints of its guest are added. */
   readonly hostPorts: readonly number[];
+  /**
+   * Places in Azure, as `host:port`, and the address on this machine that stands for each, as `127.0.0.1:8444`. A host may begin with
+   * `*.`. Connections to them come from the pod's own address.
+   */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** What all pods of a node share. */
@@ -58,6 +65,8 @@ export interface PodEnvironment {
   readonly onReadiness: (pod: Pod) => void;
   /** The network of the pod; it shares this machine's when missing. */
   readonly network?: PodNetwork;
+  /** The volumes of a container, asked for before each of its lives; none when missing. */
+  readonly mounts?: (container: string) => Promise<readonly ContainerMount[]>;
   /** Whether logs hold one life of a container, and those of the life before are kept. */
   readonly keepsPreviousLogs?: boolean;
   /** Told about every change of a container's state. */
@@ -90,6 +99,7 @@ export class Pod {
   readonly #template: PodTemplate;
   readonly #node: PodEnvironment;
   #containers: readonly Container[] = [];
+  #images: readonly LocalImage[] = [];
   #guest: ConfidentialGuest | undefined;
   #identity: IdentityEndpoint | undefined;
   #failure: PodFailure | undefined;
@@ -111,6 +121,11 @@ export class Pod {
   /** HOST_DATA of the guest, lower-case hex. */
   get hostData(): string | undefined {
     return this.#guest?.hostData;
+  }
+
+  /** The images of its containers, once they are there. */
+  get images(): readonly LocalImage[] {
+    return this.#images;
   }
 
   get containers(): readonly Container[] {
@@ -146,6 +161,7 @@ export class Pod {
     events.normal(this.name, 'Scheduled', `Successfully assigned ${this.name} to virtual-node`);
     const images = this.#pullImages();
     if (images === undefined) return;
+    this.#images = images.map(({ image }) => image);
     const folder = join(this.#node.podsFolder, this.name);
     const enforcement = await this.#startGuest(folder, images);
     if (enforcement === undefined) return;
@@ -316,7 +332,12 @@ export class Pod {
     const hostPorts = [...network.hostPorts, ...endpoints.map((url) => Number(new URL(url).port))];
     return {
       NODE_OPTIONS: `${nodeVariables['NODE_OPTIONS'] ?? ''} --import=${POD_NETWORK_PROGRAM}`.trim(),
-      HOLDFAST_POD_NETWORK: JSON.stringify({ address: network.address, hostPorts }),
+      HOLDFAST_POD_NETWORK: JSON.stringify({
+        address: network.address,
+        hostPorts,
+        places: network.places ?? {},
+        openPorts: firstOpenPort(),
+      }),
     };
   }
 
@@ -336,6 +357,7 @@ export class Pod {
       admit: () => enforcement.admit(this.#requestOf(container)),
       admitted,
       guestVariables,
+      mounts: async () => (await node.mounts?.(spec.name)) ?? [],
       logFile: join(node.logsFolder, this.name, `${spec.name}.log`),
       workingDirectory: folder,
       events: node.events,

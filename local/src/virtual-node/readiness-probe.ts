@@ -1,6 +1,7 @@
 import type { HttpClient } from '@holdfast/http';
 import { errorMessage } from '@holdfast/base';
 
+import { machinePort } from '../process/machine-port.ts';
 import type { ProbeAction, ReadinessProbe } from './manifest.ts';
 
 export interface ReadinessListener {
@@ -66,7 +67,7 @@ async function probeOnce(
   run: RunInContainer,
 ): Promise<string | undefined> {
   if (action.kind === 'exec') return run(action.command, timeoutMs);
-  const url = `${action.scheme.toLowerCase()}://${host}:${action.port}${action.path}`;
+  const url = `${action.scheme.toLowerCase()}://${host}:${machinePort(action.port)}${action.path}`;
   try {
     const { status } = await client.send({ url, timeoutMs, maxBytes: 64 * 1024 });
     return status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`;

@@ -17,12 +17,15 @@ export interface SdkAnswer {
   };
 }
 
+const KEPT = ['PATH', 'HOME', 'NODE_COMPILE_CACHE'];
+
 /** What the SDKs made of a request in a process of their own. `env` is added to an environment without Azure settings. */
 export async function runSdkProcess(request: object, env: Readonly<Record<string, string>>): Promise<SdkAnswer> {
   // By path, not by import: only a process of its own may load the SDKs, and this workspace does not depend on them.
   const script = fileURLToPath(new URL('../../../services/secrets-store/testing/sdk-client.ts', import.meta.url));
+  const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(request)], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: { ...kept, ...env },
     timeout: 60_000,
   });
   return JSON.parse(stdout) as SdkAnswer;

@@ -10,7 +10,7 @@ async function words(log: string): Promise<unknown> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'log');
   await writeFile(file, log);
-  return lastLogWords(file);
+  return await lastLogWords(file); // before the folder is gone
 }
 
 describe('lastLogWords', () => {

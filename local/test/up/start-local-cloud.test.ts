@@ -258,7 +258,7 @@ describe('startLocalCloud', () => {
       expect(enclaves).not.toContain(before);
       await attempt.stop();
       expect((await attempt.start({ failFast: true, operatorImages: changed })).ready.enclaveId).toBe(ready.enclaveId);
-    }, 60_000);
+    });
 
     it('runs the policy that is there when told to keep it, and it denies the new images', async () => {
       await using attempt = await trial();

@@ -13,10 +13,15 @@ interface Seen {
 }
 
 /** Runs a program in the network of a pod and answers what it prints as JSON. */
-async function inPod(program: string, hostPorts: readonly number[] = []): Promise<Seen> {
+async function inPod(
+  program: string,
+  hostPorts: readonly number[] = [],
+  places: Readonly<Record<string, string>> = {},
+  openPorts = 0,
+): Promise<Seen> {
   const environment = {
     NODE_OPTIONS: `--import=${PRELOAD}`,
-    HOLDFAST_POD_NETWORK: JSON.stringify({ address: ADDRESS, hostPorts }),
+    HOLDFAST_POD_NETWORK: JSON.stringify({ address: ADDRESS, hostPorts, places, openPorts }),
   };
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     env: environment,
@@ -74,5 +79,47 @@ describe('the network of a pod', () => {
     expect((await inPod(program, [port])).answers).toEqual(['host']);
     expect((await inPod(program)).answers).toEqual(['ECONNREFUSED']);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('reaches what stands for places in Azure by their public names, from its own address', async () => {
+    const server = createServer((request, answer) =>
+      answer.end(`${request.headers.host} ${request.socket.remoteAddress}`),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const here = `127.0.0.1:${port}`;
+    const places = { '169.254.169.254:80': here, '*.vault.azure.net:80': here };
+    const program = `${HELPERS}
+      const answers = [await getText('http://169.254.169.254/metadata'), await getText('http://one.vault.azure.net/'),
+        await (await fetch('http://TWO.vault.azure.net/')).text(), await tcp(80, '169.254.169.254')];
+      console.log(JSON.stringify({ listening: [], answers, outside: '' }));`;
+    expect((await inPod(program, [], places)).answers).toEqual([
+      `169.254.169.254 ${ADDRESS}`,
+      `one.vault.azure.net ${ADDRESS}`,
+      `two.vault.azure.net ${ADDRESS}`,
+      '127.0.0.1',
+    ]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('moves ports that this user may not open, for whoever listens and whoever connects', async () => {
+    const port = 700 + (process.pid % 300);
+    const program = `${HELPERS}
+      const first = await serve(${port}); const listening = [first.address().port]; first.close();
+      const second = await serve({ port: ${port}, host: '0.0.0.0' }); listening.push(second.address().port);
+      const answers = [await getText('http://localhost:${port}'), await getText('http://${ADDRESS}:${port}'), await tcp(${port})];
+      console.log(JSON.stringify({ listening, answers, outside: '' })); process.exit(0);`;
+    const seen = await inPod(program, [], {}, 1024);
+    expect(seen.listening).toEqual([port + 8000, port + 8000]);
+    expect(seen.answers).toEqual(['pod', 'pod', ADDRESS]);
+  });
+
+  it('takes no other port, and no name with more parts, for such a place', async () => {
+    const places = { '*.vault.azure.net:80': '127.0.0.1:1' };
+    const program = `${HELPERS}
+      const lookup = (name, options, done) => done(Object.assign(new Error('asked'), { code: 'LOOKED_UP' }));
+      const code = (host, port) => tcp({ host, port, lookup });
+      console.log(JSON.stringify({ listening: [], answers: [await code('a.vault.azure.net', 81), await code('a.b.vault.azure.net', 80), await code('vault.azure.net', 80)], outside: '' }));`;
+    expect((await inPod(program, [], places)).answers).toEqual(['LOOKED_UP', 'LOOKED_UP', 'LOOKED_UP']);
   });
 });

@@ -9,6 +9,12 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'Bytes are not a well-formed X.509 certificate.',
     action: 'Check that the certificate is complete, DER or PEM.',
   },
+  X509_PKCS12_UNREADABLE: {
+    family: 'malformed',
+    meaning:
+      'A PKCS#12 file cannot be read: it is damaged, its password is another one, or its cipher is not supported.',
+    action: 'Check the password. Write the file anew with openssl pkcs12 -export if the cipher is the reason.',
+  },
   X509_PEM_MALFORMED: {
     family: 'malformed',
     meaning: 'Text is not a sequence of PEM certificates, or there are too many of them.',

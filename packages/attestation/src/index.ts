@@ -30,6 +30,8 @@ export { productFromCpuid } from './snp/product.ts';
 export type { SnpProduct } from './snp/product.ts';
 export { amdRoots, simulatedRoot, spkiSha256 } from './snp/roots.ts';
 export type { SnpTrustedRoot } from './snp/roots.ts';
+export { readPkcs12 } from './x509/pkcs12.ts';
+export type { Pkcs12Content } from './x509/pkcs12.ts';
 export { createRevocationList, parseRevocationList } from './x509/revocation-list.ts';
 export type { RevocationList } from './x509/revocation-list.ts';
 export { appraiseSnpCertificates, SnpChainCache } from './snp/certificates.ts';

@@ -136,6 +136,21 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The policy of a release could not be made from its manifest.',
     action: 'Report it with the command that was run.',
   },
+  PEER_PODS_NODE_ABSENT: {
+    family: 'request',
+    meaning: 'The cluster has no node of this name.',
+    action: 'kubectl get nodes shows the names.',
+  },
+  PEER_PODS_NODE_OWNED: {
+    family: 'request',
+    meaning: 'Somebody else offers machines of peer pods on the node, usually the cloud API adaptor.',
+    action: 'Withdraw as that owner, or give --take-over when the owner is gone.',
+  },
+  PEER_PODS_NODE_UNPATCHED: {
+    family: 'dependency',
+    meaning: 'The way to the cluster has no means to change the status of a node.',
+    action: 'Use a kubeconfig with which kubectl patch --subresource=status works.',
+  },
   PEER_PODS_OBJECTS_INVALID: {
     family: 'malformed',
     meaning: 'A file with the settings of peer pods is no YAML, or holds no ConfigMap peer-pods-cm.',
@@ -225,6 +240,11 @@ export const errorCodes: ErrorCodeTable = {
     family: 'policy',
     meaning: 'A vault with purge protection is to be purged, which nobody can before its day.',
     action: 'Leave --purge out.',
+  },
+  VAULT_ELSEWHERE: {
+    family: 'policy',
+    meaning: 'A deleted vault is to be brought back into another group than it was in.',
+    action: 'Choose another vault.name, or the group that it was in.',
   },
   VAULT_NOT_PURGED: {
     family: 'dependency',

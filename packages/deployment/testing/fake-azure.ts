@@ -18,6 +18,7 @@ import { evaluate } from './arm-evaluator.ts';
 import { deploymentPath, parentOf, resourceIdOf, typeAndName } from './arm-ids.ts';
 import { assertAssignable, connectPeerings } from './azure-rules.ts';
 import { fakeUuid, poolProfile, stored } from './azure-services.ts';
+import { FakeDeletedVaults } from './fake-deleted-vaults.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { FakeAzureError } from './fake-requests.ts';
 import type { FakeRequests } from './fake-requests.ts';
@@ -25,6 +26,7 @@ import { FakeSecrets } from './fake-secrets.ts';
 
 const TENANT = '00000000-0000-0000-0000-00000000000a';
 const OWNER = '8e3af657-a8ff-443c-a75c-2fe8c4bcb635';
+const VAULT = 'microsoft.keyvault/vaults';
 const POLL_MS = 5_000;
 const ended: ReadonlySet<string> = new Set(['Succeeded', 'Failed', 'Canceled']);
 
@@ -69,6 +71,7 @@ export class FakeAzure {
   readonly #clock: FakeClock;
   readonly #subscriptionId: string;
   readonly #secrets: FakeSecrets;
+  readonly #deleted = new FakeDeletedVaults();
 
   constructor(requests: FakeRequests, clock: FakeClock, subscriptionId: string) {
     this.#requests = requests;
@@ -101,6 +104,10 @@ export class FakeAzure {
       return secret;
     }
     if (type.toLowerCase() === 'microsoft.authorization/roleassignments') assertAssignable(this.resources, id, body);
+    if (type.toLowerCase() === VAULT) {
+      const recovered = this.#deleted.put(id, body, this.resources);
+      if (recovered !== undefined) return recovered;
+    }
     const parent = parentOf(id);
     const previous = this.get(id);
     const made = stored({ id, type, name, body, previous }, this.putCounts.get(`${key}#generation`) ?? 0);
@@ -115,6 +122,7 @@ export class FakeAzure {
   drop(id: string): boolean {
     const key = id.toLowerCase();
     const there = this.resources.has(key);
+    if (there && typeAndName(id)[0].toLowerCase() === VAULT) this.#deleted.keep(id, this.resources);
     for (const other of this.resources.keys()) {
       if (other === key || other.startsWith(`${key}/`)) this.resources.delete(other);
     }
@@ -134,6 +142,11 @@ export class FakeAzure {
 
   registered(provider: string): void {
     this.#registrations.set(provider.toLowerCase(), 0);
+  }
+
+  /** Somebody takes the registration of a provider away. */
+  unregister(provider: string): void {
+    this.#registrations.delete(provider.toLowerCase());
   }
 
   readonly arm: ArmPort = {
@@ -180,6 +193,11 @@ export class FakeAzure {
   /** Every version of every secret, by `vault/secret`. */
   get secrets(): FakeSecrets['all'] {
     return this.#secrets.all;
+  }
+
+  /** What a key of a vault was made with, by `vault/key`, and how often. */
+  get keys(): { readonly made: FakeSecrets['keys']; readonly counts: FakeSecrets['keyCounts'] } {
+    return { made: this.#secrets.keys, counts: this.#secrets.keyCounts };
   }
 
   /** What the data plane of vaults refuses with, until some time. */
@@ -355,6 +373,8 @@ export class FakeAzure {
     const provider = /^\/subscriptions\/[^/]+\/providers\/([\w.]+)$/.exec(id);
     if (provider !== null)
       return { namespace: provider[1] ?? '', registrationState: this.#registration(provider[1] ?? '') };
+    const deletedVault = /\/deletedVaults\/([^/]+)$/.exec(id)?.[1];
+    if (deletedVault !== undefined) return this.#deleted.get(deletedVault);
     const feature = /Microsoft\.Features\/providers\/([\w.]+)\/features\/(\w+)$/.exec(id);
     if (feature !== null) return { properties: { state: this.#registration(`${feature[1]}/${feature[2]}`) } };
     if (id.endsWith(`roleDefinitions/${OWNER}`)) {
@@ -379,6 +399,8 @@ export class FakeAzure {
       }
       return { registrationState: this.#registration(key) };
     }
+    const purged = /\/deletedVaults\/([^/]+)\/purge$/.exec(path)?.[1];
+    if (purged !== undefined) this.#deleted.purge(purged);
     if (path.endsWith('checkNameAvailability')) return { nameAvailable: true };
     if (/listCluster(User|Admin)Credential$/i.test(path)) {
       return { kubeconfigs: [{ name: 'clusterUser', value: toBase64(toUtf8(`kubeconfig of ${path}`)) }] };

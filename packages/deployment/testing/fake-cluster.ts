@@ -286,8 +286,10 @@ function statusOf(object: KubernetesObject, ready: boolean): Json | undefined {
       };
     }
     case 'Pod':
-    case 'Kafka':
-      return { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
+    case 'Kafka': {
+      const phase = object.kind === 'Pod' ? { phase: ready ? 'Running' : 'Pending' } : {};
+      return { ...phase, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
+    }
     case 'Service':
       if (spec['type'] !== 'LoadBalancer') return undefined;
       return { loadBalancer: ready ? { ingress: [{ ip: '198.51.100.4' }] } : {} };

@@ -1,7 +1,14 @@
 import { Secret } from '@holdfast/base';
 
 import { textAt } from '../src/engine/json.ts';
-import type { AzureProblem, JsonObject, SecretVersion, VaultPort } from '../src/engine/ports.ts';
+import type {
+  AzureProblem,
+  JsonObject,
+  NewReleaseKey,
+  SecretVersion,
+  VaultKeyState,
+  VaultPort,
+} from '../src/engine/ports.ts';
 import { typeAndName } from './arm-ids.ts';
 import { fakeUuid } from './azure-services.ts';
 import type { FakeClock } from './fake-clock.ts';
@@ -22,6 +29,8 @@ export class FakeSecrets {
   readonly all = new Map<string, StoredSecret[]>();
   /** What the data plane refuses with, until this time. */
   refusal: { readonly problem: AzureProblem; readonly until: number } | undefined;
+  /** How often each key was made. */
+  readonly keyCounts = new Map<string, number>();
   readonly #requests: FakeRequests;
   readonly #clock: FakeClock;
 
@@ -30,7 +39,24 @@ export class FakeSecrets {
     this.#clock = clock;
   }
 
+  /** Keys of all vaults, by `vault/key`. */
+  readonly keys = new Map<string, NewReleaseKey>();
+
   readonly port: VaultPort = {
+    keys: {
+      get: (url, name, options) =>
+        this.#call('GET', `${url}/keys/${name}`, options, () => {
+          const key = this.keys.get(`${vaultNameOf(url)}/${name}`);
+          return key === undefined ? undefined : publicKey(key);
+        }),
+      create: (url, name, key, options) =>
+        this.#call('POST', `${url}/keys/${name}/create`, options, () => {
+          const made = (this.keyCounts.get(`${vaultNameOf(url)}/${name}`) ?? 0) + 1;
+          this.keyCounts.set(`${vaultNameOf(url)}/${name}`, made);
+          this.keys.set(`${vaultNameOf(url)}/${name}`, key);
+          return publicKey(key);
+        }),
+    },
     secretVersions: (url, name, options) =>
       this.#call('GET', `${url}secrets/${name}/versions`, options, () =>
         this.#versions(url, name).map(publicVersion).toReversed(),
@@ -107,4 +133,8 @@ function vaultNameOf(url: string): string {
 
 function publicVersion({ version, enabled, tags, createdAt }: StoredSecret): SecretVersion {
   return { version, enabled, tags, createdAt };
+}
+
+function publicKey({ kind, releasePolicy }: NewReleaseKey): VaultKeyState {
+  return { version: '1', kind, exportable: true, releasePolicy, publicKey: 'PEM of the key\n' };
 }

@@ -1,4 +1,5 @@
 import { damagedText } from '@holdfast/base/testing/fuzz';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -84,7 +85,7 @@ describe('checkInitdata', () => {
       fc.property(damagedText(build(good)), (document) => {
         for (const { code } of checkInitdata(document)) expect(known).toContain(code);
       }),
-      { numRuns: 500 },
+      { numRuns: runsOf(100, 500) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import { toBase64, toHex, toUtf8 } from '@holdfast/base';
 import { damagedJson, refusedOnlyWith } from '@holdfast/base/testing/fuzz';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -67,7 +68,7 @@ describe('parseReferenceValues', () => {
       fc.property(damaged, (text) => {
         refusedOnlyWith(['INITDATA_REFERENCE_MALFORMED'], () => parseReferenceValues(text));
       }),
-      { numRuns: 500 },
+      { numRuns: runsOf(100, 500) },
     );
   });
 });

@@ -121,7 +121,7 @@ export {
   writeOptOutTime,
 } from './optout/optout-record.ts';
 export type { OptOutRecord } from './optout/optout-record.ts';
-export { parseOptOutFile, segmentSize } from './optout/optout-segment.ts';
+export { parseOptOutFile, segmentSize, takeOverOptOutFile } from './optout/optout-segment.ts';
 export type { OptOutSegment } from './optout/optout-segment.ts';
 export {
   countPending,

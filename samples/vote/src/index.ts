@@ -16,3 +16,14 @@ export const service: { readonly name: string; readonly start: StartService; rea
   start: startVote,
   exitCodes: {},
 };
+
+/** Manifests of the guide, by the way in which the pod gets its identity. */
+export const manifests: Readonly<Record<'pod' | 'workload', { readonly secrets: URL; readonly application: URL }>> = {
+  pod: manifestsIn('pod-identity'),
+  workload: manifestsIn('workload-identity'),
+};
+
+function manifestsIn(folder: string): { readonly secrets: URL; readonly application: URL } {
+  const at = (name: string): URL => new URL(`../manifests/${folder}/${name}`, import.meta.url);
+  return { secrets: at('secrets.yaml'), application: at('azure-vote.yaml') };
+}

@@ -7,6 +7,7 @@ import { startVote } from '../src/index.ts';
 
 const browserProgram = process.env['HOLDFAST_CHROMIUM'];
 const program = redisServerProgram ?? '';
+const POLL = { timeout: 30_000, interval: 50 };
 
 function start(redisPort: number, password = '') {
   const env = { host: '127.0.0.1', port: '0', REDIS: '127.0.0.1', redis_port: String(redisPort), REDIS_PWD: password };
@@ -33,18 +34,23 @@ describe.skipIf(redisServerProgram === undefined || browserProgram === undefined
       page.on('console', (message) => {
         if (message.type() === 'error') errors.push(message.text());
       });
-      const results = () => page.locator('.results').innerText();
+      const shows = async (text: string): Promise<void> => {
+        await expect.poll(async () => (await page.locator('.results').innerText()).trim(), POLL).toBe(text);
+      };
       await page.goto(service.addresses['http'] ?? '');
+      // Each click loads the page anew.
       await page.getByRole('button', { name: 'Cats' }).click();
+      await shows('Cats - 1 | Dogs - 0');
       await page.getByRole('button', { name: 'Cats' }).click();
+      await shows('Cats - 2 | Dogs - 0');
       await page.getByRole('button', { name: 'Dogs' }).click();
-      expect((await results()).trim()).toBe('Cats - 2 | Dogs - 1');
+      await shows('Cats - 2 | Dogs - 1');
       await service.stop();
       service = await start(redis.port, 'key');
       await page.goto(service.addresses['http'] ?? '');
-      expect((await results()).trim()).toBe('Cats - 2 | Dogs - 1');
+      await shows('Cats - 2 | Dogs - 1');
       await page.getByRole('button', { name: 'Reset' }).click();
-      expect((await results()).trim()).toBe('Cats - 0 | Dogs - 0');
+      await shows('Cats - 0 | Dogs - 0');
       expect(errors.filter((text) => !text.includes('favicon'))).toEqual([]);
     } finally {
       await browser.close();

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import type { KeyObject, KeyPairKeyObjectResult } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -27,12 +27,19 @@ export interface TokenOptions {
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
+/** Of the signers, by generation, and of a stranger: making them for each test would take longer than the tests. */
+const KEYS: KeyPairKeyObjectResult[] = [];
+const FOREIGN = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+
+function keysOf(generation: number): KeyPairKeyObjectResult {
+  return (KEYS[generation] ??= generateKeyPairSync('rsa', { modulusLength: 2048 }));
+}
+
 /** A small attestation service: publishes one RSA key as JWK with `x5c` and signs whatever a test wants said. */
 export async function startFakeMaa(now: number): Promise<FakeMaa> {
   let generation = 0;
   let fetches = 0;
   let current = createSigner(generation, now);
-  const foreign = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
   const server = createServer((request, response) => {
     if (request.url !== '/certs') {
       response.writeHead(404).end();
@@ -63,7 +70,7 @@ export async function startFakeMaa(now: number): Promise<FakeMaa> {
     token(claims, options = {}) {
       const header = { alg: 'RS256', jku: `${url}/certs`, kid: current.kid, typ: 'JWT', ...options.header };
       const signed = `${part(header)}.${part(claims)}`;
-      const key = options.foreignKey === true ? foreign : current.privateKey;
+      const key = options.foreignKey === true ? FOREIGN : current.privateKey;
       return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
     },
     close: () =>
@@ -76,7 +83,7 @@ export async function startFakeMaa(now: number): Promise<FakeMaa> {
 }
 
 function createSigner(generation: number, now: number): { kid: string; jwk: object; privateKey: KeyObject } {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey, publicKey } = keysOf(generation);
   const name = [{ type: 'CN', value: `Fake attestation service ${generation}` }];
   const certificate = createCertificate({
     subject: name,

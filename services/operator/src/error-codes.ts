@@ -149,6 +149,12 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A thread of the operator did not answer another one in time; health is bad while this lasts.',
     action: 'Look at the processors: they may be starved. If it stays, restart the operator and report a defect.',
   },
+  FILE_THREAD_LOST: {
+    family: 'internal',
+    meaning:
+      'A thread that read salts or opt-outs ended before it was done, for instance for lack of memory; they are fetched again.',
+    action: 'Look for the reason in the log; give the operator more memory.',
+  },
   MAP_WORKER_LOST: {
     family: 'internal',
     meaning:

@@ -47,9 +47,12 @@ export async function startOperatorWith(host: ServiceHost, parts: LifecycleParts
     metrics,
     logger: host.logger,
     fail: (error) => host.fail(error),
+    prepare(context) {
+      if (threads === undefined) app = buildApp(context);
+    },
     async listen(context, world) {
       if (threads === undefined) {
-        app = buildApp(context);
+        app ??= buildApp(context);
         addresses.http = await listen(app, config.http);
       } else {
         addresses.http = await threads.open(config.http, { context, world, gateState: () => lifecycle.gateState() });

@@ -1,3 +1,4 @@
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -119,7 +120,7 @@ it('whatever bytes arrive on whatever route, the answer is one of the documented
         expect(['client_error', 'invalid_token', 'unknown']).toContain(answer.json().status);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runsOf(75, 300) },
   );
 });
 
@@ -145,6 +146,6 @@ it('whatever JSON a caller sends, the answer is one of the documented ones', asy
         if (answer.status === 500) expect(answer.text).toMatch(/^\{"status":"unknown"/);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runsOf(75, 300) },
   );
 });

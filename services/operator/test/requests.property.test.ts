@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { toBase64 } from '@holdfast/base';
 import { damagedBytes, damagedJson, damagedText } from '@holdfast/base/testing/fuzz';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import { encodeRequestEnvelope } from '@holdfast/uid2';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENVELOPED_ENDPOINTS, STATUS_WORDS } from '../testing/index.ts';
 import { bodyOf, NOW_MS, textOf, World } from './world.ts';
 
-const RUNS = { numRuns: 150 };
+const RUNS = { numRuns: runsOf(37, 150) };
 
 let world: World;
 let refreshToken: string;
@@ -61,7 +62,7 @@ describe('a request body that is no whole envelope', () => {
         });
         expect([answer.statusCode, answer.json()]).toMatchObject([400, { status: 'client_error' }]);
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 
@@ -74,7 +75,7 @@ describe('a request body that is no whole envelope', () => {
         if (answer.statusCode === 200) expect(Buffer.from(sent, 'base64').equals(valid)).toBe(true);
         else expect([answer.statusCode, answer.json()]).toMatchObject([400, { status: 'client_error' }]);
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 });
@@ -93,7 +94,7 @@ describe('POST /v2/token/refresh', () => {
         expectNamedAnswer(answer.statusCode, answer.body);
         if (answer.statusCode === 200) expect(sealedPart(token).equals(sealedPart(refreshToken))).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 });
@@ -115,7 +116,7 @@ describe('credentials', () => {
         });
         expect([answer.statusCode, answer.json()]).toEqual([401, { status: 'unauthorized' }]);
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 });

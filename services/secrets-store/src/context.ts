@@ -7,6 +7,8 @@ import type { KubernetesPort } from '@holdfast/deployment';
 import { sdkVaults } from './azure/sdk-vault-reader.ts';
 import type { SecretsStoreConfig } from './config.ts';
 import { SecretsStore, volumeFolders } from './driver/secrets-store.ts';
+import { podEvent } from './driver/pod-event.ts';
+import type { RecordPodEvent } from './driver/pod-event.ts';
 import type { IssueToken, SecretsStoreOptions } from './driver/secrets-store.ts';
 import { VolumeDriver } from './driver/volume-driver.ts';
 import type { DriverCluster, MountProvider } from './driver/volume-driver.ts';
@@ -42,7 +44,7 @@ export function azureProvider(
   const folder = config.cloud_environment_folder;
   const options = {
     openVault: sdkVaults({
-      nmiUrl: config.nmi_url,
+      nmiUrl: () => config.nmi_url,
       authorityUrl: config.AZURE_AUTHORITY_HOST,
       ca: config.azureCa,
       tokenProxy: { url: config.token_proxy_url, ca: config.tokenProxyCa, serverName: config.sni_name },
@@ -69,17 +71,20 @@ export interface StandaloneOptions {
   /** Where volumes are; as kubelet has them below `folder` when only that is given. */
   readonly targetPath: SecretsStoreOptions['targetPath'] | { readonly folder: string };
   readonly issueToken: IssueToken | undefined;
-  /** Undefined: volumes are filled once. */
-  readonly rotationMs: number | undefined;
+  /** Asked anew each time; undefined: volumes are filled once. */
+  readonly rotationMs: () => number | undefined;
   readonly mountTimeoutMs: number;
   readonly compatible: boolean;
   readonly events: Events;
+  /** Puts events on pods; as Event objects of the cluster when missing. */
+  readonly recordEvent?: RecordPodEvent;
   readonly clock: Clock;
 }
 
 /** Driver and provider in one, for a cluster without a CSI driver and for one on this machine. */
 export function createSecretsStore(options: StandaloneOptions): SecretsStore {
   const { cluster, provider, targetPath, rotationMs, issueToken, clock, events } = options;
+  const recordEvent = options.recordEvent ?? (async (pod, event) => podEvent(cluster, pod, event));
   const driver = new VolumeDriver({
     cluster,
     providers: new Map([['azure', provider]]),
@@ -89,14 +94,16 @@ export function createSecretsStore(options: StandaloneOptions): SecretsStore {
     mountTimeoutMs: options.mountTimeoutMs,
     clock,
     events,
+    recordEvent,
   });
   return new SecretsStore({
     cluster,
     driver,
     targetPath: typeof targetPath === 'function' ? targetPath : volumeFolders(targetPath.folder),
     issueToken,
-    intervalMs: rotationMs ?? RESYNC_MS,
+    intervalMs: () => rotationMs() ?? RESYNC_MS,
     clock,
     events,
+    recordEvent,
   });
 }

@@ -95,7 +95,7 @@ function lookAfterNode({ host, config, provider, events, undo }: NodeWork, clust
     nodeName,
     targetPath: { folder: config.mounts_folder },
     issueToken: tokensOf(cluster),
-    rotationMs: config.rotation ? config.rotation_poll_seconds * 1000 : undefined,
+    rotationMs: () => (config.rotation ? config.rotation_poll_seconds * 1000 : undefined),
     mountTimeoutMs: config.mount_timeout_seconds * 1000,
     compatible: config.compatible,
     events,

@@ -116,7 +116,7 @@ async function mount(request: Extract<SdkRequest, { operation: 'mount' }>): Prom
     { attributes, secrets, permission: 0o644 },
     {
       openVault: sdkVaults({
-        nmiUrl: request.nmiUrl ?? 'http://127.0.0.1:1',
+        nmiUrl: () => request.nmiUrl ?? 'http://127.0.0.1:1',
         authorityUrl,
         ca: undefined,
         tokenProxy: {

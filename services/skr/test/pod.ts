@@ -21,6 +21,8 @@ import { buildApp, createAttester, createEvents, createHostCertificates, createK
 import type { SecurityContext, SkrContext, SnpReportSource } from '../src/index.ts';
 import type { CertificateCache } from '../src/certificate-cache.ts';
 
+/** Of the attestation service. Making one for each test would take longer than the tests. */
+const TOKEN_SIGNER = generateKeyPairSync('rsa', { modulusLength: 2048 });
 export const NOW = 1_760_000_000_000;
 export const HOST_DATA = new Uint8Array(createHash('sha256').update('package policy').digest());
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -39,7 +41,7 @@ export function answerOf(status: number, body: unknown): HttpAnswer {
 
 /** The attestation service in process, believing `platform`. */
 export function attestationService(platform: SimulatedPlatform): Send {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey } = TOKEN_SIGNER;
   const issuer = 'https://attest.test';
   const signer = createTokenSigner({
     issuer,

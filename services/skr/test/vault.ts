@@ -26,6 +26,7 @@ import type { Send } from './pod.ts';
 export const VAULT = 'my-vault.vault.azure.net';
 export const VERSION = '0123456789abcdef0123456789abcdef';
 const HOUR = 3_600_000;
+const WEB_SERVER = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 /** A vault without sockets: one key, one policy, and a web server certificate that signs what it releases. */
 export interface FakeVault {
@@ -79,7 +80,7 @@ export function fakeVault(options: {
 
 function webServer(): { readonly signingKey: KeyObject; readonly leaf: Certificate; readonly root: Certificate } {
   const rootKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const keys = WEB_SERVER;
   const common = {
     issuer: [{ type: 'CN', value: 'root' }],
     signingKey: rootKeys.privateKey,

@@ -21,8 +21,11 @@ import { parseTarget } from './routes/target.ts';
 const MAX_HEADER_BYTES = 128 * 1024;
 const KBS = '/kbs/v0/';
 
+/** Whom an address serves. Guests and administrators may be kept apart, so that a network rule can be. */
+export type Audience = 'everyone' | 'guests' | 'administrators';
+
 /** The key broker (KBS protocol 0.4.0). No side effects: `inject` works at once. */
-export function buildApp(context: TrusteeContext): FastifyInstance {
+export function buildApp(context: TrusteeContext, audience: Audience = 'everyone'): FastifyInstance {
   const app = createApp({
     bodyLimitBytes: context.bodyLimitBytes,
     maxHeaderBytes: MAX_HEADER_BYTES,
@@ -41,7 +44,7 @@ export function buildApp(context: TrusteeContext): FastifyInstance {
   app.route({
     method: ['GET', 'POST', 'PUT', 'DELETE'],
     url: '/kbs/v0/*',
-    handler: async (request, reply) => send(reply, await dispatch(context, request)),
+    handler: async (request, reply) => send(reply, await dispatch(context, request, audience)),
   });
   app.route({
     method: ['PATCH', 'OPTIONS', 'HEAD'],
@@ -56,8 +59,9 @@ export function buildApp(context: TrusteeContext): FastifyInstance {
   return app;
 }
 
-async function dispatch(context: TrusteeContext, request: FastifyRequest): Promise<KbsReply> {
+async function dispatch(context: TrusteeContext, request: FastifyRequest, audience: Audience): Promise<KbsReply> {
   const target = parseTarget(request.originalUrl);
+  checkAudience(audience, request.method, target.plugin);
   const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
   const { authorization, cookie } = request.headers;
   const admin = { authorization, target, body };
@@ -86,6 +90,19 @@ async function dispatch(context: TrusteeContext, request: FastifyRequest): Promi
   }
   const { id, method } = request;
   return handleResource(context, context.resources, { id, method, cookies: cookie, ...admin });
+}
+
+const GUEST_REQUESTS: ReadonlySet<string> = new Set(['POST auth', 'POST attest', 'GET resource']);
+
+/** @throws KbsRefusal for what this address does not serve, before anybody is asked who he is */
+function checkAudience(audience: Audience, method: string, plugin: string): void {
+  const isForGuests = GUEST_REQUESTS.has(`${method} ${plugin}`);
+  if (audience === 'administrators' && isForGuests) {
+    throw new KbsRefusal('PluginNotFound', `Plugin ${plugin} not found`);
+  }
+  if (audience !== 'guests' || isForGuests) return;
+  const reason = 'Admin access denied: administrators are served at another address';
+  throw new KbsRefusal('AdminAuthAccess', `admin access denied for endpoint ${plugin.slice(0, 100)}: ${reason}`);
 }
 
 function send(reply: FastifyReply, { body, contentType, cookie }: KbsReply): FastifyReply {

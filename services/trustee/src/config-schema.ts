@@ -1,19 +1,24 @@
 import { z } from 'zod';
 
-const storageType = z
-  .enum(['Memory', 'LocalFs', 'LocalJson', 'memory', 'local_fs', 'local_json'])
-  .transform((name) => STORAGE_NAMES[name]);
-
+/** Back ends by their names, which may be written in snake case. Not all are built: `config.ts` says which. */
 const STORAGE_NAMES = {
   Memory: 'Memory',
   LocalFs: 'LocalFs',
   LocalJson: 'LocalJson',
+  Postgres: 'Postgres',
+  Redis: 'Redis',
   memory: 'Memory',
   local_fs: 'LocalFs',
   local_json: 'LocalJson',
+  postgres: 'Postgres',
+  redis: 'Redis',
 } as const;
 
-export type StorageType = 'Memory' | 'LocalFs' | 'LocalJson';
+const storageType = z
+  .enum(Object.keys(STORAGE_NAMES) as [keyof typeof STORAGE_NAMES, ...(keyof typeof STORAGE_NAMES)[]])
+  .transform((name) => STORAGE_NAMES[name]);
+
+export type StorageType = (typeof STORAGE_NAMES)[keyof typeof STORAGE_NAMES];
 
 const tlsVersion = z.enum(['1.2', '1.3']);
 
@@ -71,8 +76,14 @@ const attestationServiceSchema = z.object({
   type: z.enum(['coco_as_builtin', 'coco_as_grpc', 'intel_ta']).default('coco_as_builtin'),
   timeout: z.number().positive().max(1440).default(5).meta({ description: 'Minutes a session lasts' }),
   storage_type: storageType.optional().meta({ description: 'Where policies and reference values are, if elsewhere' }),
+  as_addr: z.url().default('http://127.0.0.1:50004').meta({ description: 'With coco_as_grpc: the other service' }),
+  pool_size: z.int().min(1).optional().meta({ description: 'Accepted and not needed: one connection takes all calls' }),
   rvps_config: z
-    .object({ type: z.enum(['BuiltIn', 'GrpcRemote']).default('BuiltIn'), storage_type: storageType.optional() })
+    .object({
+      type: z.enum(['BuiltIn', 'GrpcRemote']).default('BuiltIn'),
+      address: z.string().min(1).default('127.0.0.1:50003').meta({ description: 'With GrpcRemote: the other service' }),
+      storage_type: storageType.optional(),
+    })
     .prefault({}),
   attestation_token_broker: z
     .object({
@@ -112,6 +123,14 @@ const storageBackendSchema = z.object({
       local_json: z
         .object({ file_dir_path: z.string().min(1).default('/opt/confidential-containers/storage/local_json') })
         .optional(),
+      redis: z
+        .object({
+          url: z
+            .string()
+            .regex(/^rediss?:\/\/[^/]+(?:\/\d{0,3})?$/, 'is not written as rediss://:PASSWORD@HOST:PORT/0')
+            .meta({ description: 'Address with password, as rediss://:PASSWORD@HOST:PORT/0', secret: true }),
+        })
+        .optional(),
     })
     .prefault({}),
 });
@@ -121,6 +140,9 @@ const holdfastSchema = z.strictObject({
   environment: z.enum(['test', 'integ', 'prod']).default('prod').meta({ description: 'prod refuses every test root' }),
   insecure: z.boolean().default(false).meta({ description: 'Allows InsecureAllowAll and insecure_header_jwk' }),
   allow_sample: z.boolean().default(false).meta({ description: 'Accepts sample evidence, which proves nothing' }),
+  admin_sockets: z.array(z.string().min(1)).default([]).meta({
+    description: 'Addresses for administrators alone; `http_server.sockets` then serve guests alone',
+  }),
   attestation_api_sockets: z.array(z.string().min(1)).default([]).meta({
     description: 'Addresses of the attestation service itself, for other key brokers; nobody is asked who he is',
   }),
@@ -132,6 +154,7 @@ const holdfastSchema = z.strictObject({
   }),
   max_sessions: z.int().min(1).max(1_000_000).default(10_000).meta({ description: 'Sessions at the same time' }),
   enforce_reference_expiration: z.boolean().default(false).meta({ description: 'Whether reference values run out' }),
+  redis_ca_file: z.string().min(1).optional().meta({ description: 'PEM certificates that Redis is trusted under' }),
   snp_issuer_files: z.array(z.string().min(1)).default([]).meta({ description: 'PEM files with ASK, ASVK and ARK' }),
   simulated_root_file: z.string().min(1).optional().meta({ description: 'PEM of a simulated root that is trusted' }),
   allowed_csp_ids: z.array(z.string().min(1)).default([]).meta({ description: 'Providers whose VLEK may sign' }),
@@ -156,12 +179,14 @@ export const configSchema = z.object({
   storage_backend: storageBackendSchema
     .prefault({})
     .meta({ description: 'Where resources, policies and reference values are kept' }),
-  session_storage_type: storageType.optional().meta({ description: 'Only Memory: sessions stay in the process' }),
+  session_storage_type: storageType.optional().meta({
+    description: 'Memory, or Redis, whose sessions all replicas share. Redis when it is the storage of everything',
+  }),
   plugins: z
     .array(
       z.object({
-        name: z.enum(['resource', 'sample']),
-        storage_backend_type: z.enum(['kvstorage']).default('kvstorage'),
+        name: z.string().min(1),
+        storage_backend_type: z.string().min(1).default('kvstorage'),
       }),
     )
     .default([])

@@ -60,6 +60,7 @@ function contradictions(config: TrusteeConfig): readonly string[] {
     ...adminProblems(config),
     ...attestationProblems(config),
     ...storageProblems(config),
+    ...pluginProblems(config),
   ];
 }
 
@@ -71,7 +72,12 @@ function serverProblems({ http_server: server, holdfast }: TrusteeConfig): reado
   if (server.tls_min_version === '1.3' && server.tls_max_version === '1.2') {
     problems.push('http_server: tls_min_version is above tls_max_version');
   }
-  for (const socket of [...server.sockets, ...holdfast.attestation_api_sockets, ...holdfast.attestation_grpc_sockets]) {
+  for (const socket of [
+    ...server.sockets,
+    ...holdfast.admin_sockets,
+    ...holdfast.attestation_api_sockets,
+    ...holdfast.attestation_grpc_sockets,
+  ]) {
     if (!/^.+:[0-9]{1,5}$/.test(socket)) problems.push(`sockets: "${socket}" is no address with a port`);
   }
   return problems;
@@ -101,9 +107,17 @@ function adminProblems({ admin, holdfast }: TrusteeConfig): readonly string[] {
 function attestationProblems(config: TrusteeConfig): readonly string[] {
   const { attestation_service: service, attestation_token: token, holdfast } = config;
   const problems: string[] = [];
-  if (service.type !== 'coco_as_builtin') problems.push('attestation_service.type: only coco_as_builtin is supported');
-  if (service.rvps_config.type !== 'BuiltIn') {
-    problems.push('attestation_service.rvps_config.type: only BuiltIn is supported');
+  if (service.type === 'intel_ta') {
+    problems.push('attestation_service.type: intel_ta is not built; coco_as_builtin and coco_as_grpc are');
+  }
+  const offered = [...holdfast.attestation_api_sockets, ...holdfast.attestation_grpc_sockets];
+  if (service.type === 'coco_as_grpc' && offered.length > 0) {
+    problems.push('holdfast.attestation_api_sockets, attestation_grpc_sockets: the attestation service is another one');
+  }
+  if (service.rvps_config.type === 'GrpcRemote' && !isTrustedAddress(referenceAddress(config), holdfast.insecure)) {
+    problems.push(
+      'attestation_service.rvps_config.address: anybody in between could change reference values; use https',
+    );
   }
   if (token.insecure_header_jwk && !holdfast.insecure) {
     problems.push('attestation_token.insecure_header_jwk: needs holdfast.insecure = true');
@@ -131,16 +145,60 @@ function storageProblems(config: TrusteeConfig): readonly string[] {
     config.attestation_service.rvps_config.storage_type,
   ]);
   const problems: string[] = [];
+  if (used.has('Postgres')) {
+    problems.push('storage_backend.storage_type: Postgres is not built; use Redis, or LocalFs on a shared volume');
+  }
   if (used.has('LocalFs') && backends.local_fs === undefined) {
     problems.push('storage_backend.backends.local_fs: missing, while LocalFs is used');
   }
   if (used.has('LocalJson') && backends.local_json === undefined) {
     problems.push('storage_backend.backends.local_json: missing, while LocalJson is used');
   }
-  if (config.session_storage_type !== undefined && config.session_storage_type !== 'Memory') {
-    problems.push('session_storage_type: sessions are kept in memory only; make sessions sticky in front of replicas');
+  const sessions = sessionStorage(config);
+  if (sessions !== 'Memory' && sessions !== 'Redis') {
+    problems.push(`session_storage_type: sessions are kept in Memory or in Redis, not in ${sessions}`);
   }
+  if (used.has('Redis') || sessions === 'Redis') problems.push(...redisProblems(config));
   return problems;
+}
+
+/** What Trustee has and this broker has not, by name: a guest would only see that the plugin is not found. */
+const PLUGINS_NOT_BUILT: ReadonlySet<string> = new Set(['external', 'nebula-ca', 'pkcs11', 'provisioner']);
+
+function pluginProblems({ plugins }: TrusteeConfig): readonly string[] {
+  return plugins.flatMap(({ name, storage_backend_type: backend }, at) => {
+    const place = `plugins.${at}`;
+    if (PLUGINS_NOT_BUILT.has(name)) return [`${place}.name: the plugin ${name} is not built; resource and sample are`];
+    if (name !== 'resource' && name !== 'sample') return [`${place}.name: there is no plugin "${name}"`];
+    if (backend === 'kvstorage') return [];
+    return [`${place}.storage_backend_type: ${backend} is not built; kvstorage keeps resources in storage_backend`];
+  });
+}
+
+/** Where reference values of another process are, as a URL; plain addresses are unencrypted. */
+export function referenceAddress({ attestation_service: { rvps_config: rvps } }: TrusteeConfig): string {
+  return /^https?:\/\//.test(rvps.address) ? rvps.address : `http://${rvps.address}`;
+}
+
+/** Encrypted, or on this machine. */
+function isTrustedAddress(address: string, insecure: boolean): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname } = new URL(address);
+  const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return protocol === 'rediss:' || protocol === 'https:' || isHere || insecure;
+}
+
+/** Where sessions are kept. Files would be read and written twice per handshake, so with those they stay in the process. */
+export function sessionStorage(config: TrusteeConfig): StorageType {
+  return config.session_storage_type ?? (config.storage_backend.storage_type === 'Redis' ? 'Redis' : 'Memory');
+}
+
+function redisProblems({ storage_backend: { backends }, holdfast }: TrusteeConfig): readonly string[] {
+  const { redis } = backends;
+  if (redis === undefined) return ['storage_backend.backends.redis: missing, while Redis is used'];
+  if (!URL.canParse(redis.url)) return ['storage_backend.backends.redis.url: is no URL'];
+  if (isTrustedAddress(redis.url, holdfast.insecure)) return [];
+  return ['storage_backend.backends.redis.url: resources and tokens would pass unencrypted; use rediss'];
 }
 
 function unreadable(file: string, cause: unknown): ConfigError {

@@ -1,7 +1,7 @@
 import type { Clock, RandomBytes } from '@holdfast/base';
 import type { Registry } from 'prom-client';
 
-import type { AttestationService } from './appraisal/attestation-service.ts';
+import type { AttestationService, BuiltInAttestation } from './appraisal/attestation-service.ts';
 import type { PolicyStore } from './appraisal/policy-store.ts';
 import type { Events } from './events.ts';
 import type { Administrators } from './kbs/administrators.ts';
@@ -23,6 +23,8 @@ export interface TlsSettings {
 export interface TrusteeContext {
   readonly sessions: Sessions;
   readonly attestation: AttestationService;
+  /** The same, when it runs in this process: it can be offered to other brokers. */
+  readonly builtIn: BuiltInAttestation | undefined;
   readonly references: ReferenceValues;
   readonly resourcePolicies: PolicyStore;
   /** Undefined when the configuration loads no resource plugin. */
@@ -39,4 +41,6 @@ export interface TrusteeContext {
   readonly clock: Clock;
   readonly bodyLimitBytes: number;
   readonly tls: TlsSettings | undefined;
+  /** Ends connections to the outside. */
+  close(): void;
 }

@@ -46,6 +46,11 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'The attestation policy is missing or its result is no set of trust claims.',
     action: 'Upload a policy whose `trust_claims` is an object of integers.',
   },
+  TRUSTEE_RESOURCE_DENIED: {
+    family: 'policy',
+    meaning: 'The resource policy gives a guest nothing at a path. The log line says what the guest was found to be.',
+    action: 'Look up the token id in the line "attestation token issued", which names the reference values not met.',
+  },
   TRUSTEE_TOKEN_REFUSED: {
     family: 'verification',
     meaning: 'An attestation token is not signed by a trusted key, is expired, or names no guest key.',
@@ -65,6 +70,16 @@ export const errorCodes: ErrorCodeTable = {
     family: 'malformed',
     meaning: 'A message over gRPC is no Protocol Buffers message.',
     action: 'Check that the caller speaks the interface of the attestation service or of the reference values.',
+  },
+  TRUSTEE_GRPC_UNAVAILABLE: {
+    family: 'dependency',
+    meaning: 'An attestation service or reference value service in another process does not answer.',
+    action: 'Check as_addr and rvps_config.address, and that the service runs.',
+  },
+  TRUSTEE_REFERENCES_REMOTE: {
+    family: 'request',
+    meaning: 'Reference values that another service keeps can be registered and read here, not listed or removed.',
+    action: 'Ask the service that keeps them.',
   },
   TRUSTEE_GRPC_LISTEN_FAILED: {
     family: 'dependency',

@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
 
-import type { EarAppraisal } from '@holdfast/attestation';
+import { trustStatus } from '@holdfast/attestation';
 import { errorMessage, PlatformError } from '@holdfast/base';
+import type { ErrorDetails } from '@holdfast/base';
 import type { Logger } from '@holdfast/process';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 
+import type { Appraisal } from './appraisal/appraise.ts';
+import { KbsRefusal } from './kbs/kbs-refusal.ts';
+
 /** The facts worth knowing about this service, each as a log line and a number. No line holds a secret. */
 export interface Events {
   challengeIssued(tee: string): void;
-  attested(requestId: string, tee: string, submods: Readonly<Record<string, EarAppraisal>>): void;
+  /** With what every part of the guest was found to be, and the reference values that it did not meet. */
+  attested(requestId: string, tee: string, token: string, appraisals: Readonly<Record<string, Appraisal>>): void;
   attestationRefused(requestId: string, tee: string, error: unknown): void;
   policyEvaluated(outcome: 'allowed' | 'denied' | 'failed'): void;
   resourceRead(requestId: string, path: string): void;
@@ -23,14 +28,20 @@ export interface Events {
 const ENDPOINTS = new Set(['auth', 'attest', 'resource', 'attestation-policy', 'resource-policy', 'reference-value']);
 
 /** @param sessions how many there are, asked when metrics are read */
-export function createEvents(logger: Logger, registry: Registry, sessions: () => number): Events {
+export function createEvents(logger: Logger, registry: Registry, sessions: () => Promise<number>): Events {
   const count = createCounters(registry, sessions);
   return {
     challengeIssued: (tee) => count.auth.inc({ tee }),
-    attested: (requestId, tee, submods) => {
+    attested: (requestId, tee, token, appraisals) => {
       count.attest.inc({ tee, outcome: 'success' });
-      const vectors = Object.entries(submods).map(([name, { vector }]) => `${name}: ${JSON.stringify(vector)}`);
-      logger.info({ requestId, tee, vectors }, 'attestation token issued');
+      const parts = Object.entries(appraisals);
+      const vectors = parts.map(([name, { appraisal }]) => `${name}: ${JSON.stringify(appraisal.vector)}`);
+      const statuses = parts.map(([name, { appraisal }]) => `${name}: ${trustStatus(appraisal.vector)}`);
+      const unmet = parts.flatMap(([part, outcome]) => outcome.unmet.map((reference) => ({ part, ...reference })));
+      logger.info(
+        { requestId, tee, tokenId: tokenIdOf(token), statuses, vectors, ...(unmet.length === 0 ? {} : { unmet }) },
+        'attestation token issued',
+      );
     },
     attestationRefused: (requestId, tee, error) => {
       count.attest.inc({ tee, outcome: 'failure' });
@@ -58,7 +69,7 @@ export function createEvents(logger: Logger, registry: Registry, sessions: () =>
   };
 }
 
-function createCounters(registry: Registry, sessions: () => number) {
+function createCounters(registry: Registry, sessions: () => Promise<number>) {
   const registers = [registry];
   const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
@@ -67,8 +78,8 @@ function createCounters(registry: Registry, sessions: () => number) {
       name: 'kbs_sessions',
       help: 'Sessions between their challenge and their end',
       registers,
-      collect() {
-        this.set(sessions());
+      async collect() {
+        this.set(await sessions());
       },
     }),
     auth: counter('kbs_auth_total', 'Challenges issued by kind of evidence', ['tee']),
@@ -94,14 +105,23 @@ function createCounters(registry: Registry, sessions: () => number) {
   };
 }
 
+/** Tells in the log which token a request came with. Nothing can be asked with it. */
+export function tokenIdOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex').slice(0, 16);
+}
+
 function describe(error: unknown): Readonly<Record<string, unknown>> {
   const reasons: string[] = [];
   const codes: string[] = [];
+  const facts: ErrorDetails[] = [];
   for (let at: unknown = error; at !== undefined && at !== null && reasons.length < 6; at = causeOf(at)) {
     reasons.push(errorMessage(at));
-    if (at instanceof PlatformError) codes.push(at.code);
+    if (!(at instanceof PlatformError)) continue;
+    codes.push(at.code);
+    // The kind of a refusal is a field of its own.
+    if (!(at instanceof KbsRefusal) && Object.keys(at.details).length > 0) facts.push(at.details);
   }
-  return { codes, reasons };
+  return { codes, reasons, ...(facts.length === 0 ? {} : { facts }) };
 }
 
 function causeOf(error: unknown): unknown {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from './app.ts';
 import { readConfig } from './config.ts';
+import type { TrusteeContext } from './context.ts';
 import { buildGrpcServer, listenGrpc } from './grpc/server.ts';
 import { openContext } from './open-context.ts';
 import { buildAttestationApp } from './routes/attestation-api.ts';
@@ -17,15 +18,18 @@ export const startTrustee: StartService = async (host): Promise<RunningService> 
   const client = new HttpClient();
   const apps: FastifyInstance[] = [];
   const grpcServers: Server[] = [];
+  let context: TrusteeContext | undefined;
   let sweep: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(sweep);
     for (const server of grpcServers) server.forceShutdown();
     for (const app of apps) await app.close();
+    context?.close();
     await client.close();
   };
   try {
-    const context = await openContext({ config, logger: host.logger, client, clock: Date.now });
+    const opened = await openContext({ config, logger: host.logger, client, clock: Date.now });
+    context = opened;
     if (config.holdfast.insecure || config.holdfast.allow_sample) {
       host.logger.warn({ environment: config.holdfast.environment }, 'the key broker runs with insecure settings');
     }
@@ -34,18 +38,25 @@ export const startTrustee: StartService = async (host): Promise<RunningService> 
       apps.push(app);
       addresses[name] = await listen(app, addressOf(socket));
     };
+    const isApart = config.holdfast.admin_sockets.length > 0;
     for (const [at, socket] of config.http_server.sockets.entries()) {
-      await open(buildApp(context), socket, at === 0 ? 'http' : `http${at + 1}`);
+      await open(buildApp(opened, isApart ? 'guests' : 'everyone'), socket, at === 0 ? 'http' : `http${at + 1}`);
     }
+    for (const [at, socket] of config.holdfast.admin_sockets.entries()) {
+      await open(buildApp(opened, 'administrators'), socket, at === 0 ? 'admin' : `admin${at + 1}`);
+    }
+    const { builtIn } = opened;
     for (const [at, socket] of config.holdfast.attestation_api_sockets.entries()) {
-      await open(buildAttestationApp(context), socket, at === 0 ? 'attestation' : `attestation${at + 1}`);
+      if (builtIn === undefined) break; // refused by the configuration
+      await open(buildAttestationApp(opened, builtIn), socket, at === 0 ? 'attestation' : `attestation${at + 1}`);
     }
     for (const [at, socket] of config.holdfast.attestation_grpc_sockets.entries()) {
-      const server = buildGrpcServer(context);
+      if (builtIn === undefined) break;
+      const server = buildGrpcServer(opened, builtIn);
       grpcServers.push(server);
       addresses[at === 0 ? 'grpc' : `grpc${at + 1}`] = await listenGrpc(server, addressOf(socket), context.tls);
     }
-    sweep = setInterval(() => context.sessions.sweep(), SWEEP_INTERVAL_MS);
+    sweep = setInterval(() => void opened.sessions.sweep(), SWEEP_INTERVAL_MS);
     return { addresses, stop };
   } catch (error) {
     await stop();

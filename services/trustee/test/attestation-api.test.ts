@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildAttestationApp } from '../src/routes/attestation-api.ts';
-import { createMaterial, openBroker } from './broker.ts';
+import { builtIn, createMaterial, openBroker } from './broker.ts';
 import type { Broker, Material } from './broker.ts';
 
 let material: Material;
@@ -18,7 +18,7 @@ const encode = (value: string): string => Buffer.from(value).toString('base64url
 
 function attest(request: object, policies: unknown = []) {
   const payload = JSON.stringify({ verification_requests: [request], policy_ids: policies });
-  return buildAttestationApp(broker.context).inject({ method: 'POST', url: '/attestation', payload });
+  return buildAttestationApp(broker.context, builtIn(broker)).inject({ method: 'POST', url: '/attestation', payload });
 }
 
 it('answers a token for structured and for raw runtime data', async () => {
@@ -55,18 +55,18 @@ it('answers 500 with the chain of reasons', async () => {
 it('stores a policy where the configuration allows it, and refuses everywhere else', async () => {
   const payload = JSON.stringify({ policy_id: 'mine_cpu', policy: encode('package policy\n') });
   const post = (context: Broker['context'], body = payload) =>
-    buildAttestationApp(context).inject({ method: 'POST', url: '/policy', payload: body });
+    buildAttestationApp(context, builtIn(broker)).inject({ method: 'POST', url: '/policy', payload: body });
   const refused = await post(broker.context);
   expect([refused.statusCode, refused.body]).toEqual([500, '0: nothing is changed through this address']);
   const open = { ...broker.context, attestationApiWrites: true };
   expect([(await post(open)).statusCode, (await post(open)).body]).toEqual([200, '']);
-  expect((await buildAttestationApp(open).inject('/policy/mine_cpu')).body).toBe('package policy\n');
+  expect((await buildAttestationApp(open, builtIn(broker)).inject('/policy/mine_cpu')).body).toBe('package policy\n');
   expect((await post(open, '{"policy_id":"x","policy":"!"}')).body).toContain('no Base64url');
   expect((await post(open, JSON.stringify({ policy_id: 'x', policy: encode('package x') }))).statusCode).toBe(500);
 });
 
 it('shows policies, keys and challenges', async () => {
-  const app = buildAttestationApp(broker.context);
+  const app = buildAttestationApp(broker.context, builtIn(broker));
   expect((await app.inject('/policy')).json()).toEqual(
     expect.arrayContaining([{ 'policy-id': 'default_cpu' }, { 'policy-id': 'default_gpu' }]),
   );

@@ -10,6 +10,7 @@ import type { Logger } from '@holdfast/process';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 
 import { buildApp } from '../src/app.ts';
+import type { BuiltInAttestation } from '../src/appraisal/attestation-service.ts';
 import { parseConfig } from '../src/config.ts';
 import type { TrusteeContext } from '../src/context.ts';
 import { openContext } from '../src/open-context.ts';
@@ -56,6 +57,8 @@ export interface Broker {
   readonly app: FastifyInstance;
   readonly context: TrusteeContext;
   readonly log: readonly string[];
+  /** What was logged with a message, in order. */
+  records(message: string): readonly Readonly<Record<string, unknown>>[];
   readonly clock: { now: number };
   admin(method: 'GET' | 'POST' | 'DELETE', path: string, payload?: string | Buffer): Promise<LightMyRequestResponse>;
   setResourcePolicy(text: string): Promise<LightMyRequestResponse>;
@@ -121,6 +124,11 @@ export async function openBroker(material: Material, options: BrokerOptions = {}
     app,
     context,
     log,
+    records: (message) =>
+      log.flatMap((line) => {
+        const [record, said] = JSON.parse(line) as [Readonly<Record<string, unknown>>, string];
+        return said === message ? [record] : [];
+      }),
     clock,
     admin,
     setResourcePolicy: (text) =>
@@ -136,6 +144,12 @@ export async function openBroker(material: Material, options: BrokerOptions = {}
         }),
       ),
   };
+}
+
+/** The attestation service of a broker that has its own. */
+export function builtIn({ context }: Broker): BuiltInAttestation {
+  if (context.builtIn === undefined) throw new Error('the attestation service is another one');
+  return context.builtIn;
 }
 
 /** What makes the sample evidence of `Guest` affirming. */

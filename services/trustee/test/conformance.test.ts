@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { buildApp } from '../src/app.ts';
 import {
   affirmingResourcePolicy,
   allowAllResourcePolicy,
@@ -257,12 +258,12 @@ describe('a broker', () => {
     const half = new Guest(small.app);
     await half.auth();
     for (let more = 0; more < 5; more++) await new Guest(small.app).auth();
-    expect(small.context.sessions.size).toBe(3);
+    expect(await small.context.sessions.count()).toBe(3);
     expect((await half.attest()).statusCode).toBe(401);
     expect((await first.get('resource/default/test/nothing')).statusCode).toBe(401);
     small.clock.now += 6 * 60_000;
-    small.context.sessions.sweep();
-    expect(small.context.sessions.size).toBe(0);
+    await small.context.sessions.sweep();
+    expect(await small.context.sessions.count()).toBe(0);
   });
 
   it('answers a forged token, another algorithm and a stripped signature alike', async () => {
@@ -353,6 +354,38 @@ describe('a broker', () => {
     const answer = await broker.admin('POST', 'reference-value', message);
     expect(variantOf(answer)).toBe('RvpsError');
     expect(answer.json().detail).toContain(`type ${type} are not read here: send their values as type sample`);
+  });
+
+  it('keeps administrators and guests apart where each has an address', async () => {
+    const guests = buildApp(broker.context, 'guests');
+    const administrators = buildApp(broker.context, 'administrators');
+    const headers = { authorization: `Bearer ${adminToken(material.adminKey, 'admin', broker.clock.now)}` };
+    for (const [method, path] of [
+      ['POST', 'resource/default/test/two'],
+      ['DELETE', 'resource/default/test/one'],
+      ['POST', 'resource-policy'],
+      ['GET', 'resource-policy'],
+      ['POST', 'attestation-policy'],
+      ['GET', 'reference-value/svn'],
+      ['POST', 'reference-value'],
+    ] as const) {
+      const answer = await guests.inject({ method, url: `/kbs/v0/${path}`, headers, payload: 'x' });
+      expect([path, answer.statusCode, variantOf(answer)]).toEqual([path, 401, 'AdminAuthAccess']);
+    }
+    const stored = { method: 'POST', url: '/kbs/v0/resource/default/test/two', headers, payload: 'two' } as const;
+    expect((await administrators.inject(stored)).statusCode).toBe(200);
+    const guest = new Guest(guests);
+    await guest.auth();
+    expect((await guest.attest()).statusCode).toBe(200);
+    expect(guest.open((await guest.get('resource/default/test/two')).body)).toBe('two');
+    for (const [method, path] of [
+      ['POST', 'auth'],
+      ['POST', 'attest'],
+      ['GET', 'resource/default/test/two'],
+    ] as const) {
+      const answer = await administrators.inject({ method, url: `/kbs/v0/${path}`, headers, payload: '{}' });
+      expect([path, answer.statusCode, variantOf(answer)]).toEqual([path, 404, 'PluginNotFound']);
+    }
   });
 
   it('refuses policies that are none and says where', async () => {

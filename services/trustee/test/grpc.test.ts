@@ -6,13 +6,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { decodeFields, encodeFields } from '../src/grpc/messages.ts';
 import type { GrpcFields, GrpcMessage } from '../src/grpc/messages.ts';
-import {
-  attestationServiceDefinition,
-  buildGrpcServer,
-  listenGrpc,
-  referenceValueServiceDefinition,
-} from '../src/grpc/server.ts';
-import { createMaterial, openBroker } from './broker.ts';
+import { attestationServiceDefinition, referenceValueServiceDefinition } from '../src/grpc/definitions.ts';
+import { buildGrpcServer, listenGrpc } from '../src/grpc/server.ts';
+import { builtIn, createMaterial, openBroker } from './broker.ts';
 import type { Broker, Material } from './broker.ts';
 
 let material: Material;
@@ -24,7 +20,7 @@ beforeAll(async () => {
   broker = await openBroker(material, {
     changes: { holdfast: { environment: 'test', allow_sample: true, attestation_api_writes: true } },
   });
-  const server = buildGrpcServer(broker.context);
+  const server = buildGrpcServer(broker.context, builtIn(broker));
   const address = await listenGrpc(server, { host: '127.0.0.1', port: 0 }, undefined);
   open = (definition) => {
     const Constructor = makeGenericClientConstructor(definition, 'service');
@@ -81,7 +77,7 @@ it('refuses evidence that does not hold, with the reasons', async () => {
 
 it('stores policies and answers challenges', async () => {
   await call(attestationServiceDefinition, 'SetAttestationPolicy', { 1: 'mine_cpu', 2: encode('package policy\n') });
-  expect((await broker.context.attestation.policies.load('mine_cpu.rego'))?.text).toBe('package policy\n');
+  expect((await builtIn(broker).policies.load('mine_cpu.rego'))?.text).toBe('package policy\n');
   const challenge = await call(attestationServiceDefinition, 'GetAttestationChallenge', {});
   expect(text(challenge, 1)).toMatch(/^[A-Za-z0-9+/]{43}=$/);
 });
@@ -96,7 +92,7 @@ it('registers reference values and finds them, and answers nothing for others', 
 });
 
 it('changes nothing unless the configuration allows it', async () => {
-  const server = buildGrpcServer({ ...broker.context, attestationApiWrites: false });
+  const server = buildGrpcServer({ ...broker.context, attestationApiWrites: false }, builtIn(broker));
   closers.push(() => server.forceShutdown());
   const address = await listenGrpc(server, { host: '127.0.0.1', port: 0 }, undefined);
   const Constructor = makeGenericClientConstructor(referenceValueServiceDefinition, 'service');

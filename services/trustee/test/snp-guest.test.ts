@@ -134,21 +134,54 @@ describe('a guest on SEV-SNP', () => {
 
   it('is refused when one byte of the init data differs, with the reason in the log and none outside', async () => {
     const guest = new Guest(broker.app);
-    const answer = await attest(guest, { sent: INIT_DATA.replace('0.1.0"\n', '0.1.0" \n') });
+    const sent = INIT_DATA.replace('0.1.0"\n', '0.1.0" \n');
+    const answer = await attest(guest, { sent });
     expect(answer.json()).toEqual({
       type: 'https://github.com/confidential-containers/kbs/errors/AttestationError',
       detail: 'Attestation error: RCAR handshake Attest failed',
     });
-    expect(broker.log.join()).toContain('SNP_HOST_DATA_MISMATCH');
+    const log = broker.log.join();
+    expect(log).toContain('SNP_HOST_DATA_MISMATCH');
+    const digest = (text: string): string => Buffer.from(initdataDigest(text, 'sha256')).toString('hex');
+    expect(log).toContain(`"place":"HOST_DATA","expected":"${digest(sent)}","received":"${digest(INIT_DATA)}"`);
   });
 
   it('is denied once a reference value is removed, and once the policy is tightened', async () => {
     const guest = new Guest(broker.app);
+    const measured = evidenceReport(new Uint8Array(64), new Uint8Array(32)).measurement;
+    const measurement = Buffer.from(measured).toString('hex');
     await broker.admin('DELETE', 'reference-value/snp_launch_measurement');
     await attest(guest);
-    expect((await guest.get('resource/default/test/one')).body).toContain('PolicyDeny');
-    const measured = evidenceReport(new Uint8Array(64), new Uint8Array(32)).measurement;
-    await broker.register({ snp_launch_measurement: [Buffer.from(measured).toString('hex')] });
+    const denied = await guest.get('resource/default/test/one');
+    expect(denied.json()).toEqual({
+      type: 'https://github.com/confidential-containers/kbs/errors/PolicyDeny',
+      detail: 'Access denied by policy',
+    });
+    expect(broker.records('attestation token issued').at(-1)).toMatchObject({
+      statuses: ['cpu0: warning'],
+      unmet: [
+        {
+          part: 'cpu0',
+          claim: 'executables',
+          reference: 'snp_launch_measurement',
+          expected: 'nothing',
+          received: `"${measurement}"`,
+        },
+      ],
+    });
+    const { tokenId } = broker.records('attestation token issued').at(-1) ?? {};
+    expect(broker.records('request refused').at(-1)).toMatchObject({
+      variant: 'PolicyDeny',
+      codes: ['KBS_REFUSED', 'TRUSTEE_RESOURCE_DENIED'],
+      reasons: ['Access denied by policy', 'the resource policy does not allow it: cpu0 is warning (executables 33)'],
+      facts: [{ tokenId }],
+    });
+    await broker.register({ snp_launch_measurement: ['00', '01'] });
+    await attest(guest);
+    expect(broker.records('attestation token issued').at(-1)?.['unmet']).toMatchObject([
+      { reference: 'snp_launch_measurement', expected: '["00","01"]', received: `"${measurement}"` },
+    ]);
+    await broker.register({ snp_launch_measurement: [measurement] });
     await attest(guest);
     expect((await guest.get('resource/default/test/one')).statusCode).toBe(200);
     await broker.setResourcePolicy(denyAllResourcePolicy);

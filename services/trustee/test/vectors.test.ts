@@ -117,7 +117,9 @@ describe.skipIf(groups === undefined)('the known answers of trustee.json', () =>
   it.each(group('ear').filter(([, { input }]) => input['evidence_claims'] !== undefined))(
     'ear %s',
     async (_, { input, expect: wanted }) => {
-      const { vector } = await appraiseWith(
+      const {
+        appraisal: { vector },
+      } = await appraiseWith(
         defaultAttestationPolicies['default_cpu.rego'] ?? '',
         input['evidence_claims'] as JsonObject,
         input['reference_values'] as Record<string, unknown>,
@@ -128,7 +130,9 @@ describe.skipIf(groups === undefined)('the known answers of trustee.json', () =>
   );
 
   it('ear ear-policy-sets-nothing', async () => {
-    const { vector } = await appraiseWith('package policy\n', {}, {});
+    const {
+      appraisal: { vector },
+    } = await appraiseWith('package policy\n', {}, {});
     expect(Object.values(vector)).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
     expect(trustStatus(vector)).toBe('none');
   });

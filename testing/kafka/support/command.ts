@@ -37,7 +37,7 @@ export class RunningCommand {
   }
 
   /** Waits until the output holds `text`; fails with the output when the command ends first. */
-  async prints(text: string, deadlineMs = 60_000): Promise<void> {
+  async prints(text: string, deadlineMs = 110_000): Promise<void> {
     await waitFor(
       () => this.#output.includes(text) || this.#ended,
       deadlineMs,

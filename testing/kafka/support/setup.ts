@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 
 import { openCertificateAuthority } from '@holdfast/local';
 
-import { freePortBlock } from '../../src/index.ts';
+import { freePortBase } from '../../src/index.ts';
 import { KafkaBroker } from './broker.ts';
 import { findPrograms } from './install.ts';
 
@@ -48,7 +48,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const broker = new KafkaBroker({
     jars,
     folder: join(folder, 'broker'),
-    portBase: await freePortBlock(3),
+    portBase: await freePortBase(3),
     secured: { ...certificate, password: CONNECTION_STRING },
   });
   const teardown = async (): Promise<void> => {

@@ -59,7 +59,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       publicBidder: { ...clients.bidder, url: browsers.url },
       demoSiteId: ready.client.siteId,
       keypair: seeded.keypair,
-      optedOut: await optOutSomebody(clients.demo),
+      optedOut: await optOutSomebody(clients.demo, [browsers.url]),
     });
   } catch (error) {
     await teardown();

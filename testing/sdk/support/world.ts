@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { loadCredentials } from '@holdfast/local';
 
-import { editStore, freePortBlock, runHoldfast, waitFor } from '../../src/index.ts';
+import { editStore, freePortBase, runHoldfast, waitFor } from '../../src/index.ts';
 import { bodyByHand, callByHand } from './envelope.ts';
 import type { SdkClient } from './sdk-program.ts';
 
@@ -62,11 +62,12 @@ export interface SeededWorld {
 const PUBLISHER_SITE_ID = 3;
 const SHARER_SITE_ID = 6;
 const OPT_OUT_DEADLINE_MS = 60_000;
+const CONNECTIONS = 12;
 
 /** Seeds a small world and edits it: one subscription, its site's domain names, and one keyset that allows nobody. */
 export async function makeWorld(folder: string): Promise<SeededWorld> {
   const home = join(folder, 'home');
-  const portBase = await freePortBlock(15);
+  const portBase = await freePortBase(15);
   const first = await runHoldfast([
     'up',
     '--check',
@@ -139,17 +140,22 @@ function seedKeypair(home: string): Keypair {
   return keypair;
 }
 
-/** Gives somebody a token, opts them out, and waits until the operator knows. */
-export async function optOutSomebody(client: SdkClient): Promise<OptedOutPerson> {
+/** Gives somebody a token, opts them out, and waits until every serving thread of that operator and of others knows. */
+export async function optOutSomebody(client: SdkClient, others: readonly string[]): Promise<OptedOutPerson> {
   const email = 'leaving@example.com';
   const sinceMs = Date.now();
   const identity = await bodyByHand<object>(client, '/v2/token/generate', { email });
   const map = await bodyByHand<{ email: { u: string }[] }>(client, '/v3/identity/map', { email: [email] });
   await bodyByHand(client, '/v2/token/logout', { email });
-  await waitFor(
-    async () => (await callByHand(client, '/v2/token/generate', { email })).answer.status === 'optout',
-    OPT_OUT_DEADLINE_MS,
-    () => 'the operator still issues tokens for somebody who opted out',
-  );
+  for (const url of [client.url, ...others]) {
+    const isOut = async (): Promise<boolean> =>
+      (await callByHand({ ...client, url }, '/v2/token/generate', { email })).answer.status === 'optout';
+    await waitFor(
+      // The kernel spreads connections among the threads.
+      async () => (await Promise.all(Array.from({ length: CONNECTIONS }, isOut))).every(Boolean),
+      OPT_OUT_DEADLINE_MS,
+      () => `the operator at ${url} still issues tokens for somebody who opted out`,
+    );
+  }
   return { email, identity: JSON.stringify(identity), rawUid: map.email[0]?.u ?? '', sinceMs };
 }

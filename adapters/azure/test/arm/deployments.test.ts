@@ -66,7 +66,7 @@ const INVALID = {
   },
 };
 
-describe('validate', () => {
+describe('acceptance 5: validate', () => {
   it('finds nothing wrong in an answer of 200 without an error', async () => {
     azure.use(() => ({ body: { properties: { provisioningState: 'Succeeded' } } }));
     expect(await arm.deployments.validate(SCOPE, NAME, REQUEST)).toBeUndefined();
@@ -125,7 +125,7 @@ describe('validate', () => {
   });
 });
 
-describe('whatIf', () => {
+describe('acceptance 5: whatIf', () => {
   const changes = [
     { resourceId: '/x', changeType: 'Modify', delta: [{ path: 'p', propertyChangeType: 'Array', children: [] }] },
     { symbolicName: 's', changeType: 'Unsupported', unsupportedReason: 'r' },
@@ -253,7 +253,7 @@ describe('start and wait', () => {
   });
 });
 
-describe('a failed deployment', () => {
+describe('acceptance 6: a failed deployment', () => {
   const CLUSTER = '/subscriptions/s/resourceGroups/rg1/providers/Microsoft.ContainerService/managedClusters/k';
 
   function operation(statusMessage: unknown, target: Record<string, unknown> = { id: CLUSTER }): unknown {

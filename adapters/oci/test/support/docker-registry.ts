@@ -11,7 +11,7 @@ export interface RunningRegistry {
   readonly stop: () => Promise<void>;
 }
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 90_000;
 
 /** Starts the real registry on a free loopback port, its data in a new folder. `auth` is that section of its configuration. */
 export async function startRegistry(folder: string, auth?: object): Promise<RunningRegistry> {

@@ -16,7 +16,8 @@ import { networkSecurityGroups, securityRules } from './network/security-groups.
 import { subnets } from './network/subnets.ts';
 import { virtualNetworks } from './network/virtual-networks.ts';
 import { keys, secrets } from './vault-objects.ts';
-import { attestationProviders, containerGroups, redisCaches } from './other-services.ts';
+import { attestationProviders, containerGroups } from './other-services.ts';
+import { redisCaches } from './redis-caches.ts';
 import { resourceGroups } from './resource-groups.ts';
 
 /** Every type of resource that can be written. */

@@ -8,6 +8,7 @@ import type { ResourceId } from '../resource-id.ts';
 import type { StoredResource } from '../resource-store.ts';
 import type { ArmWorld } from '../world.ts';
 import { AGENT_POOL, poolAfter, poolProfiles } from './agent-pools.ts';
+import { addOnsAfter, makeAddOnIdentities } from './cluster-add-ons.ts';
 import { clusterShape, clusterVersions } from './cluster-shape.ts';
 import type { Change, ResourceKind } from './kind.ts';
 import { defaultMinor, isLower, minorOf, resolveVersion } from './kubernetes-versions.ts';
@@ -36,6 +37,7 @@ export const managedClusters: ResourceKind = {
   write: writeCluster,
   written: async (resource, { world, before }) => {
     if (before === undefined) await makeNodeGroup(resource, world);
+    makeAddOnIdentities(resource, resource.id, world);
     await world.effects.onCluster(resource.id, before === undefined ? 'created' : 'updated');
   },
   view: (resource, world) =>
@@ -60,7 +62,7 @@ async function credentials(resource: StoredResource, world: ArmWorld, name: stri
   return { kubeconfigs: [{ name, value: Buffer.from(kubeconfig, 'utf8').toString('base64') }] };
 }
 
-function writeCluster(change: Change): JsonObject {
+async function writeCluster(change: Change): Promise<JsonObject> {
   const { world, id, before, body } = change;
   keepImmutable(change);
   const wanted = objectAt(body, 'properties');
@@ -73,21 +75,25 @@ function writeCluster(change: Change): JsonObject {
     `MC_${id.resourceGroup ?? ''}_${lastName(id.text)}_${textAt(body, 'location') ?? ''}`;
   if (before === undefined) checkNodeGroup(world, id, nodeResourceGroup);
   checkNetwork(change);
+  const addOns = addOnsAfter(change, nodeResourceGroup);
   writePools(change, current);
   const identity = identityAfter(change);
   const { agentPoolProfiles: _, ...properties } = wanted;
+  const issuerURL =
+    valueAt(wanted, 'oidcIssuerProfile.enabled') === true
+      ? await world.effects.oidcIssuer(before?.id ?? id.text)
+      : undefined;
   return {
     ...body,
     sku: { name: 'Base', tier: 'Free', ...objectAt(body, 'sku') },
     identity,
     properties: overlay(serviceOwned(change, nodeResourceGroup), {
       ...properties,
+      ...addOns,
       kubernetesVersion: version,
       currentKubernetesVersion: current,
       nodeResourceGroup,
-      ...(valueAt(wanted, 'oidcIssuerProfile.enabled') === true
-        ? { oidcIssuerProfile: { enabled: true, issuerURL: world.effects.oidcIssuer(before?.id ?? id.text) } }
-        : {}),
+      ...(issuerURL === undefined ? {} : { oidcIssuerProfile: { enabled: true, issuerURL } }),
       powerState: { code: 'Running' },
       provisioningState: 'Succeeded',
     }),
@@ -221,7 +227,10 @@ function checkNetwork({ world, body }: Change): void {
     throw new ArmFault(400, 'InvalidParameter', `dnsServiceIP ${dns} is not inside serviceCidr ${cidr}.`, { target });
   }
   for (const pool of objectsAt(body, 'properties.agentPoolProfiles')) {
-    const network = (textAt(pool, 'vnetSubnetID') ?? '').split('/').slice(0, -2).join('/');
+    const subnetId = textAt(pool, 'vnetSubnetID');
+    // A pool without one is in a network that the service makes.
+    if (subnetId === undefined) continue;
+    const network = subnetId.split('/').slice(0, -2).join('/');
     for (const subnet of world.store.children(network, 'Microsoft.Network/virtualNetworks/subnets')) {
       const prefix = textAt(subnet.body, 'properties.addressPrefix') ?? '';
       if (!overlaps(prefix, cidr)) continue;

@@ -29,6 +29,12 @@ export interface KubernetesAppOptions {
   readonly clock: Clock;
   /** Version that the server says it has; `v1.34.2` when not given. */
   readonly version?: string;
+  /**
+   * Documents for everybody, by path: those of the issuer of service account tokens, which whoever trusts it reads without being
+   * a user here. Undefined for all other paths.
+   * @see Kubernetes, service account issuer discovery
+   */
+  readonly publicDocument?: (path: string) => unknown;
   /** Makes tokens for service accounts; without it such requests are refused with 503. */
   readonly issueToken?: (request: ServiceAccountTokenRequest) => Promise<ServiceAccountToken>;
   /** Where services answer, for webhooks that name one. Without it only webhooks with a URL are reached. */

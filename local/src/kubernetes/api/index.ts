@@ -37,6 +37,8 @@ export type {
   ObjectReference,
   OwnerReference,
 } from './objects.ts';
+export { podTokens } from './pod-tokens.ts';
+export type { PodTokenRequest, PodTokenSource } from './pod-tokens.ts';
 export { createRbacAuthorizer } from './rbac.ts';
 export { StatusError } from './status.ts';
 export type { Status, StatusCause, StatusReason } from './status.ts';

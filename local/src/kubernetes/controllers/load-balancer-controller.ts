@@ -1,5 +1,6 @@
 import { errorMessage } from '@holdfast/base';
 
+import { UNPRIVILEGED_OFFSET } from '../../process/machine-port.ts';
 import type { ClusterEvent } from '../api/cluster-store.ts';
 import { keyOf, splitKey } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
@@ -24,8 +25,8 @@ interface Balancer {
   readonly forwarders: Map<string, TcpForwarder>;
 }
 
-/** Ports below 1024 may be closed to who runs the cluster; then this is added. */
-const UNPRIVILEGED_OFFSET = 8000;
+/** Ports below this may be closed to who runs the cluster. */
+const FIRST_UNPRIVILEGED = 1024;
 
 /**
  * Gives each service of type LoadBalancer a loopback address, and answers on its ports there. Where a port may not be opened it
@@ -121,8 +122,14 @@ export class LoadBalancerController implements Controller {
     try {
       return await TcpForwarder.open({ host, port }, backends);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') {
-        return this.#forward(service, servicePort, { host, port: port + UNPRIVILEGED_OFFSET });
+      if ((error as NodeJS.ErrnoException).code === 'EACCES' && port < FIRST_UNPRIVILEGED) {
+        const opened = port + UNPRIVILEGED_OFFSET;
+        this.#events.warning(
+          service,
+          'PortNotPermitted',
+          `this user may not open port ${port}: it is port ${opened} of ${host}; sysctl net.ipv4.ip_unprivileged_port_start=${port} permits it`,
+        );
+        return this.#forward(service, servicePort, { host, port: opened });
       }
       this.#events.warning(
         service,

@@ -1,3 +1,4 @@
+import { machinePort } from '../../process/machine-port.ts';
 import type { ContainerPort, PodObject, ServiceObject, ServicePort } from './objects.ts';
 import { isReady } from './pods.ts';
 import { hasLabels } from './selectors.ts';
@@ -5,6 +6,7 @@ import { hasLabels } from './selectors.ts';
 /** A place where a service's port is served. */
 export interface Backend {
   readonly address: string;
+  /** As it is on this machine. */
   readonly port: number;
 }
 
@@ -40,6 +42,6 @@ export function backendsOf(service: ServiceObject, port: ServicePort, pods: read
     .flatMap((pod) => {
       const target = targetPort(port, pod);
       const address = pod.status?.podIP;
-      return target === undefined || address === undefined ? [] : [{ address, port: target }];
+      return target === undefined || address === undefined ? [] : [{ address, port: machinePort(target) }];
     });
 }

@@ -1,10 +1,9 @@
-import type { ClusterEvent } from '../api/cluster-store.ts';
-import { controllerKeys, controllerReference, keyOf, splitKey } from './cluster.ts';
+import { controllerReference } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
-import type { Controller } from './controller.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { PodObject, StatefulSetObject } from './objects.ts';
-import { countPods, isReady } from './pods.ts';
+import { PodSetController } from './pod-set-controller.ts';
+import { isReady } from './pods.ts';
 import { templateHash } from './template-hash.ts';
 import type { Timers } from './timers.ts';
 
@@ -14,28 +13,13 @@ const REVISION_LABEL = 'controller-revision-hash';
  * Keeps the numbered pods of a StatefulSet, `name-0` and on. Without volumes of their own: claims are not made. An update
  * replaces one pod at a time, the highest number first, once all others are ready.
  */
-export class StatefulSetController implements Controller {
-  readonly name = 'statefulset';
-  readonly watches = ['StatefulSet', 'Pod'] as const;
-  readonly #cluster: Cluster;
-  readonly #timers: Timers;
-  readonly #events: EventRecorder;
-
+export class StatefulSetController extends PodSetController<'StatefulSet'> {
   constructor(cluster: Cluster, timers: Timers, events: EventRecorder) {
-    this.#cluster = cluster;
-    this.#timers = timers;
-    this.#events = events;
+    super('StatefulSet', cluster, timers, events);
   }
 
-  keys({ object }: ClusterEvent): readonly string[] {
-    return object.kind === 'StatefulSet' ? [keyOf(object)] : controllerKeys(object, 'StatefulSet');
-  }
-
-  async reconcile(key: string): Promise<number | undefined> {
-    const { namespace, name } = splitKey(key);
-    const set = this.#cluster.find('StatefulSet', name, namespace);
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
-    const revision = `${name}-${templateHash(set.spec.template)}`;
+  protected override async arrange(set: StatefulSetObject): Promise<number | undefined> {
+    const revision = `${set.metadata.name}-${templateHash(set.spec.template)}`;
     await this.#fill(set, revision);
     this.#shrink(set);
     this.#update(set, revision);
@@ -52,13 +36,13 @@ export class StatefulSetController implements Controller {
   }
 
   #shrink(set: StatefulSetObject): void {
-    for (const pod of this.#pods(set)) {
+    for (const pod of this.pods(set)) {
       if (ordinalOf(pod) >= (set.spec.replicas ?? 1)) this.#removePod(set, pod);
     }
   }
 
   #update(set: StatefulSetObject, revision: string): void {
-    const pods = this.#pods(set);
+    const pods = this.pods(set);
     if (pods.length < (set.spec.replicas ?? 1)) return;
     const outdated = pods.filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] !== revision);
     const updated = pods.filter((pod) => !outdated.includes(pod));
@@ -68,9 +52,9 @@ export class StatefulSetController implements Controller {
 
   #removePod(set: StatefulSetObject, pod: PodObject): void {
     if (pod.metadata.deletionTimestamp !== undefined) return;
-    this.#cluster.remove(pod);
+    this.cluster.remove(pod);
     const message = `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`;
-    this.#events.normal(set, 'SuccessfulDelete', message);
+    this.events.normal(set, 'SuccessfulDelete', message);
   }
 
   async #createPod(set: StatefulSetObject, ordinal: number, revision: string): Promise<void> {
@@ -82,7 +66,7 @@ export class StatefulSetController implements Controller {
       'statefulset.kubernetes.io/pod-name': name,
       'apps.kubernetes.io/pod-index': String(ordinal),
     };
-    await this.#cluster.createAdmitted({
+    await this.cluster.createAdmitted({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: {
@@ -95,14 +79,13 @@ export class StatefulSetController implements Controller {
       spec: { hostname: name, ...template.spec },
     });
     const message = `create Pod ${name} in StatefulSet ${set.metadata.name} successful`;
-    this.#events.normal(set, 'SuccessfulCreate', message);
+    this.events.normal(set, 'SuccessfulCreate', message);
   }
 
   #writeStatus(set: StatefulSetObject, revision: string): number | undefined {
-    const pods = this.#pods(set);
-    const updated = pods.filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === revision);
-    const counts = countPods(pods, set.spec.minReadySeconds ?? 0, this.#timers.clock());
-    this.#cluster.writeStatus(set, {
+    const updated = this.pods(set).filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === revision);
+    const counts = this.count(set);
+    this.cluster.writeStatus(set, {
       observedGeneration: set.metadata.generation ?? 0,
       replicas: counts.replicas,
       readyReplicas: counts.ready,
@@ -116,12 +99,8 @@ export class StatefulSetController implements Controller {
     return counts.nextAvailableMs;
   }
 
-  #pods(set: StatefulSetObject): PodObject[] {
-    return [...this.#cluster.controlledBy('Pod', set)];
-  }
-
   #pod(set: StatefulSetObject, ordinal: number): PodObject | undefined {
-    return this.#pods(set).find((pod) => ordinalOf(pod) === ordinal);
+    return this.pods(set).find((pod) => ordinalOf(pod) === ordinal);
   }
 }
 

@@ -7,6 +7,8 @@ export interface ForwarderAddress {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Whether backends see the address of the client, as behind a redirection of packets; the clients must be on loopback. */
+  readonly keepsSource?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -18,21 +20,24 @@ const CONNECT_TIMEOUT_MS = 2000;
 export class TcpForwarder {
   readonly #server: Server;
   readonly #backends: () => readonly Backend[];
+  readonly #keepsSource: boolean;
   readonly #connections = new Set<Socket>();
   #turn = 0;
 
-  private constructor(backends: () => readonly Backend[]) {
+  private constructor(backends: () => readonly Backend[], keepsSource: boolean) {
     this.#backends = backends;
+    this.#keepsSource = keepsSource;
     // Either side may end its half first.
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => this.#accept(client));
   }
 
   /** @throws what listening throws: EADDRINUSE, EACCES, EADDRNOTAVAIL */
   static async open(address: ForwarderAddress, backends: () => readonly Backend[]): Promise<TcpForwarder> {
-    const forwarder = new TcpForwarder(backends);
+    const { host, port, keepsSource = false } = address;
+    const forwarder = new TcpForwarder(backends, keepsSource);
     await new Promise<void>((resolve, reject) => {
       forwarder.#server.once('error', reject);
-      forwarder.#server.listen({ ...address, exclusive: true }, resolve);
+      forwarder.#server.listen({ host, port, exclusive: true }, resolve);
     });
     return forwarder;
   }
@@ -63,7 +68,9 @@ export class TcpForwarder {
       client.resetAndDestroy();
       return;
     }
-    const upstream = connect({ host: backend.address, port: backend.port, allowHalfOpen: true });
+    const { remoteAddress } = client;
+    const source = this.#keepsSource && remoteAddress !== undefined ? { localAddress: remoteAddress } : {};
+    const upstream = connect({ host: backend.address, port: backend.port, allowHalfOpen: true, ...source });
     this.#keep(upstream);
     const next = (): void => {
       upstream.destroy();

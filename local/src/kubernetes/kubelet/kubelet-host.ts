@@ -8,6 +8,8 @@ import type { EventRecorder } from '../controllers/event-recorder.ts';
 import type { LoopbackAddresses } from '../controllers/loopback-addresses.ts';
 import type { PodObject } from '../controllers/objects.ts';
 import type { Timers } from '../controllers/timers.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import type { NodeSecretsStore, SecretsStoreSettings } from './volumes/node-secrets-store.ts';
 
 /** What one pod finds in the local cloud that it would find elsewhere in Azure. */
 export interface PodSurroundings {
@@ -15,6 +17,8 @@ export interface PodSurroundings {
   readonly variables: Readonly<Record<string, string>>;
   /** Ports of 127.0.0.1 on which services of the local cloud listen. On all others 127.0.0.1 is the pod itself. */
   readonly hostPorts: readonly number[];
+  /** Places in Azure that have another address here, as in `PodNetwork`; none when missing. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** Asked once for each pod, before it is started. */
@@ -37,11 +41,15 @@ export interface MachineSettings extends Pick<
   | 'podsFolder'
   | 'logsFolder'
 > {
-  /** The images that can be pulled now. */
-  readonly images: () => readonly LocalImage[] | Promise<readonly LocalImage[]>;
+  /** The images that can be pulled now, by a pod whose containers name these. */
+  readonly images: (named: readonly string[]) => readonly LocalImage[] | Promise<readonly LocalImage[]>;
   /** Addresses for pods. */
   readonly addresses: LoopbackAddresses;
   readonly podEnvironment?: PodEnvironmentHook;
+  /** Where the pods of the cluster get tokens; without it there are none. */
+  readonly identity?: NodeIdentity;
+  /** The Secrets Store CSI driver of the cluster; pods with its volumes wait when missing. */
+  readonly secretsStore?: SecretsStoreSettings;
   /**
    * Whether readiness is asked for from the start and four times a second, whatever the pods say: a person waits for a local cloud,
    * and what pods ask for is made for machines that take long to start. Nodes then count as ready for a minute from the start.
@@ -62,4 +70,5 @@ export interface KubeletHost {
   readonly events: EventRecorder;
   readonly machine: MachineSettings;
   readonly probeClient: HttpClient;
+  readonly secretsStore: NodeSecretsStore | undefined;
 }

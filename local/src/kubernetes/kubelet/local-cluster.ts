@@ -116,9 +116,10 @@ export class LocalCluster {
     return backend === undefined ? undefined : `https://${backend.address}:${backend.port}`;
   }
 
-  /** Resolves once the control loops have nothing to do but wait for time or changes. */
+  /** Resolves once control loops and nodes have nothing to do but wait for time or changes. */
   async settled(): Promise<void> {
     for (const controllers of this.#controllers) await controllers.settled();
+    for (const kubelet of this.#kubelets) await kubelet.settled();
   }
 
   /** Ends all pods and stops everything. The objects stay as they are. */

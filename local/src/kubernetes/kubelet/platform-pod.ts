@@ -42,6 +42,10 @@ export class PlatformPod implements PodRunner {
     this.#starting ??= this.#start();
   }
 
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async stop(): Promise<void> {
     await this.#starting;
     if (this.#address !== undefined) await this.#host.machine.addresses.giveBack(this.#address);

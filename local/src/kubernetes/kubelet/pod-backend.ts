@@ -1,3 +1,4 @@
+import { machinePort } from '../../process/machine-port.ts';
 import type { PodBackend, PodLogOptions, ProxyAnswer, ProxyRequest } from '../api/backend.ts';
 import { StatusError } from '../api/cluster-store.ts';
 import type { ClusterObject } from '../api/cluster-store.ts';
@@ -41,7 +42,7 @@ export class LocalPodBackend implements PodBackend {
     const { name, namespace } = asked.metadata;
     const address = this.#cluster.find('Pod', name, namespace)?.status?.podIP;
     if (address === undefined) throw new StatusError('ServiceUnavailable', `pod ${name} has no address yet`);
-    return proxyTo(address, port, request);
+    return proxyTo(address, machinePort(port), request);
   }
 
   /** Undefined when there is nothing to show although nothing is wrong. */

@@ -16,6 +16,8 @@ export interface PodRunner {
   /** The pod on the virtual node, with its containers and events; undefined before it is made, and for a pod without programs. */
   readonly pod: Pod | undefined;
   start(): void;
+  /** Resolves once nothing is being written to its volumes. */
+  settled(): Promise<void>;
   stop(graceMs: number): Promise<void>;
   kill(): void;
   /** Undefined while the container has never been started. */

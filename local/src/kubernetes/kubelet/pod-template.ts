@@ -3,6 +3,8 @@ import { Buffer } from 'node:buffer';
 import { parseManifest } from '../../virtual-node/manifest.ts';
 import type { PodRuntime, PodTemplate } from '../../virtual-node/manifest.ts';
 import type { ContainerObject, PodObject, StringMap } from '../controllers/objects.ts';
+import { resourceText } from './volumes/volume-files.ts';
+import type { ResourceField } from './volumes/volume-objects.ts';
 
 /** What the variables of containers take their values from. */
 export interface PodSources {
@@ -69,7 +71,7 @@ function variables(
     for (const [name, value] of Object.entries(allOf(source, sources))) values.set(`${prefix}${name}`, value);
   }
   for (const variable of container.env ?? []) {
-    const value = valueOf(variable, pod, sources);
+    const value = valueOf(variable, container, pod, sources);
     if (value !== undefined) values.set(String(variable['name']), value);
   }
   return [...values].map(([name, value]) => ({ name, value }));
@@ -84,16 +86,18 @@ function allOf(source: Json, sources: PodSources): StringMap {
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, decoded(value)]));
 }
 
-function valueOf(variable: Json, pod: PodObject, sources: PodSources): string | undefined {
+function valueOf(variable: Json, owner: ContainerObject, pod: PodObject, sources: PodSources): string | undefined {
   const from = variable['valueFrom'] as Json | undefined;
   if (from === undefined) return typeof variable['value'] === 'string' ? variable['value'] : '';
   const field = from['fieldRef'] as { readonly fieldPath: string } | undefined;
   if (field !== undefined) return fieldValue(field.fieldPath, pod, sources);
+  const resource = from['resourceFieldRef'] as ResourceField | undefined;
+  if (resource !== undefined) return resourceText({ containerName: owner.name, ...resource }, pod);
   const map = from['configMapKeyRef'] as KeyReference | undefined;
-  if (map !== undefined) return keyed('configmap', map, sources.configMap(map.name));
+  if (map !== undefined) return keyed('configmap', map, sources.configMap(map.name), pod);
   const secret = from['secretKeyRef'] as KeyReference | undefined;
   if (secret === undefined) return '';
-  const value = keyed('secret', secret, sources.secret(secret.name));
+  const value = keyed('secret', secret, sources.secret(secret.name), pod);
   return value === undefined ? undefined : decoded(value);
 }
 
@@ -103,10 +107,16 @@ interface KeyReference {
   readonly optional?: boolean;
 }
 
-function keyed(kind: string, reference: KeyReference, data: StringMap | undefined): string | undefined {
+function keyed(
+  kind: 'configmap' | 'secret',
+  reference: KeyReference,
+  data: StringMap | undefined,
+  { metadata: { namespace = 'default' } }: PodObject,
+): string | undefined {
   const value = found(kind, reference, data)?.[reference.key];
   if (value === undefined && reference.optional !== true) {
-    throw new MissingSource(`couldn't find key ${reference.key} in ${kind} ${reference.name}`);
+    const owner = kind === 'secret' ? 'Secret' : 'ConfigMap';
+    throw new MissingSource(`couldn't find key ${reference.key} in ${owner} ${namespace}/${reference.name}`);
   }
   return value;
 }

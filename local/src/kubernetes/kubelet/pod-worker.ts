@@ -6,16 +6,20 @@ import { errorMessage } from '@holdfast/base';
 import { BackOff } from '../../virtual-node/back-off.ts';
 import { EventLog } from '../../virtual-node/events.ts';
 import type { NodeEvent } from '../../virtual-node/events.ts';
-import type { PodTemplate } from '../../virtual-node/manifest.ts';
+import type { ContainerSpec, PodTemplate } from '../../virtual-node/manifest.ts';
+import type { ContainerMount } from '../../virtual-node/mount-paths.ts';
 import { Pod } from '../../virtual-node/pod.ts';
 import type { PodEnvironment } from '../../virtual-node/pod.ts';
-import { keyOf } from '../controllers/cluster.ts';
 import type { PodObject } from '../controllers/objects.ts';
 import type { KubeletHost, PodSurroundings } from './kubelet-host.ts';
 import { containerStatus, creatingContainers, failedContainers, podStatus } from './pod-status.ts';
 import type { FailedAttempt, PodFacts } from './pod-status.ts';
+import { podFolderName } from './pod-folder.ts';
 import { podTemplate } from './pod-template.ts';
+import { pruneLogs } from './prune-logs.ts';
 import type { ContainerLog, PodRunner } from './pod-runner.ts';
+import { PodVolumes } from './volumes/pod-volumes.ts';
+import { VolumeProblem } from './volumes/volume-files.ts';
 
 type Failure = Pick<FailedAttempt, 'reason' | 'message' | 'container' | 'told'>;
 
@@ -34,6 +38,7 @@ export class PodWorker implements PodRunner {
   readonly #stopping = new AbortController();
   readonly #folderName: string;
   readonly #log: EventLog;
+  readonly #volumes: PodVolumes;
   #object: PodObject;
   #address: string | undefined;
   #pod: Pod | undefined;
@@ -50,7 +55,12 @@ export class PodWorker implements PodRunner {
     this.#backOff = new BackOff(host.machine.backOff);
     this.#log = new EventLog(host.timers.clock);
     this.#log.subscribe((event) => this.#tell(event));
-    this.#folderName = `${keyOf(object).replace('/', '_')}_${object.metadata.uid ?? ''}`;
+    this.#folderName = podFolderName(object);
+    this.#volumes = new PodVolumes(object, {
+      ...host,
+      podsFolder: host.machine.podsFolder,
+      issueToken: host.machine.identity?.serviceAccountToken,
+    });
   }
 
   get address(): string | undefined {
@@ -70,6 +80,10 @@ export class PodWorker implements PodRunner {
     this.#loop ??= this.#run();
   }
 
+  settled(): Promise<void> {
+    return this.#volumes.settled();
+  }
+
   /** Ends the pod; resolves once nothing of it runs any more. */
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs);
@@ -86,9 +100,12 @@ export class PodWorker implements PodRunner {
     await this.#loop;
     if (graceMs > FAREWELL_MS * 2 && this.#pod?.ready === true) await this.#farewell();
     await this.#pod?.stop(graceMs);
+    await this.#volumes.close();
     this.#report();
     if (this.#address !== undefined) await this.#host.machine.addresses.giveBack(this.#address);
-    await rm(join(this.#host.machine.podsFolder, this.#folderName), { recursive: true, force: true });
+    const { podsFolder, logsFolder } = this.#host.machine;
+    await rm(join(podsFolder, this.#folderName), { recursive: true, force: true });
+    await pruneLogs(logsFolder, podsFolder);
   }
 
   /** Load balancers give it nothing new since its deletion began; what they gave it just before may not have been taken yet. */
@@ -105,7 +122,7 @@ export class PodWorker implements PodRunner {
       this.#report();
       this.#backingOff = true;
       this.#report();
-      await this.#pause(this.#backOff.next(0));
+      await this.#pause(this.#retryMs(this.#failure), this.#failure);
       this.#failures += 1;
     }
     this.#report();
@@ -129,19 +146,36 @@ export class PodWorker implements PodRunner {
       this.#address ??= await machine.addresses.take();
       const address = this.#address;
       const surroundings = await (machine.podEnvironment?.(this.#object, { address }) ?? NO_SURROUNDINGS);
+      await this.#volumes.mount();
       const result = podTemplate(this.#object, this.#sources(address), this.#host.runtimes);
       if ('problem' in result) {
         const { container, message } = result.problem;
-        events.warning(this.#object, 'Failed', `Error: ${message}`, `spec.containers{${container}}`);
-        return { reason: 'CreateContainerConfigError', message, container };
+        return this.#configProblem(container, message);
+      }
+      for (const container of result.template.containers) {
+        const problem = await this.#mounts(container).then(() => undefined, errorMessage);
+        if (problem !== undefined) return this.#configProblem(container.name, problem);
       }
       const template = machine.eagerProbes === true ? withEagerProbes(result.template) : result.template;
-      return new Pod(this.#object.metadata.name, template, await this.#environment(address, surroundings));
+      return new Pod(this.#object.metadata.name, template, await this.#environment(address, surroundings, template));
     } catch (error) {
+      // The volumes have told the pod about it.
+      if (error instanceof VolumeProblem) return { reason: 'FailedMount', message: error.message };
       const message = errorMessage(error);
       events.warning(this.#object, 'FailedCreatePodSandBox', message);
       return { reason: 'FailedCreatePodSandBox', message };
     }
+  }
+
+  #configProblem(container: string, message: string): Failure {
+    const fieldPath = `spec.containers{${container}}`;
+    this.#host.events.warning(this.#object, 'Failed', `Error: ${message}`, fieldPath);
+    return { reason: 'CreateContainerConfigError', message, container };
+  }
+
+  #mounts({ name, declaration }: ContainerSpec): Promise<readonly ContainerMount[]> {
+    const variables = (declaration.env ?? []).map((variable) => [variable.name, variable.value ?? '']);
+    return this.#volumes.mounts(name, Object.fromEntries(variables));
   }
 
   #sources(podIp: string): Parameters<typeof podTemplate>[1] {
@@ -155,19 +189,27 @@ export class PodWorker implements PodRunner {
     };
   }
 
-  async #environment(address: string, { variables, hostPorts }: PodSurroundings): Promise<PodEnvironment> {
+  async #environment(
+    address: string,
+    { variables, hostPorts, places = {} }: PodSurroundings,
+    { containers }: PodTemplate,
+  ): Promise<PodEnvironment> {
     const { machine, timers, probeClient } = this.#host;
     const { podsFolder, logsFolder } = machine;
     return {
       ...machine,
-      images: await machine.images(),
+      images: await machine.images(this.#object.spec.containers.map(({ image }) => image)),
       podsFolder: join(podsFolder, this.#folderName),
       logsFolder: join(logsFolder, this.#folderName),
       nodeVariables: { ...machine.nodeVariables, ...variables },
       events: this.#log,
       clock: timers.clock,
       probeClient,
-      network: { address, hostPorts },
+      network: { address, hostPorts, places },
+      mounts: async (name) => {
+        const container = containers.find((one) => one.name === name);
+        return container === undefined ? [] : this.#mounts(container);
+      },
       keepsPreviousLogs: true,
       onTerminated: () => this.#report(),
       onReadiness: () => this.#report(),
@@ -219,22 +261,43 @@ export class PodWorker implements PodRunner {
     return { phase: 'Pending', containers: failedContainers(this.#object, attempt) };
   }
 
-  #pause(ms: number): Promise<void> {
+  /** Kubelet tries volumes again after half a second, which it doubles up to two minutes, and configurations every ten seconds. */
+  #retryMs({ reason }: Failure): number {
+    const usual = this.#backOff.next(0);
+    if (reason === 'FailedMount')
+      return Math.min(usual, FIRST_MOUNT_RETRY_MS * 2 ** this.#failures, LAST_MOUNT_RETRY_MS);
+    return reason === 'CreateContainerConfigError' ? Math.min(usual, CONFIG_RETRY_MS) : usual;
+  }
+
+  async #pause(ms: number, { reason }: Failure): Promise<void> {
     const { signal } = this.#stopping;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#host.timers.after(ms, resolve);
-      signal.addEventListener(
-        'abort',
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
+    if (signal.aborted) return;
+    const over = Promise.withResolvers<void>();
+    const end = (): void => over.resolve();
+    const undo = [this.#host.timers.after(ms, end), this.#whenSourcesChange(reason, end)];
+    signal.addEventListener('abort', end, { once: true });
+    await over.promise;
+    signal.removeEventListener('abort', end);
+    for (const step of undo) step();
+  }
+
+  /** A person waits for a local cloud: what a pod waits for is used as soon as it is there. */
+  #whenSourcesChange(reason: string, listener: () => void): () => void {
+    const { machine, cluster } = this.#host;
+    const isSource = reason === 'FailedMount' || reason === 'CreateContainerConfigError';
+    if (machine.eagerProbes !== true || !isSource) return () => undefined;
+    return cluster.store.subscribe(undefined, ({ type, object: { kind, metadata } }) => {
+      const isOurs = SOURCES.has(kind) && metadata.namespace === this.#object.metadata.namespace;
+      if (isOurs && type !== 'DELETED') listener();
     });
   }
 }
+
+const FIRST_MOUNT_RETRY_MS = 500;
+const LAST_MOUNT_RETRY_MS = 122_000;
+const CONFIG_RETRY_MS = 10_000;
+/** What volumes and variables take their values from. */
+const SOURCES = new Set(['ConfigMap', 'Secret', 'ServiceAccount', 'SecretProviderClass']);
 
 const EAGER_PERIOD_SECONDS = 0.25;
 

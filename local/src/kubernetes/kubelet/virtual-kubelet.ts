@@ -13,6 +13,7 @@ import { NodeRegistration } from './node-registration.ts';
 import { isPlatformPod, isVirtualNodeImage, PlatformPod } from './platform-pod.ts';
 import type { PodRunner } from './pod-runner.ts';
 import { PodWorker } from './pod-worker.ts';
+import { NodeSecretsStore } from './volumes/node-secrets-store.ts';
 
 export interface VirtualKubeletOptions {
   readonly store: ClusterStore;
@@ -57,15 +58,17 @@ export class VirtualKubelet {
     const readyForMs = machine.eagerProbes === true ? SETTLED_MS : 0;
     this.#registration = new NodeRegistration(this.#cluster, timers, node, address, readyForMs);
     this.#probeClient = new HttpClient(options.ca === undefined ? {} : { ca: options.ca });
+    const events = new EventRecorder(this.#cluster, timers, 'kubelet', node.name);
     this.#host = {
       nodeName: node.name,
       nodeIp: address,
       runtimes: options.runtimes,
       cluster: this.#cluster,
       timers,
-      events: new EventRecorder(this.#cluster, timers, 'kubelet', node.name),
+      events,
       machine,
       probeClient: this.#probeClient,
+      secretsStore: secretsStoreOf(options, this.#cluster, events),
     };
   }
 
@@ -105,7 +108,14 @@ export class VirtualKubelet {
     });
     await Promise.all(stops);
     this.#pods.clear();
+    await this.#host.secretsStore?.close();
     await this.#probeClient.close();
+  }
+
+  /** Resolves once nothing is being written to volumes. */
+  async settled(): Promise<void> {
+    for (const { runner } of this.#pods.values()) await runner.settled();
+    await this.#host.secretsStore?.settled();
   }
 
   kill(): void {
@@ -188,6 +198,26 @@ export class VirtualKubelet {
   #remove(pod: PodObject): void {
     this.#cluster.remove(pod, 0);
   }
+}
+
+function secretsStoreOf(
+  { machine, timers, node, onError }: VirtualKubeletOptions,
+  cluster: Cluster,
+  events: EventRecorder,
+): NodeSecretsStore | undefined {
+  const { secretsStore: settings, podsFolder, identity } = machine;
+  if (settings === undefined) return undefined;
+  const issueToken = identity?.serviceAccountToken;
+  return new NodeSecretsStore({
+    settings,
+    cluster,
+    timers,
+    events,
+    nodeName: node.name,
+    podsFolder,
+    issueToken,
+    onError,
+  });
 }
 
 /** A node of a cluster that runs pods on this machine; call `start`. */

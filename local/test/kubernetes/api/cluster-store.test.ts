@@ -26,9 +26,7 @@ function pod(name: string, owner?: ClusterObject, node?: string): ObjectInput {
       ...(owner === undefined
         ? {}
         : {
-            ownerReferences: [
-              { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid },
-            ],
+            ownerReferences: [{ ...referenceTo(owner), blockOwnerDeletion: true }],
           }),
     },
     spec: {
@@ -36,6 +34,10 @@ function pod(name: string, owner?: ClusterObject, node?: string): ObjectInput {
       ...(node === undefined ? {} : { nodeName: node }),
     },
   };
+}
+
+function referenceTo({ apiVersion, kind, metadata }: ClusterObject) {
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid };
 }
 
 function configMap(name: string, data: Readonly<Record<string, string>> = {}): ObjectInput {
@@ -316,6 +318,35 @@ describe('createClusterStore, deletion', () => {
     expect(store.get({ ...POD, name: 'running' })?.metadata.deletionTimestamp).toBeDefined();
     store.remove({ ...POD, name: 'running' }, { gracePeriodSeconds: 0 });
     expect(store.get({ ...CONFIG_MAP, name: 'owner' })).toBeUndefined();
+  });
+
+  it('waits in the foreground for nothing that does not ask for it', () => {
+    const store = open();
+    const owner = store.create(configMap('owner'));
+    store.create(pod('running', owner, 'node-1'));
+    const mirrored = (): unknown =>
+      store.create({ ...configMap('mirrored'), metadata: { name: 'mirrored', ownerReferences: [referenceTo(owner)] } });
+    mirrored();
+    store.remove({ ...CONFIG_MAP, name: 'owner' }, { propagation: 'Foreground' });
+    expect(store.get({ ...CONFIG_MAP, name: 'mirrored' })).toBeUndefined();
+    // Whoever mirrors it does not know yet that its owner goes.
+    mirrored();
+    store.remove({ ...POD, name: 'running' }, { gracePeriodSeconds: 0 });
+    expect(store.get({ ...CONFIG_MAP, name: 'owner' })).toBeUndefined();
+    expect(store.get({ ...CONFIG_MAP, name: 'mirrored' })).toBeUndefined();
+  });
+
+  it('keeps in the foreground what another owner has as well', () => {
+    const store = open();
+    const [first, second] = ['first', 'second'].map((name) => store.create(configMap(name)));
+    if (first === undefined || second === undefined) throw new Error('both were made');
+    store.create(pod('running', first, 'node-1'));
+    const ownerReferences = [referenceTo(first), referenceTo(second)];
+    store.create({ ...configMap('shared'), metadata: { name: 'shared', ownerReferences } });
+    store.remove({ ...CONFIG_MAP, name: 'first' }, { propagation: 'Foreground' });
+    expect(store.get({ ...CONFIG_MAP, name: 'shared' })?.metadata.ownerReferences).toEqual([referenceTo(second)]);
+    store.remove({ ...CONFIG_MAP, name: 'second' }, { propagation: 'Foreground' });
+    expect(store.get({ ...CONFIG_MAP, name: 'shared' })).toBeUndefined();
   });
 
   it('empties a namespace, refuses new objects meanwhile, and then removes it', () => {

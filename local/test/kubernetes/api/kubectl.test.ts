@@ -46,7 +46,7 @@ function podText(name: string, namespace = 'default'): string {
   });
 }
 
-describe.skipIf(!hasKubectl)('kubectl, unmodified, over TLS', { timeout: 60_000 }, () => {
+describe.skipIf(!hasKubectl)('acceptance 16, addition 13: kubectl, unmodified, over TLS', { timeout: 60_000 }, () => {
   let cluster: ClusterServer;
   const ok = async (args: string, input?: string): Promise<string> => {
     const { code, stdout, stderr } = await cluster.kubectl(args.split(' '), input);

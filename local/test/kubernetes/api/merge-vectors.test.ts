@@ -50,7 +50,7 @@ function digestOf(state: VectorState | null): string | null {
     .slice(0, 16);
 }
 
-describe('the API, replaying what a kube-apiserver answered', () => {
+describe('acceptance 16: the API, replaying what a kube-apiserver answered', () => {
   let app: FastifyInstance;
   const send: Send = async (method, url, body) => {
     const response = await app.inject({

@@ -133,4 +133,15 @@ describe('createRbacAuthorizer', () => {
     store.remove({ apiVersion: API, kind: 'ClusterRoleBinding', name: 'all-whole' });
     expect(allows(WEBHOOK, ask({}))).toBe(false);
   });
+
+  it('knows the roles that every cluster has', () => {
+    const store = open();
+    const authorize = createRbacAuthorizer(store);
+    const may = (verb: string, resource: string): boolean => authorize(WEBHOOK, ask({ verb, resource }));
+    bindInNamespace(store, 'ClusterRole', 'view');
+    expect([may('list', 'pods'), may('delete', 'pods'), may('get', 'secrets')]).toEqual([true, false, false]);
+    bindInNamespace(store, 'ClusterRole', 'edit');
+    expect([may('delete', 'pods'), may('get', 'secrets'), may('create', 'roles')]).toEqual([true, true, false]);
+    expect(authorize(WEBHOOK, ask({ verb: 'list', namespace: 'default' }))).toBe(false);
+  });
 });

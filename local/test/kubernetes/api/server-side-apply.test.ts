@@ -13,7 +13,7 @@ function expectedConflicts(scenario: Scenario): readonly (readonly string[])[] {
 describe.each([
   ['scalars and maps', MAP_SCENARIOS],
   ['lists', LIST_SCENARIOS],
-] as const)('serverSideApply, %s', (_group, scenarios) => {
+] as const)('acceptance 16: serverSideApply, %s', (_group, scenarios) => {
   it.each(scenarios.map((scenario) => [scenario.name, scenario] as const))('%s', (_name, scenario) => {
     const outcome = runScenario(scenario.steps);
     expect(outcome.conflicts).toEqual(expectedConflicts(scenario));

@@ -33,6 +33,7 @@ describe('podTemplate', () => {
     [{ fieldRef: { fieldPath: 'status.hostIP' } }, '127.80.1.1'],
     [{ fieldRef: { fieldPath: 'spec.nodeName' } }, 'n1'],
     [{ fieldRef: { fieldPath: "metadata.labels['app']" } }, 'web'],
+    [{ resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } }, '0'],
     [{ configMapKeyRef: { name: 'words', key: 'greeting' } }, 'hello'],
     [{ secretKeyRef: { name: 'keys', key: 'key' } }, 's3cret'],
   ])('takes the value of a variable from %j', (valueFrom, value) => {
@@ -45,7 +46,7 @@ describe('podTemplate', () => {
 
   it.each([
     [{ configMapKeyRef: { name: 'none', key: 'k' } }, 'configmap "none" not found'],
-    [{ secretKeyRef: { name: 'keys', key: 'k' } }, "couldn't find key k in secret keys"],
+    [{ secretKeyRef: { name: 'keys', key: 'k' } }, "couldn't find key k in Secret default/keys"],
   ])('says which source is missing for %j', (valueFrom, message) => {
     expect(environment(from(valueFrom))).toEqual({ problem: { container: 'app', message } });
   });

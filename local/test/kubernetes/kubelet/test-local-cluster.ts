@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../../testing/temporary-folder.ts';
 import { IDENTITY_URL, KNOWN_IDENTITY, sharedPlatform } from '../../../testing/test-node.ts';
 import { waitFor } from '../../../testing/wait-for.ts';
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 50_000;
 
 /** Annotations of a pod whose policy admits everything. */
 export const ALLOW_ALL: Readonly<Record<string, string>> = {

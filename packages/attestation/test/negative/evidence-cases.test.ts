@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { constants, createHash, sign } from 'node:crypto';
 
 import { fromHex } from '@holdfast/base';
+import { everyOrEach } from '@holdfast/base/testing/thorough';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import {
@@ -162,9 +163,10 @@ describe('case 7: one bit flipped in each signed field', () => {
     expect(reason({ report: flipBit(good, offset * 8) })).toBe('SNP_SIGNATURE_INVALID');
   });
   it('refused for a bit of every byte of the report', () => {
-    const accepted = Array.from(good.keys()).filter(
-      (byte) => reason({ report: flipBit(good, byte * 8 + (byte % 8)) }) === 'accepted',
-    );
+    const accepted: number[] = [];
+    for (let byte = 0; byte < good.length; byte += everyOrEach(3)) {
+      if (reason({ report: flipBit(good, byte * 8 + (byte % 8)) }) === 'accepted') accepted.push(byte);
+    }
     expect(accepted).toEqual([]);
   });
 });
@@ -270,7 +272,7 @@ describe('case 18: a whole chain under an own root of the same name; a bit flipp
     const accepted: string[] = [];
     const parts = [chain.vcek.der, chain.ask.der, chain.ark.der];
     for (const [which, part] of parts.entries()) {
-      for (let byte = 0; byte < part.length; byte += 5) {
+      for (let byte = 0; byte < part.length; byte += everyOrEach(13)) {
         const certificates = parts.map((der, index) => (index === which ? flipBit(der, byte * 8 + (byte % 8)) : der));
         if (reason({ certificates }) === 'accepted') accepted.push(`${which}:${byte}`);
       }

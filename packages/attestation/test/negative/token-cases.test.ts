@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 
+import { everyOrEach } from '@holdfast/base/testing/thorough';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import {
@@ -254,7 +255,10 @@ describe('case 46: a policy hash that is not expected, a token of a draft policy
 describe('one flipped bit', () => {
   it('is refused in every character of a token', () => {
     const text = token();
-    const accepted = Array.from({ length: text.length }, (_, index) => index).filter((index) => {
+    const places = Array.from({ length: text.length }, (_, index) => index).filter(
+      (index) => index % everyOrEach(5) === 0,
+    );
+    const accepted = places.filter((index) => {
       const flipped = String.fromCharCode(text.charCodeAt(index) ^ (1 << (index % 7)));
       return reason(text.slice(0, index) + flipped + text.slice(index + 1)) === 'nothing';
     });

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { z } from 'zod';
 
 import {
@@ -101,9 +103,27 @@ export const kataCcSchema = z.strictObject({
     .prefault({}),
   policy: z
     .strictObject({
-      measurement: sha256('SHA-256 of the policy of the consumer, which the key is bound to').optional(),
+      annotation: z
+        .base64('is not Base64')
+        .optional()
+        .describe('Policy of the consumer in Base64, as holdfast policy generate writes it; the consumer carries it'),
+      measurement: sha256(
+        'SHA-256 of the policy of the consumer, which the key is bound to; that of the annotation when missing',
+      ).optional(),
     })
+    .refine(({ annotation, measurement }) => {
+      return annotation === undefined || measurement === undefined || measurement === digestOf(annotation);
+    }, 'names a measurement that is not that of the annotation')
     .prefault({}),
 });
 
 export type KataCcConfig = z.output<typeof kataCcSchema>;
+
+function digestOf(annotation: string): string {
+  return createHash('sha256').update(Buffer.from(annotation, 'base64')).digest('hex');
+}
+
+/** The digest that the consumer attests with, where the configuration says enough to know it. */
+export function consumerMeasurement({ policy }: Pick<KataCcConfig, 'policy'>): string | undefined {
+  return policy.measurement ?? (policy.annotation === undefined ? undefined : digestOf(policy.annotation));
+}

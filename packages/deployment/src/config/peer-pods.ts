@@ -11,6 +11,7 @@ import {
   publicIp,
   resourceGroup,
   subscription,
+  uuid,
 } from './schema-parts.ts';
 
 const cluster = z
@@ -59,6 +60,32 @@ const network = z
   })
   .prefault({});
 
+const podVms = z
+  .strictObject({
+    namespace: name('Namespace of the operator').default('openshift-sandboxed-containers-operator'),
+    imageId: name('Resource id of the image of the machines, or of one in a community gallery'),
+    clientId: uuid('Client id of the identity that creates the machines'),
+    size: name('Size of a machine whose pod asks for none').default('Standard_DC2as_v5'),
+    sizes: z.array(z.string().min(1)).default([]).describe('Sizes that pods may ask for; size has to be among them'),
+    confidential: z.boolean().default(true).describe('Confidential machines; false is for pods without secrets'),
+    secureBoot: z.boolean().default(false).describe('Secure boot of the machines'),
+    rootVolumeGb: count('GB of the disk; 0 is the size of the image', 0, 4095).default(0),
+    limitPerNode: count('Machines that a node offers; -1 offers nothing', -1, 1000).default(10),
+    proxyTimeout: z
+      .string()
+      .regex(/^[1-9]\d{0,4}(s|m|h)$/, 'is not a duration such as 90s or 5m')
+      .default('5m')
+      .describe('How long a machine may take to answer'),
+    tags: z.record(z.string().min(1).max(512), z.string().max(256)).default({}).describe('Tags of the machines'),
+    initdata: name('Initdata of pods that bring none, as holdfast initdata build --base64 writes them').optional(),
+    allowedNamespaces: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Namespaces that may hold peer pods; the cluster refuses them elsewhere. Empty allows all'),
+    runtimeClass: name('Runtime class of peer pods').default('kata-remote'),
+  })
+  .describe('The machines of peer pods: what peer-pods-cm says. Without it only the network is deployed');
+
 /** The network that OpenShift peer pods need on Azure. */
 export const peerPodsSchema = z.strictObject({
   profile: z.literal('peer-pods').describe('The network of OpenShift peer pods'),
@@ -67,6 +94,7 @@ export const peerPodsSchema = z.strictObject({
   resourceGroup: resourceGroup('peer-pods'),
   cluster,
   network,
+  podVms: podVms.optional(),
 });
 
 export type PeerPodsConfig = z.output<typeof peerPodsSchema>;

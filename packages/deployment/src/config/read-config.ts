@@ -117,6 +117,8 @@ function describeIssue(issue: z.core.$ZodIssue, path: ConfigPath, seen: unknown)
       return issue.origin === 'string' ? `is longer than ${issue.maximum}` : `${shown}is more than ${issue.maximum}`;
     case 'invalid_format':
       return `${shown}${issue.message.startsWith('is not') ? issue.message : `is not a valid ${issue.format}`}`;
+    case 'custom':
+      return `${shown}${issue.message}`;
     default:
       return `${shown}is not allowed here`;
   }

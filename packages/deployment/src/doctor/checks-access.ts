@@ -199,9 +199,9 @@ export const permissionChecks: readonly Check[] = [
     remedy: 'Let an Owner of the subscription create the group, or give you the right.',
     run: (config, { azure }) => {
       if (azure?.permissions === undefined || azure.group === undefined) return notChecked;
-      if (azure.group.exists || azure.permissions.createGroup === true) return [];
+      if (azure.group.exists || azure.permissions.createGroup === 'allowed') return [];
       const name = config.resourceGroup.name;
-      if (azure.permissions.createGroup === undefined) {
+      if (azure.permissions.createGroup === 'unknown') {
         return [{ message: `it cannot be told whether ${name} may be created`, severity: 'warning' }];
       }
       return findings(`the group ${name} does not exist and you may not create it`);
@@ -215,8 +215,8 @@ export const permissionChecks: readonly Check[] = [
     explanation: 'The deployment needs what the role Contributor allows.',
     remedy: 'Ask for the role Contributor on the group.',
     run: (_config, { azure }) => {
-      if (azure?.permissions === undefined) return notChecked;
-      const { missingActions } = azure.permissions;
+      const missingActions = azure?.permissions?.missingActions;
+      if (missingActions === undefined) return notChecked;
       return findings(missingActions.length > 0 && `you lack ${missingActions.join(', ')}`);
     },
   }),
@@ -228,8 +228,9 @@ export const permissionChecks: readonly Check[] = [
     explanation: 'Contributor is not enough, although the guides say so: it cannot assign roles.',
     remedy: 'Ask for Owner, User Access Administrator or Role Based Access Control Administrator.',
     run: (_config, { azure }) => {
-      if (azure?.permissions === undefined) return notChecked;
-      return findings(...azure.permissions.noAssignmentsAt.map((scope) => `you may not assign roles at ${scope}`));
+      const refused = azure?.permissions?.noAssignmentsAt;
+      if (refused === undefined) return notChecked;
+      return findings(...refused.map((scope) => `you may not assign roles at ${scope}`));
     },
   }),
   check({
@@ -256,9 +257,9 @@ export const permissionChecks: readonly Check[] = [
     explanation: 'It is written through Azure Resource Manager, which needs Microsoft.KeyVault/vaults/secrets/write.',
     remedy: 'Ask for Contributor on the vault.',
     run: (_config, { azure }) =>
-      azure?.permissions === undefined
+      azure?.permissions === undefined || azure.permissions.writeSecret === 'unknown'
         ? notChecked
-        : findings(!azure.permissions.writeSecret && 'you may not write secrets of the vault'),
+        : findings(azure.permissions.writeSecret === 'refused' && 'you may not write secrets of the vault'),
   }),
   check({
     id: 'PM-06',
@@ -295,10 +296,9 @@ export const permissionChecks: readonly Check[] = [
     explanation: 'Removing a deployment, and replacing assignments of an identity that was made anew, needs it.',
     remedy: `Ask for a role with Microsoft.Authorization/roleAssignments/delete, such as ${roleDefinitionId('…', 'rbacAdministrator').split('/').at(-1)}.`,
     run: (_config, { azure }) => {
-      if (azure?.permissions === undefined) return notChecked;
-      return findings(
-        ...azure.permissions.noAssignmentRemovalAt.map((scope) => `you may not remove roles at ${scope}`),
-      );
+      const refused = azure?.permissions?.noAssignmentRemovalAt;
+      if (refused === undefined) return notChecked;
+      return findings(...refused.map((scope) => `you may not remove roles at ${scope}`));
     },
   }),
 ];

@@ -181,7 +181,7 @@ export const kataChecks: readonly Check[] = [
     explanation: 'Images have a version, containers have limits, Services use TCP over IPv4; each pod costs 2 GB more.',
     remedy: 'Correct what the message names.',
     run: (config) => {
-      const objects = kafkaPods(config, { attestation: 'host', vault: 'host' });
+      const objects = kafkaPods(config, { attestation: 'host', vault: 'host', publicKey: 'key' });
       return objects.flatMap((object): Finding[] => [
         ...listAt(object, 'spec', 'containers').flatMap((container): Finding[] => {
           const image = String(container['image']);

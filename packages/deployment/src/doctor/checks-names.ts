@@ -168,7 +168,8 @@ export const nameChecks: readonly Check[] = [
     severity: 'error',
     needs: ['azure'],
     explanation: 'A deleted vault keeps its name until it is purged; with purge protection nobody can do that early.',
-    remedy: 'Recover the vault, or choose another name until the day it is purged.',
+    remedy:
+      'Bring the vault back with holdfast apply --recover-vault, or choose another name until the day it is purged.',
     run: (config, { azure }) => {
       const deleted = azure?.vault?.deleted;
       if (deleted === undefined) return notChecked;

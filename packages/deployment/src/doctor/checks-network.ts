@@ -258,12 +258,14 @@ export const networkStateChecks: readonly Check[] = [
     title: 'Workers and pod VMs reach each other',
     severity: 'error',
     needs: ['azure'],
-    explanation: 'TCP 15150 and 9000 in both directions, whatever rules of other priorities say.',
+    explanation: 'TCP 15150 and 9000, and UDP 9000 for the tunnel, in both directions, whatever other rules say.',
     remedy: 'Allow the port in the named rule’s group with a lower priority number.',
     run: (_config, { azure }) => {
       const closed = azure?.network?.closedPorts;
       if (closed === undefined) return notChecked;
-      return closed.map(({ port, direction, rule }) => ({ message: `TCP ${port} ${direction} is closed by ${rule}` }));
+      return closed.map(({ port, protocol = 'TCP', direction, rule }) => ({
+        message: `${protocol} ${port} ${direction} is closed by ${rule}`,
+      }));
     },
   }),
   checkFor(['uid2-vn2'], {

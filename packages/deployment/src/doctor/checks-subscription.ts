@@ -49,7 +49,9 @@ export const providerChecks: readonly Check[] = [
       );
       const missing = neededProviders(config).filter((name) => !registered.has(name));
       return findings(
-        missing.length > 0 && !azure.permissions.registerProviders && `you may not register ${missing.join(', ')}`,
+        missing.length > 0 &&
+          azure.permissions.registerProviders === 'refused' &&
+          `you may not register ${missing.join(', ')}`,
       );
     },
   }),

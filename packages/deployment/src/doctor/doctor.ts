@@ -7,6 +7,7 @@ import { clusterChecks, generalChecks, kataChecks, privateLinkChecks } from './c
 import { nameChecks } from './checks-names.ts';
 import { networkPlanChecks, networkStateChecks } from './checks-network.ts';
 import { bundleChecks, environmentChecks, keyChecks } from './checks-operator.ts';
+import { peerPodsChecks } from './checks-peer-pods.ts';
 import { quotaChecks } from './checks-quota.ts';
 import { regionChecks, versionChecks } from './checks-region.ts';
 import { rightsChecks } from './checks-rights.ts';
@@ -33,6 +34,7 @@ export const checkGroups: readonly { readonly title: string; readonly checks: re
   { title: 'Cluster', checks: clusterChecks },
   { title: 'Confidential containers', checks: kataChecks },
   { title: 'Private link', checks: privateLinkChecks },
+  { title: 'Peer pods', checks: peerPodsChecks },
   { title: 'General', checks: generalChecks },
 ];
 

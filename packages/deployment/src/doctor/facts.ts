@@ -36,17 +36,21 @@ export interface SubscriptionFacts {
 }
 
 /** What the caller may do; undefined where it could not be found out. */
+/** Whether somebody may do something; what is given out of sight, such as in a management group, cannot be ruled out. */
+export type Right = 'allowed' | 'refused' | 'unknown';
+
+/** What the caller may do. Lists are undefined where no right is in sight at all, so that none can be said to be missing. */
 export interface PermissionFacts {
-  readonly createGroup: boolean | undefined;
+  readonly createGroup: Right;
   /** Actions on the group that are missing. */
-  readonly missingActions: readonly string[];
+  readonly missingActions: readonly string[] | undefined;
   /** Scopes where role assignments cannot be written. */
-  readonly noAssignmentsAt: readonly string[];
-  readonly noAssignmentRemovalAt: readonly string[];
+  readonly noAssignmentsAt: readonly string[] | undefined;
+  readonly noAssignmentRemovalAt: readonly string[] | undefined;
   /** Assignments of the caller that may grant only some roles. */
   readonly conditional: readonly { readonly scope: string; readonly refused: readonly string[] }[];
-  readonly writeSecret: boolean;
-  readonly registerProviders: boolean;
+  readonly writeSecret: Right;
+  readonly registerProviders: Right;
   /** Policies that are likely to deny something; undefined when they may not be read. */
   readonly denyingPolicies: readonly string[] | undefined;
 }
@@ -123,13 +127,29 @@ export interface SubnetFacts {
   readonly defaultOutboundAccess: boolean | undefined;
 }
 
+export interface PodVmPeering {
+  /** `from the cluster` or `to the cluster`. */
+  readonly direction: string;
+  /** `Initiated`, `Connected` or `Disconnected`; undefined when the network exists and the peering does not. */
+  readonly state: string | undefined;
+  readonly access: boolean;
+}
+
 export interface NetworkFacts {
   readonly subnets: readonly SubnetFacts[];
   readonly connected: readonly { readonly name: string; readonly cidr: string }[];
   /** Ports between workers and pod VMs that some direction does not let through. */
-  readonly closedPorts?: readonly { readonly port: number; readonly direction: string; readonly rule: string }[];
+  readonly closedPorts?: readonly {
+    readonly port: number;
+    /** TCP when missing. */
+    readonly protocol?: 'UDP';
+    readonly direction: string;
+    readonly rule: string;
+  }[];
   /** Hosts that cannot be reached or are not allowed; missing when nobody could be asked. */
   readonly blockedHosts?: readonly string[];
+  /** Both directions between the networks of the cluster and of the pod VMs, as far as they exist. */
+  readonly podVmPeerings?: readonly PodVmPeering[];
   /** What private names resolve to. */
   readonly privateNames?: readonly { readonly name: string; readonly address: string; readonly linked: boolean }[];
 }
@@ -213,9 +233,38 @@ export interface FileFacts {
   readonly droppedFields?: readonly string[];
 }
 
+/** A node that runs peer pods. */
+export interface PeerPodWorker {
+  readonly name: string;
+  /** Allocatable. */
+  readonly cpuCores: number;
+  readonly memoryBytes: number;
+  /** Machines that the node offers; undefined when nobody advertised any. */
+  readonly offered: number | undefined;
+}
+
+/** The cluster of peer pods, which Azure does not know as such. */
+export interface PeerPodClusterFacts {
+  /** Undefined when the cluster is no OpenShift. */
+  readonly openShift: { readonly version: string; readonly updates: readonly string[] } | undefined;
+  readonly kubernetes: string;
+  /** Undefined when there is none of the configured name. */
+  readonly runtimeClass:
+    | { readonly handler: string; readonly cpuCores: number; readonly memoryBytes: number }
+    | undefined;
+  readonly workers: readonly PeerPodWorker[];
+  /** Namespaces that hold pods of the runtime class now. */
+  readonly namespaces: readonly string[];
+  /** Whether an admission policy says where peer pods may run. */
+  readonly namespacePolicy: boolean;
+  /** Pods that look like a key broker, as `namespace/name`. */
+  readonly keyBrokers: readonly string[];
+}
+
 /** Everything the doctor was given; what is missing leaves checks open. */
 export interface Facts {
   readonly tools?: ToolFacts;
   readonly files?: FileFacts;
   readonly azure?: AzureFacts;
+  readonly peerPodCluster?: PeerPodClusterFacts;
 }

@@ -6,6 +6,7 @@ import { isComplete, lookAt } from './completion.ts';
 import type { StageState } from './completion.ts';
 import { interrupted, stageIncomplete } from './errors.ts';
 import { Journal } from './journal.ts';
+import { isMakeable, makeReleaseKey } from './release-key.ts';
 import { LiveResources, resourceState } from './resources.ts';
 import { makeReceipt, saveReceipt } from './receipts.ts';
 import type { Receipt } from './receipts.ts';
@@ -14,6 +15,7 @@ import { runDeployment } from './stages/arm-stage.ts';
 import { writeDirectly } from './stages/direct-writes.ts';
 import { runHealth } from './stages/health.ts';
 import { runKubernetesStage } from './stages/kubernetes-stage.ts';
+import { recoverVault } from './stages/recover-vault.ts';
 import { runRegistrations } from './stages/registrations.ts';
 import { waitFor } from './waits.ts';
 
@@ -151,6 +153,7 @@ async function runStage(run: Run, stage: Stage, state: StageState, journal: Jour
     for (const resource of state.resources) await writeDirectly(run, stage, resource);
     return [];
   }
+  if (run.recoverVault) await recoverVault(run, stage);
   for (const deployment of run.deployments) {
     if (deployment.stage === stage.id) await runDeployment(run, stage, deployment, journal);
   }
@@ -159,6 +162,7 @@ async function runStage(run: Run, stage: Stage, state: StageState, journal: Jour
   for (const { node } of state.resources) {
     if (node.merge === true) await writeDirectly(run, stage, await resourceState(run, new LiveResources(run), node));
   }
+  for (const key of state.keys) if (isMakeable(key)) await makeReleaseKey(run, stage, key);
   return state.openWork;
 }
 
@@ -192,6 +196,7 @@ function unwritten(state: StageState): readonly string[] {
       const where = fields.map(({ path }) => path).join(', ');
       return `${object.kind} ${object.metadata.name} is not as written${where === '' ? '' : `: ${where}`}`;
     }),
+    ...state.keys.filter(isMakeable).map(({ name }) => `the key ${name} does not exist`),
     ...(state.secret === undefined || state.secret === 'current' ? [] : [`the secret is ${state.secret}`]),
   ];
 }

@@ -1,11 +1,13 @@
 import type { CompletionTest, Stage } from '../graph/stages.ts';
-import type { ArmResource, DataPlaneStep, Registration } from '../graph/types.ts';
+import type { DataPlaneStep, Registration } from '../graph/types.ts';
 import { idOf } from '../graph/parts.ts';
 import { objectsAt, textAt, valueAt } from './json.ts';
 import { isWorkload, referenceTo, setState, unreadiness } from './kubernetes-state.ts';
 import type { ObjectState, SetState } from './kubernetes-state.ts';
 import { keyFingerprint } from './names.ts';
 import type { KubernetesPort } from './ports.ts';
+import { isMakeable, releaseKeyStates, releaseKeyWork } from './release-key.ts';
+import type { ReleaseKeyState } from './release-key.ts';
 import { isSettled, LiveResources, resourceState } from './resources.ts';
 import type { ResourceState } from './resources.ts';
 import type { Run } from './run.ts';
@@ -28,6 +30,8 @@ export interface StageState {
   readonly registrations: readonly RegistrationState[];
   readonly resources: readonly ResourceState[];
   readonly sets: readonly SetState[];
+  /** Keys that attested pods get. */
+  readonly keys: readonly ReleaseKeyState[];
   /** What this tool cannot do and somebody has to. */
   readonly openWork: readonly string[];
   /** Whether the operator key has to be written; undefined where none is. */
@@ -61,15 +65,26 @@ export async function lookAt(run: Run, stage: Stage, options: LookOptions = {}):
   const cluster = needsCluster ? await run.cluster() : undefined;
   const sets = hasSets ? await setStates(run, stage, cluster) : [];
   const steps = nodes.filter((node): node is DataPlaneStep => node.kind === 'data-plane');
+  const keys = await releaseKeyStates(run, steps);
   const openWork = [
-    ...(await dataPlaneWork(run, steps)),
+    ...dataPlaneWork(steps),
+    ...keys.flatMap((key) => releaseKeyWork(key) ?? []),
     ...sets.flatMap(({ open }) => (open === undefined ? [] : [open])),
   ];
   const secret = await secretState(run, resources);
-  const partial = { stage, registrations, resources, sets, openWork, ...(secret === undefined ? {} : { secret }) };
+  const partial = {
+    stage,
+    registrations,
+    resources,
+    sets,
+    keys,
+    openWork,
+    ...(secret === undefined ? {} : { secret }),
+  };
   const written =
     registrations.every(({ state }) => state === 'Registered') &&
     resources.every(isSettled) &&
+    !keys.some(isMakeable) &&
     sets.every(({ open, objects }) => open !== undefined || objects.every(({ change }) => change === 'none')) &&
     (secret === undefined || secret === 'current' || secret === 'unknown');
   const unmet: string[] = [];
@@ -113,25 +128,13 @@ async function registrationStates(run: Run, nodes: readonly Registration[]): Pro
   return states;
 }
 
-/** Steps in the data plane that only somebody with the rights and the policy can do. */
-async function dataPlaneWork(run: Run, steps: readonly DataPlaneStep[]): Promise<readonly string[]> {
-  const work: string[] = [];
-  for (const step of steps) {
-    const name = valueAt(step.what, 'name');
-    const vault = run.graph.nodes.find(
-      (node): node is ArmResource => node.kind === 'arm' && node.type === 'Microsoft.KeyVault/vaults',
-    );
-    if (typeof name === 'string' && vault !== undefined) {
-      const key = await run.ports.arm.read(`${idOf(vault)}/keys/${name}`, '2023-07-01', { signal: run.signal });
-      if (key !== undefined) continue;
-      work.push(
-        `make the key ${name} in ${step.host}, bound to the policy of the consumer (holdfast key): ${step.purpose}`,
-      );
-    } else {
-      work.push(`${step.host}: ${step.purpose}`);
-    }
-  }
-  return work;
+/** What only somebody with rights of their own can do in the data plane, such as giving the local roles of an HSM. */
+function dataPlaneWork(steps: readonly DataPlaneStep[]): readonly string[] {
+  return steps.flatMap(({ what, host, purpose }) => {
+    if (textAt(what, 'name') !== undefined) return [];
+    const command = textAt(what, 'command');
+    return [`${host}: ${purpose}${command === undefined ? '' : `: ${command}`}`];
+  });
 }
 
 async function secretState(run: Run, resources: readonly ResourceState[]): Promise<SecretState | undefined> {

@@ -4,6 +4,8 @@ import type { AzureProblem } from './ports.ts';
 export type Reaction =
   /** The directory does not know the principal yet: submit again. */
   | 'resubmit'
+  /** A provider is not registered: back to stage S1, then again. */
+  | 'register'
   /** Something else is being done to the resource: wait and try again. */
   | 'wait'
   /** Look again: what is wanted may be there under another name. */
@@ -50,7 +52,7 @@ const capacity = row(
 const vaultName = row(
   'the name of the vault is taken, perhaps by one that was deleted',
   'stop',
-  'Choose another vault.name, or recover the deleted vault with az keyvault recover.',
+  'Choose another vault.name, or bring the deleted vault back: holdfast apply --recover-vault.',
   'NM-13',
   'NM-14',
 );
@@ -85,8 +87,8 @@ const containerGroups = row(
 export const errorMap: Readonly<Record<string, ErrorExplanation>> = {
   MissingSubscriptionRegistration: row(
     'a resource provider is not registered',
-    'stop',
-    'Run the command again: stage S1 registers what the profile needs. Register others with az provider register.',
+    'register',
+    'Register the provider that the message names with az provider register, and run the command again.',
     'PV-01',
   ),
   AuthorizationFailed: right,

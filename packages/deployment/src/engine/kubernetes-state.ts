@@ -2,11 +2,13 @@ import { placeholdersIn } from '../bundle/inspect-bundle.ts';
 import type { JsonValue } from '../arm/template.ts';
 import type { KubernetesObject, ManifestSet } from '../manifests/object.ts';
 import { sortedJson } from '../manifests/object.ts';
+import { withoutScaledReplicas } from './autoscaled.ts';
 import { kubernetesReason } from './errors.ts';
 import { numberAt, objectsAt, textAt } from './json.ts';
 import type { KubernetesPort, ObjectReference } from './ports.ts';
 
 export interface ObjectState {
+  /** As it is applied: without a number of replicas that an autoscaler sets. */
   readonly object: KubernetesObject;
   readonly live: KubernetesObject | undefined;
   readonly change: 'none' | 'create' | 'update';
@@ -81,12 +83,14 @@ async function objectState(
   object: KubernetesObject,
   signal: AbortSignal,
 ): Promise<ObjectState | 'unknown-kind'> {
-  const base = { object, fields: [], computed: false } as const;
+  let base = { object, fields: [], computed: false } as const;
   let live: KubernetesObject | undefined;
   try {
     live = await cluster.read(referenceTo(object), { signal });
     if (live !== undefined && isCreateOnly(set, object)) return { ...base, live, change: 'none' };
-    const result = await cluster.apply(object, { fieldManager: set.fieldManager, dryRun: true, signal });
+    const { fieldManager } = set;
+    base = { ...base, object: await withoutScaledReplicas(cluster, object, live, fieldManager, signal) };
+    const result = await cluster.apply(base.object, { fieldManager, dryRun: true, signal });
     if (live === undefined) return { ...base, live, change: 'create' };
     const fields = differences(comparable(live), comparable(result));
     return { ...base, live, fields, change: fields.length === 0 ? 'none' : 'update' };

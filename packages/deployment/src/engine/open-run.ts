@@ -6,13 +6,15 @@ import type { Bundle } from '../bundle/read-bundle.ts';
 import type { DeploymentConfig } from '../config/profiles.ts';
 import { buildGraph, stagesOf } from '../graph/build-graph.ts';
 import { idOf } from '../graph/parts.ts';
-import type { ArmResource, Graph, Resolved } from '../graph/types.ts';
+import type { ArmResource, DataPlaneStep, Graph, Resolved } from '../graph/types.ts';
 import type { ManifestInputs } from '../manifests/manifests-of.ts';
 import { manifestsOf } from '../manifests/manifests-of.ts';
 import { isMinorAlias, minorOf, newestMinorOf } from '../rules/kubernetes-versions.ts';
+import { attestationHostOf } from './attestation-host.ts';
 import { textAt } from './json.ts';
 import { contentHash, deploymentPrefix, stateName } from './names.ts';
 import type { EnginePorts, JsonObject, KubernetesPort } from './ports.ts';
+import { releasedPublicKey } from './release-key.ts';
 import type { Run } from './run.ts';
 
 const CLUSTER_API = '2025-05-01';
@@ -27,6 +29,8 @@ export interface RunInput {
   readonly signal?: AbortSignal;
   /** Take fields over that kubectl or Helm set before. */
   readonly adopt?: boolean;
+  /** Bring a deleted vault of the same name back instead of refusing. */
+  readonly recoverVault?: boolean;
 }
 
 /**
@@ -60,6 +64,7 @@ export async function openRun(input: RunInput): Promise<Run> {
     bundle: input.bundle,
     operatorKey: input.operatorKey,
     adopt: input.adopt ?? false,
+    recoverVault: input.recoverVault ?? false,
     nodesOf: (stage) => graph.nodes.filter((node) => node.stage === stage),
     node: (id) => graph.nodes.find((node) => node.id === id),
     clusterNode,
@@ -186,18 +191,13 @@ async function manifestInputs(
   const identity = graph.nodes.find(({ id }) => id === 'K-ID' || id === 'L-ID') as ArmResource | undefined;
   const clientId =
     identity === undefined ? undefined : textAt(await read(idOf(identity), identity.apiVersion), 'properties.clientId');
-  const provider = config.profile === 'kata-cc' ? config.attestation.endpoint : undefined;
-  let host: string | undefined;
-  if (typeof provider === 'object') {
-    const group = provider.create ? config.resourceGroup.name : provider.resourceGroup;
-    const scope = { subscriptionId: resolved.subscriptionId, resourceGroup: group };
-    const id = idOf({ scope, type: 'Microsoft.Attestation/attestationProviders', name: provider.provider });
-    const uri = textAt(await read(id, '2021-06-01'), 'properties.attestUri');
-    host = uri === undefined ? undefined : new URL(uri).host;
-  }
+  const host = await attestationHostOf(ports.arm, config, resolved.subscriptionId, { signal });
+  const key = graph.nodes.find((node): node is DataPlaneStep => node.kind === 'data-plane' && node.id === 'K-KEY');
+  const publicKey = key === undefined ? undefined : await releasedPublicKey({ graph, ports, signal }, key);
   return {
     ...release,
     ...(clientId === undefined ? {} : { identityClientId: clientId }),
     ...(host === undefined ? {} : { attestationHost: host }),
+    ...(publicKey === undefined ? {} : { publicKey }),
   };
 }

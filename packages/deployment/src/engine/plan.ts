@@ -10,6 +10,7 @@ import type { StageState } from './completion.ts';
 import { azureFailure } from './errors.ts';
 import { objectName } from './kubernetes-state.ts';
 import { contentHash } from './names.ts';
+import { isMakeable } from './release-key.ts';
 import { isSettled } from './resources.ts';
 import type { ResourceState } from './resources.ts';
 import type { Run } from './run.ts';
@@ -139,6 +140,11 @@ function changesOf(state: StageState, computed: boolean): readonly PlanChange[] 
   for (const resource of state.resources) {
     if (resource.node.type === 'Microsoft.KeyVault/vaults/secrets') changes.push(...secretChange(state, resource));
     else changes.push(...resourceChanges(resource, computed));
+  }
+  for (const { step, name, state: seen, policy } of state.keys.filter(isMakeable)) {
+    // Whether it is there is seen only once the role of the caller works, which is given by then.
+    const fields = [{ path: 'releasePolicy', before: null, after: policy }];
+    changes.push({ action: 'create', resource: step.id, name, fields, computed: seen === 'not-yet' });
   }
   for (const { set, objects, open } of state.sets) {
     if (open !== undefined) continue;

@@ -136,6 +136,35 @@ export interface VaultPort {
   ): Promise<SecretVersion>;
   getSecret(vaultUrl: string, name: string, version?: string, options?: CallOptions): Promise<Secret>;
   setEnabled(vaultUrl: string, name: string, version: string, enabled: boolean, options?: CallOptions): Promise<void>;
+  /** Keys of vaults and managed HSMs; not every port offers them. */
+  readonly keys?: VaultKeyPort;
+}
+
+/** A key as its vault shows it: nothing of it is private. */
+export interface VaultKeyState {
+  readonly version: string;
+  /** `RSA-HSM` and the like. */
+  readonly kind: string;
+  readonly exportable: boolean;
+  /** JSON as the vault keeps it; undefined when the key has none. */
+  readonly releasePolicy: string | undefined;
+  /** SubjectPublicKeyInfo in PEM, of an RSA key. */
+  readonly publicKey: string | undefined;
+}
+
+/** A key that is exportable to whoever fulfils its release policy. */
+export interface NewReleaseKey {
+  readonly kind: 'RSA-HSM';
+  readonly sizeBits: number;
+  readonly operations: readonly string[];
+  /** JSON. */
+  readonly releasePolicy: string;
+}
+
+export interface VaultKeyPort {
+  /** Undefined when the key does not exist. */
+  get(vaultUrl: string, name: string, options?: CallOptions): Promise<VaultKeyState | undefined>;
+  create(vaultUrl: string, name: string, key: NewReleaseKey, options?: CallOptions): Promise<VaultKeyState>;
 }
 
 /** Where an object stands. */
@@ -144,6 +173,12 @@ export interface ObjectReference {
   readonly kind: string;
   readonly name: string;
   readonly namespace?: string;
+}
+
+export interface JsonPatchOperation {
+  readonly op: 'add' | 'remove' | 'replace' | 'test';
+  readonly path: string;
+  readonly value?: JsonValue;
 }
 
 export interface ApplyOptions extends CallOptions {
@@ -189,6 +224,12 @@ export interface KubernetesPort {
     kind: string,
     options: { readonly signal: AbortSignal; readonly namespace?: string; readonly labelSelector?: string },
   ): AsyncIterable<WatchEvent>;
+  /** A JSON Patch (RFC 6902) of an object's status; answers the object. Not every port offers it. */
+  patchStatus?: (
+    reference: ObjectReference,
+    operations: readonly JsonPatchOperation[],
+    options?: CallOptions,
+  ) => Promise<KubernetesObject>;
   /** A token of a service account, bound to a pod (TokenRequest); not every port offers it. */
   serviceAccountToken?: (
     request: {

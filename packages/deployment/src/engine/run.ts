@@ -26,6 +26,8 @@ export interface Run {
   readonly operatorKey: Secret | undefined;
   /** Take fields over that kubectl or Helm set before. */
   readonly adopt: boolean;
+  /** Bring a deleted vault of the same name back instead of refusing. */
+  readonly recoverVault: boolean;
   /** Nodes of the graph in a stage, in order. */
   readonly nodesOf: (stage: StageId) => readonly GraphNode[];
   readonly node: (id: string) => GraphNode | undefined;

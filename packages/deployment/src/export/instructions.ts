@@ -32,6 +32,8 @@ export function instructions(input: InstructionInput): string {
     if (steps.length === 0) continue;
     lines.push('', `## ${stage.id} ${stage.title}`, '', ...steps, '', `Done when ${stage.done}.`);
   }
+  const loose = input.manifests.filter(({ id }) => !input.graph.nodes.some((node) => node.id === id));
+  if (loose.length > 0) lines.push('', '## Settings of the cluster', '', ...manifestSteps(loose, config));
   if (config.profile === 'uid2-vn2') {
     lines.push('', '## What a firewall must let out', '', '| Host | Ports | For |', '|---|---|---|');
     for (const { host, ports, purpose } of egressHosts(config))
@@ -108,17 +110,22 @@ function mergeSteps(node: ArmResource, config: DeploymentConfig): readonly strin
 
 function manifestSteps(sets: readonly ManifestSet[], config: DeploymentConfig): readonly string[] {
   if (sets.length === 0) return [];
-  const cluster =
-    config.profile === 'kata-cc' ? config.cluster.name : config.profile === 'peer-pods' ? '' : config.aks.name;
-  const credentials = `az aks get-credentials --resource-group ${quoted(config.resourceGroup.name)} --name ${cluster} --file kubeconfig --overwrite-existing`;
   const apply = sets.map(
     ({ fieldManager, file }) =>
       `kubectl --kubeconfig kubeconfig apply --server-side --field-manager ${fieldManager} -f k8s/${file}`,
   );
   return [
-    ...shell(credentials, ...apply),
+    ...shell(...credentialSteps(config), ...apply),
     ...sets.flatMap(({ title, notes }) => notes.map((note) => `- ${title}: ${note}`)),
   ];
+}
+
+function credentialSteps(config: DeploymentConfig): readonly string[] {
+  // The cluster of peer pods is there already, and Azure has no credentials for it.
+  if (config.profile === 'peer-pods') return ['oc config view --minify --flatten > kubeconfig'];
+  const cluster = config.profile === 'kata-cc' ? config.cluster.name : config.aks.name;
+  const group = quoted(config.resourceGroup.name);
+  return [`az aks get-credentials --resource-group ${group} --name ${cluster} --file kubeconfig --overwrite-existing`];
 }
 
 function quoted(text: string): string {

@@ -1,3 +1,4 @@
+import { consumerMeasurement } from '../config/kata-cc.ts';
 import type { KataCcConfig } from '../config/kata-cc.ts';
 import { kataApiVersion } from './api-versions.ts';
 import { cluster, clusterRules, workloadIdentity } from './cluster-parts.ts';
@@ -69,7 +70,7 @@ export function kataGraph(config: KataCcConfig, resolved: Resolved): Graph {
       clusterNode: 'K-AKS',
       purpose: 'The service account of the consumer may act as the identity',
     }),
-    ...(premium ? vaultRoles(config, names) : [hsmRoles(names)]),
+    ...(premium ? vaultRoles(config, names) : [hsmRoles(config, names)]),
     key(config, names),
     kafkaSet('K-NS', 'S7', 'Namespace and service account', ['K-FIC']),
     kafkaSet('K-KAFKA', 'S7', 'Kafka', ['K-NS']),
@@ -212,7 +213,7 @@ function vaultRoles(config: KataCcConfig, names: Names): ArmResource[] {
   ]);
 }
 
-function hsmRoles(names: Names): DataPlaneStep {
+function hsmRoles(config: KataCcConfig, names: Names): DataPlaneStep {
   return {
     kind: 'data-plane',
     id: 'K-RA',
@@ -222,6 +223,9 @@ function hsmRoles(names: Names): DataPlaneStep {
       scope: '/keys',
       roles: ['Managed HSM Crypto Officer', 'Managed HSM Crypto User'],
       principals: ['the identity of the consumer', 'whoever creates the key'],
+      command:
+        `az keyvault role assignment create --hsm-name ${config.vault.name} --scope /keys --role "Managed HSM Crypto User" ` +
+        '--assignee-object-id ID --assignee-principal-type ServicePrincipal (and Managed HSM Crypto Officer; both also for whoever creates the key)',
     },
     dependsOn: ['K-ID'],
     purpose: 'Local roles of the managed HSM, which is referenced and never created',
@@ -239,7 +243,7 @@ function key(config: KataCcConfig, names: Names): DataPlaneStep {
       kty: 'RSA-HSM',
       exportable: true,
       releaseTo:
-        config.policy.measurement ?? 'the measurement of the policy of the consumer, which must be known first',
+        consumerMeasurement(config) ?? 'the measurement of the policy of the consumer, which must be known first',
     },
     dependsOn: config.vault.kind === 'premium' ? ['K-KV', 'K-RA-DEPLOYER-OFFICER'] : ['K-RA'],
     purpose: 'The key that only the consumer gets; its release policy holds the measurement of the policy',

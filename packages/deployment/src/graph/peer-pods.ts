@@ -5,7 +5,10 @@ import { firstStages, stage } from './stages.ts';
 import type { Stage } from './stages.ts';
 import type { ArmResource, Graph, GraphNode, Resolved, ResourceObject, Scope } from './types.ts';
 
-/** Ports between the Kata shim on the worker and the agent in the pod VM. */
+/**
+ * Ports between the Kata shim on the worker and the agent in the pod VM, which is TCP, and of the tunnel of the pod network,
+ * for which the guide says no protocol and the adaptor uses UDP.
+ */
 const peerPodPorts = [15_150, 9_000] as const;
 
 function peerPodsNames(config: PeerPodsConfig, subscriptionId: string) {
@@ -28,6 +31,20 @@ function peerPodsNames(config: PeerPodsConfig, subscriptionId: string) {
 }
 
 type Names = ReturnType<typeof peerPodsNames>;
+
+/** Ids of the subnet and the network security group that the machines of peer pods are put into. */
+export function podVmPlaces(
+  config: PeerPodsConfig,
+  subscriptionId: string,
+): { readonly subnet: string; readonly nsg: string } {
+  const { vnet, clusterVnet, nsg, clusterScope } = peerPodsNames(config, subscriptionId);
+  const { network, cluster } = config;
+  if (network.peerPods.mode === 'dedicatedVnet') return { subnet: `${vnet}/subnets/${network.subnet.name}`, nsg };
+  return {
+    subnet: `${clusterVnet}/subnets/${cluster.workerSubnet.name}`,
+    nsg: idsIn(clusterScope)('Microsoft.Network/networkSecurityGroups', cluster.networkSecurityGroup),
+  };
+}
 
 /** The network that OpenShift peer pods need: a way out for the pod VMs, and two ports between them and the workers. */
 export function peerPodsGraph(config: PeerPodsConfig, resolved: Resolved): Graph {
@@ -169,7 +186,7 @@ function inboundRule(port: number, from: string, to: string, priority: number): 
   return {
     direction: 'Inbound',
     access: 'Allow',
-    protocol: 'Tcp',
+    protocol: port === 9_000 ? '*' : 'Tcp',
     priority,
     sourceAddressPrefix: from,
     sourcePortRange: '*',

@@ -4,6 +4,8 @@ import type { KubernetesObject } from './object.ts';
 
 const ENDORSEMENTS = '/opt/confidential-containers/share/kata-containers/reference-info-base64';
 const CONSUMER = 'kafka-golang-consumer';
+/** Where the runtime of confidential containers finds the policy of a pod. */
+const POLICY_ANNOTATION = 'io.katacontainers.config.agent.policy';
 const SIDECAR_SETTINGS =
   '{"certcache":{"endpoint_type":"LocalTHIM","endpoint":"169.254.169.254/metadata/THIM/amd/certification"}}';
 const limits = { limits: { memory: '1Gi', cpu: '200m' } };
@@ -58,15 +60,23 @@ export function kafkaCluster(config: KataCcConfig): readonly KubernetesObject[] 
 }
 
 /** The confidential consumer with its sidecar, its Service, and the ordinary producer. */
-export function kafkaPods(
-  config: KataCcConfig,
-  hosts: { readonly attestation: string; readonly vault: string },
-): readonly KubernetesObject[] {
-  return [consumer(config, hosts), consumerService(config), producer(config)];
+export function kafkaPods(config: KataCcConfig, outside: KafkaSurroundings): readonly KubernetesObject[] {
+  return [consumer(config, outside), consumerService(config), producer(config, outside.publicKey)];
 }
 
-function consumer(config: KataCcConfig, hosts: { attestation: string; vault: string }): KubernetesObject {
+/** What the pods are told of what is outside the cluster. */
+export interface KafkaSurroundings {
+  /** Host of the attestation service. */
+  readonly attestation: string;
+  /** Host of the vault or HSM. */
+  readonly vault: string;
+  /** What the producer encrypts to, in PEM. */
+  readonly publicKey: string;
+}
+
+function consumer(config: KataCcConfig, hosts: KafkaSurroundings): KubernetesObject {
   const { namespace, serviceAccount, topic } = config.kafka;
+  const { annotation } = config.policy;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -74,6 +84,7 @@ function consumer(config: KataCcConfig, hosts: { attestation: string; vault: str
       name: CONSUMER,
       namespace,
       labels: { 'azure.workload.identity/use': 'true', 'app.kubernetes.io/name': CONSUMER },
+      ...(annotation === undefined ? {} : { annotations: { [POLICY_ANNOTATION]: annotation } }),
     },
     spec: {
       serviceAccountName: serviceAccount,
@@ -120,7 +131,7 @@ function consumerService(config: KataCcConfig): KubernetesObject {
   };
 }
 
-function producer(config: KataCcConfig): KubernetesObject {
+function producer(config: KataCcConfig, publicKey: string): KubernetesObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -135,7 +146,7 @@ function producer(config: KataCcConfig): KubernetesObject {
           env: [
             { name: 'TOPIC', value: config.kafka.topic },
             { name: 'MSG', value: config.producer.message },
-            { name: 'PUBKEY', value: config.producer.publicKey ?? publicKeyPlaceholder },
+            { name: 'PUBKEY', value: publicKey },
           ],
           resources: limits,
         },

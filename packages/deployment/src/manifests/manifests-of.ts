@@ -6,6 +6,7 @@ import type { DeploymentConfig } from '../config/profiles.ts';
 import type { Uid2Vn2Config } from '../config/uid2-vn2.ts';
 import { kataNames } from '../graph/kata-cc.ts';
 import type { Resolved } from '../graph/types.ts';
+import { peerPodsSets } from '../peer-pods/settings-objects.ts';
 import { uid2Names } from '../graph/uid2-vn2.ts';
 import {
   attestationHostPlaceholder,
@@ -19,7 +20,7 @@ import type { ManifestSet } from './object.ts';
 import { bundleVersion, operatorObjects, operatorSkeleton } from './operator.ts';
 import { virtualNodeObjects } from './virtual-node.ts';
 import { pinnedChartVersion, virtualNodeValues } from './virtual-node-values.ts';
-import { voteApp, voteSecrets } from './vote.ts';
+import { isPublishedVoteImage, voteApp, voteSecrets } from './vote.ts';
 
 /** What is known about a deployment beyond its configuration. */
 export interface ManifestInputs {
@@ -29,6 +30,8 @@ export interface ManifestInputs {
   readonly identityClientId?: string;
   /** Host of the attestation provider, once it exists. */
   readonly attestationHost?: string;
+  /** Public part of the consumer's key in PEM, once it exists. */
+  readonly publicKey?: string;
 }
 
 const TENANT_PLACEHOLDER = 'TENANT_ID_PLACEHOLDER';
@@ -45,7 +48,7 @@ export function manifestsOf(
     case 'kata-cc':
       return kataSets(config, resolved, inputs);
     case 'peer-pods':
-      return [];
+      return peerPodsSets(config, resolved);
     default:
       return privateLinkSets(config, resolved, inputs);
   }
@@ -89,7 +92,8 @@ function kataSets(config: KataCcConfig, resolved: Resolved, inputs: ManifestInpu
   const attestation = typeof endpoint === 'string' ? endpoint : (inputs.attestationHost ?? attestationHostPlaceholder);
   const clientId = inputs.identityClientId ?? identityClientIdPlaceholder;
   const namespace = kafkaNamespace(config, clientId);
-  const pods = kafkaPods(config, { attestation, vault: names.vaultHost });
+  const publicKey = config.producer.publicKey ?? inputs.publicKey ?? publicKeyPlaceholder;
+  const pods = kafkaPods(config, { attestation, vault: names.vaultHost, publicKey });
   const fieldManager = 'holdfast-kafka';
   const { strimziVersion } = config.kafka;
   return [
@@ -116,7 +120,9 @@ function kataSets(config: KataCcConfig, resolved: Resolved, inputs: ManifestInpu
       fieldManager,
       objects: pods,
       notes: [
-        'The consumer needs its policy annotation (holdfast policy generate --type kata), and the key the digest of that policy.',
+        ...(config.policy.annotation === undefined
+          ? ['The consumer needs its policy (holdfast policy generate --type kata): set policy.annotation.']
+          : []),
         ...leftOver(
           pods,
           `put in ${publicKeyPlaceholder} once the key exists, and the host of the attestation provider`,
@@ -137,9 +143,10 @@ function privateLinkSets(
   };
   const secrets = voteSecrets(config, ids);
   const fieldManager = 'holdfast-app';
-  const tls = config.redis.nonSslPort
-    ? []
-    : ['The sample image speaks to Redis without TLS on port 6379, which is closed: set redis.nonSslPort to try it.'];
+  const tls =
+    config.redis.nonSslPort || !isPublishedVoteImage(config.app.image)
+      ? []
+      : ['The sample image speaks to Redis without TLS on port 6379, which is closed: set redis.nonSslPort to try it.'];
   return [
     set({
       id: 'L-SPC',

@@ -212,6 +212,9 @@ function filled(container: Json, config: Uid2Vn2Config): Json {
   return { ...container, env };
 }
 
+/** Gives a Service an address inside the network instead of a public one. */
+export const internalLoadBalancer = { 'service.beta.kubernetes.io/azure-load-balancer-internal': 'true' } as const;
+
 function slotService(
   original: Json,
   config: Uid2Vn2Config,
@@ -220,12 +223,16 @@ function slotService(
   const { exposure, namespace } = config.operator;
   const metadata = objectAt(original, 'metadata');
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : 'operator-svc';
-  const internal = { 'service.beta.kubernetes.io/azure-load-balancer-internal': 'true' };
   return {
     ...original,
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { ...metadata, name, namespace, ...(exposure.kind === 'internal' ? { annotations: internal } : {}) },
+    metadata: {
+      ...metadata,
+      name,
+      namespace,
+      ...(exposure.kind === 'internal' ? { annotations: internalLoadBalancer } : {}),
+    },
     spec: {
       ...objectAt(original, 'spec'),
       selector: labels,

@@ -3,6 +3,13 @@ import { stringify } from 'yaml';
 import type { PrivateLinkConfig } from '../config/private-link.ts';
 import type { KubernetesObject } from './object.ts';
 
+const PUBLISHED_IMAGE = 'mcr.microsoft.com/azuredocs/azure-vote-front:';
+
+/** Whether the application is the published sample, which speaks to Redis without TLS and in no other way. */
+export function isPublishedVoteImage(image: string): boolean {
+  return image.startsWith(PUBLISHED_IMAGE);
+}
+
 /** Service account and SecretProviderClass of the application. */
 export function voteSecrets(
   config: PrivateLinkConfig,
@@ -41,6 +48,7 @@ export function voteSecrets(
 export function voteApp(config: PrivateLinkConfig): readonly KubernetesObject[] {
   const { namespace, serviceAccount, name, image } = config.app;
   const labels = { app: name };
+  const speaksTls = !config.redis.nonSslPort && !isPublishedVoteImage(image);
   return [
     {
       apiVersion: 'apps/v1',
@@ -65,6 +73,7 @@ export function voteApp(config: PrivateLinkConfig): readonly KubernetesObject[] 
                 env: [
                   { name: 'REDIS', value: `${config.redis.name}.redis.cache.windows.net` },
                   { name: 'REDIS_PWD', valueFrom: { secretKeyRef: { name, key: 'redis-key' } } },
+                  ...(speaksTls ? [{ name: 'redis_tls', value: 'true' }] : []),
                 ],
                 volumeMounts: [{ name: 'secrets', mountPath: '/mnt/secrets-store', readOnly: true }],
               },

@@ -1,15 +1,11 @@
 import { peerPodsDefaults } from '@holdfast/admission';
 
+import type { JsonPatchOperation } from '../engine/ports.ts';
+
 /** The extended resource that stands for one machine of a pod. */
 export const POD_VM_RESOURCE = peerPodsDefaults.extendedResource;
 /** Annotation of a node that says which adaptor offers machines there. */
 export const OWNER_ANNOTATION = 'kata.peerpods.io/caa-owner';
-
-interface PatchOperation {
-  readonly op: 'add' | 'remove';
-  readonly path: string;
-  readonly value?: string;
-}
 
 const CAPACITY = `/status/capacity/${POD_VM_RESOURCE.replace('/', '~1')}`;
 
@@ -18,7 +14,7 @@ const CAPACITY = `/status/capacity/${POD_VM_RESOURCE.replace('/', '~1')}`;
  * kubelet copies capacity to what can be allocated. A lower limit evicts nobody.
  * @param limit `PEERPODS_LIMIT_PER_NODE`
  */
-export function advertisePodVms(limit: number): readonly PatchOperation[] | undefined {
+export function advertisePodVms(limit: number): readonly JsonPatchOperation[] | undefined {
   return limit < 0 ? undefined : [{ op: 'add', path: CAPACITY, value: String(limit) }];
 }
 
@@ -32,7 +28,7 @@ export function withdrawPodVms(
     readonly capacity: Readonly<Record<string, string>>;
   },
   owner: string,
-): readonly PatchOperation[] | undefined {
+): readonly JsonPatchOperation[] | undefined {
   if (node.annotations[OWNER_ANNOTATION] !== owner || !Object.hasOwn(node.capacity, POD_VM_RESOURCE)) return undefined;
   return [{ op: 'remove', path: CAPACITY }];
 }

@@ -16,8 +16,50 @@ export type SettingForm =
   | 'initdata'
   | 'tls-version';
 
+/** What a key of the two objects can be. */
+export type SettingName =
+  | 'CLOUD_PROVIDER'
+  | 'AZURE_SUBSCRIPTION_ID'
+  | 'AZURE_CLIENT_ID'
+  | 'AZURE_TENANT_ID'
+  | 'AZURE_CLIENT_SECRET'
+  | 'AZURE_REGION'
+  | 'AZURE_RESOURCE_GROUP'
+  | 'AZURE_SUBNET_ID'
+  | 'AZURE_NSG_ID'
+  | 'AZURE_IMAGE_ID'
+  | 'AZURE_INSTANCE_SIZE'
+  | 'AZURE_INSTANCE_SIZES'
+  | 'DISABLECVM'
+  | 'ENABLE_SECURE_BOOT'
+  | 'USE_PUBLIC_IP'
+  | 'ROOT_VOLUME_SIZE'
+  | 'SSH_USERNAME'
+  | 'TAGS'
+  | 'VXLAN_PORT'
+  | 'FORWARDER_PORT'
+  | 'TUNNEL_TYPE'
+  | 'PEERPODS_LIMIT_PER_NODE'
+  | 'INITDATA'
+  | 'PROXY_TIMEOUT'
+  | 'PAUSE_IMAGE'
+  | 'PODS_DIR'
+  | 'REMOTE_HYPERVISOR_ENDPOINT'
+  | 'CACERT_FILE'
+  | 'CERT_FILE'
+  | 'CERT_KEY'
+  | 'TLS_SKIP_VERIFY'
+  | 'TLS_MIN_VERSION'
+  | 'TLS_CIPHER_SUITES'
+  | 'CLOUD_CONFIG_VERIFY'
+  | 'ENABLE_SCRATCH_SPACE'
+  | 'EXTERNAL_NETWORK_VIA_PODVM'
+  | 'POD_SUBNET_CIDRS'
+  | 'ENABLE_CLOUD_PROVIDER_EXTERNAL_PLUGIN'
+  | 'AA_KBC_PARAMS';
+
 export interface SettingKey {
-  readonly name: string;
+  readonly name: SettingName;
   readonly form: SettingForm;
   readonly default?: string;
   /** `always`, or what makes it necessary. */

@@ -262,7 +262,7 @@ describe.each(variants)('templates of %s', (_name, config) => {
   });
 });
 
-describe('confidential containers', () => {
+describe('addition 2: confidential containers', () => {
   it('have the nodes of the guide', () => {
     const resource = written(configOf('kata-cc')).get('Microsoft.ContainerService/managedClusters myAKSCluster');
     expect(resource?.['properties']).toMatchObject({
@@ -314,11 +314,16 @@ describe('peer pods', () => {
       '10.20.0.0/24 10.0.32.0/19 15150',
       '10.20.0.0/24 10.0.32.0/19 9000',
     ]);
+    // The tunnel is UDP: TCP alone would let agents be reached and no traffic of pods through.
+    const protocols = rules.map((rule) => rule as Record<string, string>);
+    expect(
+      new Set(protocols.map(({ destinationPortRange, protocol }) => `${destinationPortRange} ${protocol}`)),
+    ).toEqual(new Set(['15150 Tcp', '9000 *']));
     expect([...all.keys()].filter((key) => key.includes('virtualNetworkPeerings'))).toHaveLength(2);
   });
 });
 
-describe('private link', () => {
+describe('addition 12: private link', () => {
   it('closes vault and cache, and carries the key between them inside Azure', () => {
     const all = written(configOf('private-link'));
     expect(all.get('Microsoft.KeyVault/vaults azure-vote')?.['properties']).toMatchObject({

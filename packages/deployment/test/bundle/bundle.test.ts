@@ -65,7 +65,7 @@ function zip(entries: readonly Entry[]): Uint8Array {
 const limits = { maxEntries: 10, maxBytes: 10_000 };
 const manifest = (bundle: Bundle): string => `${stringify(bundle.deployment)}---\n${stringify(bundle.service)}`;
 
-describe('ZIP archives', () => {
+describe('acceptance 14: ZIP archives', () => {
   it('are read, stored or compressed', () => {
     const bytes = zip([
       { path: 'folder/', content: new Uint8Array() },
@@ -107,7 +107,7 @@ describe('ZIP archives', () => {
   });
 });
 
-describe('reading a bundle', () => {
+describe('acceptance 14: reading a bundle', () => {
   const release = releaseOf();
 
   it('takes a manifest, a ZIP, or the files of a folder, with the published digest beside it', () => {
@@ -141,7 +141,7 @@ describe('reading a bundle', () => {
   });
 });
 
-describe('judging a release', () => {
+describe('acceptance 14: judging a release', () => {
   const judge = (bundle: Bundle, policy = policyText()): readonly string[] =>
     inspectBundle(bundle, configOf('uid2-vn2', digestSetting(policy))).findings.map(
       ({ check, message }) => `${check} ${message}`,

@@ -11,6 +11,7 @@ import { regionCases } from './cases/region.ts';
 import { quotaCases } from './cases/quota.ts';
 import { namesCases } from './cases/names.ts';
 import { networkCases } from './cases/network.ts';
+import { morePeerPodsCases, peerPodsCases } from './cases/peer-pods.ts';
 import { rightsCases } from './cases/rights.ts';
 import { operatorCases } from './cases/operator.ts';
 import { clusterCases } from './cases/cluster.ts';
@@ -29,9 +30,10 @@ const cases = [
   rightsCases,
   operatorCases,
   clusterCases,
+  peerPodsCases,
 ].flatMap((group) => Object.entries(group));
 
-describe('the list of checks', () => {
+describe('acceptance 11: the list of checks', () => {
   it('has a case for each, and no id twice', () => {
     expect(cases.map(([id]) => id).sort()).toEqual(allChecks.map(({ id }) => id).sort());
   });
@@ -45,7 +47,7 @@ describe('the list of checks', () => {
   });
 });
 
-describe.each(cases)('%s', (id, [profile, pass, fail, message]) => {
+describe.each(cases)('acceptance 11: %s', (id, [profile, pass, fail, message]) => {
   const only = new Set([id]);
 
   it('passes', () => {
@@ -57,6 +59,14 @@ describe.each(cases)('%s', (id, [profile, pass, fail, message]) => {
 
   it('fails with a message that names the value', () => {
     const [result] = runDoctor(configOf(id === 'KC-01' ? 'kata-cc' : profile, fail[0]), fail[1], only);
+    expect(result?.verdict).toBe('failed');
+    expect(result?.findings.map((finding) => finding.message).join('\n')).toContain(message);
+  });
+});
+
+describe('a deployment of peer pods', () => {
+  it.each(morePeerPodsCases)('fails %s, case %#', (id, more, facts, message) => {
+    const [result] = runDoctor(configOf('peer-pods', more), facts, new Set([id]));
     expect(result?.verdict).toBe('failed');
     expect(result?.findings.map((finding) => finding.message).join('\n')).toContain(message);
   });

@@ -15,13 +15,13 @@ import type {
 
 /** Facts of a healthy cloud; a case changes what it is about. */
 const permissions: PermissionFacts = {
-  createGroup: true,
+  createGroup: 'allowed',
   missingActions: [],
   noAssignmentsAt: [],
   noAssignmentRemovalAt: [],
   conditional: [],
-  writeSecret: true,
-  registerProviders: true,
+  writeSecret: 'allowed',
+  registerProviders: 'allowed',
   denyingPolicies: [],
 };
 const group: GroupFacts = {
@@ -127,7 +127,7 @@ const namespaces = [
 
 export const withProviders = (state = 'Registered', part: Part<ProviderFacts> = {}): Facts => ({
   azure: {
-    permissions: { ...permissions, registerProviders: false },
+    permissions: { ...permissions, registerProviders: 'refused' },
     providers: namespaces.map((name) => ({
       namespace: `Microsoft.${name}`,
       state,

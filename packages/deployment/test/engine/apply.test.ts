@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { apply } from '../../src/index.ts';
 import { endState, runOf, scenarios, worldFor } from './worlds.ts';
 
-describe('a fresh apply', () => {
+describe('acceptance 1: a fresh apply', () => {
   for (const scenario of scenarios) {
     it(`of ${scenario.name} reaches the end; a second one writes nothing`, async () => {
       const world = worldFor(scenario);

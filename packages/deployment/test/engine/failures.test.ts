@@ -44,7 +44,7 @@ const problem = (code: string, more: Partial<AzureProblem> = {}): AzureProblem =
   ...more,
 });
 
-describe('an identity that the directory does not know yet', () => {
+describe('acceptance 7: an identity that the directory does not know yet', () => {
   for (const times of [1, 3, 10]) {
     it(`is waited for when it is unknown ${times} times`, async () => {
       const world = worldFor(uid2);
@@ -67,7 +67,52 @@ describe('an identity that the directory does not know yet', () => {
   });
 });
 
-describe('a deployment that Azure refuses or cannot finish', () => {
+describe('a provider that turns out not to be registered', () => {
+  const missing = (namespace: string): AzureProblem =>
+    problem('MissingSubscriptionRegistration', {
+      message: `The subscription is not registered to use namespace '${namespace}'.`,
+    });
+
+  it('is registered in stage S1 once more, and the apply goes on where it was', async () => {
+    const world = worldFor(uid2);
+    world.azure.failures.set('uid2-integ-s4', missing('Microsoft.ContainerService'));
+    const run = await runOf(world, uid2, {
+      ports: {
+        ...world.ports,
+        onEvent: (event) => {
+          world.events.push(event);
+          // Somebody takes the registration away while the cluster is made.
+          if (event.stage === 'S4' && event.event === 'creating' && world.azure.failures.size > 0)
+            world.azure.unregister('Microsoft.ContainerService');
+        },
+      },
+    });
+    await apply(run);
+    const order = world.events.filter(({ event }) => ['started', 'retrying', 'done'].includes(event));
+    const texts = order.map(({ stage, event }) => `${stage} ${event}`);
+    const at = texts.indexOf('S4 retrying');
+    expect(texts.slice(at - 1, at + 4)).toEqual(['S4 started', 'S4 retrying', 'S1 started', 'S1 done', 'S4 done']);
+    expect(endState(world)).toEqual(endState(await applied(worldFor(uid2))));
+  });
+
+  it('is waited for while Azure says both that it is and that it is not', async () => {
+    const world = worldFor(uid2);
+    for (const stage of ['s3', 's6']) world.azure.failures.set(`uid2-integ-${stage}`, missing('Microsoft.KeyVault'));
+    await apply(await runOf(world, uid2));
+    const registrations = world.requests.all.filter(({ target }) => target.endsWith('Microsoft.KeyVault/register'));
+    expect(registrations).toHaveLength(1);
+  });
+
+  it('ends the run when this deployment does not register it', async () => {
+    const world = worldFor(uid2);
+    world.azure.failures.set('uid2-integ-s3', missing('Microsoft.PolicyInsights'));
+    const error = await failureOf(apply(await runOf(world, uid2)));
+    expect(error.code).toBe('DEPLOYMENT_FAILED');
+    expect(error.message).toContain('Microsoft.PolicyInsights');
+  });
+});
+
+describe('acceptance 5, 6: a deployment that Azure refuses or cannot finish', () => {
   it('is told with the innermost code, the resource and the correlation id', async () => {
     const world = worldFor(uid2);
     const resourceId = clusterId;
@@ -138,7 +183,7 @@ describe('an interruption', () => {
   });
 });
 
-describe('what others have made', () => {
+describe('acceptance 4: what others have made', () => {
   it('survives an update: autoscaled nodes, patch versions, pools, add-ons, tags, subnets, unknown fields', async () => {
     const world = await applied(worldFor(uid2));
     const cluster = world.azure.get(clusterId) as JsonObject;
@@ -227,7 +272,7 @@ describe('what others have made', () => {
   });
 });
 
-describe('the operator key', () => {
+describe('acceptance 10: the operator key', () => {
   it('is written once for a key, and again for another one', async () => {
     const world = await applied(worldFor(uid2));
     const fingerprint = keyFingerprint(secretId.replace(/\/secrets\/.*$/, ''), new Secret(marker));
@@ -275,7 +320,7 @@ describe('the lock of a cluster', () => {
   });
 });
 
-describe('a vault that refuses', () => {
+describe('acceptance 8: a vault that refuses', () => {
   const refusing = async (code: string, minutes: number): Promise<unknown> => {
     const world = worldFor(uid2);
     const run = await runOf(world, uid2);
@@ -332,6 +377,38 @@ describe('objects of the cluster', () => {
     const result = await apply(await runOf(world, scenario));
     expect(result.openWork).toContainEqual(expect.stringContaining('Strimzi'));
     expect(result.receipt?.healthy).toBe(false);
+  });
+
+  it('whose number of replicas an autoscaler sets keep that number, and everything else is as configured', async () => {
+    const world = await applied(worldFor(uid2));
+    const name = 'operator-5-58-0-azure-cc';
+    const key = `default/Deployment/${name}`;
+    const scaler = {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'operator', namespace: 'default' },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, maxReplicas: 9 },
+    };
+    const live = world.cluster.objects.get(key)?.object as { metadata: object; spec: object };
+    const scaled = (managedFields: readonly object[]): void => {
+      const object = { ...live, metadata: { ...live.metadata, managedFields }, spec: { ...live.spec, replicas: 7 } };
+      world.cluster.objects.set(key, { object, changedAt: 0 });
+    };
+    const owner = (manager: string): object => ({ manager, fieldsV1: { 'f:spec': { 'f:replicas': {} } } });
+    scaled([owner('uid2-operator')]);
+    expect((await plan(await runOf(world, uid2))).changed).toBe(true);
+    world.cluster.put(scaler);
+    // The autoscaler owns the number, or has not yet changed what this tool has written.
+    for (const managers of [['kube-controller-manager'], ['uid2-operator']]) {
+      scaled(managers.map(owner));
+      expect((await plan(await runOf(world, uid2))).changed).toBe(false);
+      const more: Scenario = { ...uid2, config: configOf('uid2-vn2', 'operator: {minReadySeconds: 99}\n') };
+      await apply(await runOf(world, more));
+      const after = world.cluster.objects.get(key)?.object;
+      expect(after?.['spec']).toMatchObject({ replicas: 7, minReadySeconds: 99 });
+    }
+    world.cluster.put({ ...scaler, spec: { ...scaler.spec, scaleTargetRef: { kind: 'Deployment', name: 'other' } } });
+    expect((await plan(await runOf(world, uid2))).changed).toBe(true);
   });
 
   it('of another version of the operator are left to the upgrade', async () => {

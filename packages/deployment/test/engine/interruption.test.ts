@@ -12,7 +12,7 @@ const everyRequest = process.env['HOLDFAST_EVERY_REQUEST'] ?? '';
 const STRIDE = 5;
 const modes = Object.entries(journals);
 
-describe('an apply that is killed at any write, and at reads between them, and run again', () => {
+describe('acceptance 2: an apply that is killed at any write, and at reads between them, and run again', () => {
   for (const scenario of scenarios) {
     it(`comes to the same end for ${scenario.name}`, async () => {
       const { end, requests } = await undisturbed(scenario);
@@ -27,7 +27,7 @@ describe('an apply that is killed at any write, and at reads between them, and r
 });
 
 describe.runIf(everyRequest !== '')(
-  'an apply that is killed at every request and run again',
+  'acceptance 2: an apply that is killed at every request and run again',
   { timeout: 600_000 },
   () => {
     const rounds = everyRequest === 'turns' ? [modes] : modes.map((mode) => [mode]);
@@ -49,7 +49,7 @@ describe.runIf(everyRequest !== '')(
   },
 );
 
-describe('an apply whose answer is lost', () => {
+describe('acceptance 3: an apply whose answer is lost', () => {
   for (const scenario of scenarios) {
     it(`at any write comes to the same end when run again, for ${scenario.name}`, async () => {
       const { end, requests } = await undisturbed(scenario);

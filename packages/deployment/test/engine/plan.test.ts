@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { apply, assertPlanHolds, idOf, plan, planFile, readPlanFile, readReceipts, status } from '../../src/index.ts';
+import { apply, assertPlanHolds, idOf, plan, planFile, readPlanFile, readReceipts } from '../../src/index.ts';
 import type { CheckResult } from '../../src/index.ts';
 import { configOf } from '../configs.ts';
 import { runOf, scenarios, worldFor } from './worlds.ts';
@@ -95,40 +95,6 @@ describe('a plan', () => {
     for (const text of ['', '{}', '[]', 'null', '{"kind":"holdfast-plan","version":2}']) {
       expect(() => readPlanFile(text)).toThrow('not a plan');
     }
-  });
-});
-
-describe('the status', () => {
-  it('is absent before an apply and healthy after it', async () => {
-    const world = worldFor(uid2);
-    expect((await status(await runOf(world, uid2))).state).toBe('absent');
-    await apply(await runOf(world, uid2));
-    world.requests.revive();
-    const after = await status(await runOf(world, uid2));
-    expect(after.rows.filter(({ state }) => !['healthy', 'information'].includes(state))).toEqual([]);
-    expect(after.state).toBe('healthy');
-    expect(after.rows.map(({ detail }) => detail)).toContain('203.0.113.7');
-    expect(world.requests.writes()).toEqual([]);
-  });
-
-  it('says drift, degraded and absent, the worse of them first', async () => {
-    const world = worldFor(uid2);
-    await apply(await runOf(world, uid2));
-    const changed: Scenario = { ...uid2, config: configOf('uid2-vn2', 'aks: {pool: {max: 9}}\n') };
-    expect((await status(await runOf(world, changed))).state).toBe('drift');
-    world.health = () => ({ status: 503, body: 'attestation failed' });
-    const degraded = await status(await runOf(world, changed));
-    expect(degraded.state).toBe('degraded');
-    expect(degraded.rows.some(({ detail }) => detail.includes('attestation failed'))).toBe(true);
-    world.cluster.objects.delete('default/Service/operator-svc');
-    expect((await status(await runOf(world, changed))).state).toBe('absent');
-  });
-
-  it('does not need the key', async () => {
-    const world = worldFor(uid2);
-    await apply(await runOf(world, uid2));
-    const { operatorKey: _, ...input } = uid2.input ?? {};
-    expect((await status(await runOf(world, { ...uid2, input }))).state).toBe('healthy');
   });
 });
 

@@ -20,7 +20,7 @@ const one = (objects: readonly KubernetesObject[], kind: string, name?: string):
   return found;
 };
 
-describe('the operator', () => {
+describe('acceptance 14: the manifest of the operator', () => {
   const config = configOf('uid2-vn2', digestSetting());
   const release = releaseOf();
   const objects = operatorObjects(release, config, identity);
@@ -28,6 +28,16 @@ describe('the operator', () => {
 
   it('changes nothing that its policy measures', () => {
     expect(measuredFields(deployment)).toEqual(measuredFields(release.deployment));
+  });
+
+  it.each([
+    ['as released', releaseOf(), ''],
+    ['of another version', releaseOf(undefined, (text) => text.replaceAll('5.58.0-azure-cc', '6.0.1')), ''],
+    ['with every setting', releaseOf(), 'environment: prod, replicas: 5, namespace: uid2, exposure: {kind: internal}'],
+  ])('is the same text each time: %s', (_name, bundle, settings) => {
+    const own = configOf('uid2-vn2', `operator: {${settings}}\n`);
+    const made = operatorObjects(bundle, own, identity);
+    expect(manifestYaml({ title: 'The operator', notes: [], objects: made })).toMatchSnapshot();
   });
 
   it('a changed measured field would be seen', () => {
@@ -97,7 +107,7 @@ describe('the operator', () => {
   });
 });
 
-describe('the virtual node', () => {
+describe('acceptance 15: the virtual node', () => {
   const set = manifestsOf(
     configOf('uid2-vn2', 'virtualNode: {nodeLabels: {a: "1"}, customTags: {x: y, z: w}}\n'),
     resolved,
@@ -154,7 +164,7 @@ describe('the virtual node', () => {
   });
 });
 
-describe('the samples', () => {
+describe('addition 3: the samples', () => {
   it('the confidential consumer is that of the guide', () => {
     const sets = manifestsOf(configOf('kata-cc', 'attestation: {endpoint: maa.eus.attest.azure.net}\n'), resolved, {
       identityClientId: 'client',
@@ -189,6 +199,21 @@ describe('the samples', () => {
     const text = JSON.stringify(one(objects, 'Deployment'));
     expect(text).toContain('volumeMounts');
     expect(text).not.toContain('aadpodidbinding');
+  });
+
+  it.each([
+    ['the published image, which knows no TLS', '', false],
+    [
+      'another image while the port without TLS is open',
+      'app: {image: own/vote:1}\nredis: {nonSslPort: true}\n',
+      false,
+    ],
+    ['another image', 'app: {image: own/vote:1}\n', true],
+  ])('the vote application speaks TLS to Redis only where it can and must: %s', (_what, settings, tls) => {
+    const sets = manifestsOf(configOf('private-link', settings), resolved, { identityClientId: 'client' });
+    const { notes, objects } = sets.find(({ id }) => id === 'L-APP') ?? { notes: [], objects: [] };
+    expect(JSON.stringify(objects).includes('{"name":"redis_tls","value":"true"}')).toBe(tls);
+    expect(notes.some((note) => note.includes('without TLS'))).toBe(settings === '');
   });
 });
 

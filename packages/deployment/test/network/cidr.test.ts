@@ -29,7 +29,7 @@ const anyCidr = fc
 /** Ranges as numbers from first to last, without any bit operation. */
 const bounds = (cidr: Cidr): readonly [number, number] => [cidr.base, cidr.base + 2 ** (32 - cidr.length) - 1];
 
-describe('address ranges', () => {
+describe('acceptance 13: address ranges', () => {
   it('contain and overlap as sets of numbers do', () => {
     fc.assert(
       fc.property(anyCidr, anyCidr, (a, b) => {
@@ -81,7 +81,7 @@ describe('address ranges', () => {
   });
 });
 
-it('of the network checks, the defaults of the guide fail exactly one, as a warning', () => {
+it('acceptance 13: of the network checks, the defaults of the guide fail exactly one, as a warning', () => {
   const failed = runDoctor(configOf('uid2-vn2')).filter(
     ({ check, verdict }) => /^NW-0[1-8]$/.test(check.id) && verdict === 'failed',
   );

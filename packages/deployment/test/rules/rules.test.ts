@@ -4,9 +4,11 @@ import { chartCompatibility, newestMinorOf } from '../../src/rules/kubernetes-ve
 import { nameProblem } from '../../src/rules/names.ts';
 import type { NameKind } from '../../src/rules/names.ts';
 import { chineseRegions, deniedRegion, europeanRegions } from '../../src/rules/regions.ts';
+import { runDoctor } from '../../src/index.ts';
 import { sameRole } from '../../src/rules/roles.ts';
+import { configOf } from '../configs.ts';
 
-describe('regions', () => {
+describe('acceptance 12: regions', () => {
   it.each([...europeanRegions, ...chineseRegions])('%s is denied whatever Azure says', (name) => {
     expect(deniedRegion(name)).toBeDefined();
     expect(deniedRegion(name, { name, geographyGroup: 'US', geography: 'United States' })).toBeDefined();
@@ -17,6 +19,12 @@ describe('regions', () => {
     expect(deniedRegion('newregion', { name: 'newregion', geographyGroup: 'UK' })).toContain('UK');
     expect(deniedRegion('newregion', { name: 'newregion', geography: 'China' })).toContain('China');
     expect(deniedRegion('newregion', { name: 'newregion', geographyGroup: 'US' })).toBeUndefined();
+  });
+
+  it('eastasia, which is in Hong Kong, is warned of and not denied', () => {
+    const [result] = runDoctor(configOf('uid2-vn2', 'location: eastasia\n'), {}, new Set(['LO-02']));
+    expect(result).toMatchObject({ verdict: 'failed', severity: 'warning' });
+    expect(deniedRegion('eastasia')).toBeUndefined();
   });
 
   it('spelling does not matter', () => {

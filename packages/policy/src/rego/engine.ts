@@ -9,6 +9,8 @@ import { fromJson } from './json.ts';
 import type { RegoJson } from './json.ts';
 import { Budget, defaultRegoEngineLimits } from './limits.ts';
 import type { RegoEngineLimits } from './limits.ts';
+import { rulesUnderEvaluation } from './observation.ts';
+import type { RegoObservation } from './observation.ts';
 import { limitExceeded } from './position.ts';
 import { documentAt } from './rule-tree.ts';
 import type { RuleNode } from './rule-tree.ts';
@@ -37,6 +39,8 @@ export interface RegoQueryOptions {
   readonly input?: RegoJson;
   /** Replaces the base document for this query. */
   readonly data?: RegoJson;
+  /** Told what is compared and which host functions are called. It must not throw. */
+  readonly observe?: (observation: RegoObservation) => void;
 }
 
 export interface RegoEngine {
@@ -63,7 +67,7 @@ export function createRegoEngine(options: RegoEngineOptions): RegoEngine {
   const baseData = fromJson(options.data ?? {});
   const regexes = new RegexCache();
   return {
-    query: (path, { input, data } = {}) => {
+    query: (path, { input, data, observe } = {}) => {
       const evaluation: Evaluation = {
         input: input === undefined ? undefined : fromJson(input),
         data: data === undefined ? baseData : fromJson(data),
@@ -71,7 +75,7 @@ export function createRegoEngine(options: RegoEngineOptions): RegoEngine {
         results: new Map(),
         active: new Set(),
         budget: new Budget(limits),
-        services: { regexes, now: options.clock?.() },
+        services: { regexes, now: options.clock?.(), observe },
       };
       return bounded(limits, () => documentAtPath(tree.root, namesOf(path), evaluation));
     },
@@ -109,7 +113,17 @@ function member(value: RegoValue | undefined, names: readonly string[]): RegoVal
 function wrapHostFunctions(functions: Readonly<Record<string, RegoHostFunction>>): ReadonlyMap<string, Builtin> {
   const wrapped = Object.entries(functions).map(([name, { arity, call }]): [string, Builtin] => [
     name,
-    { arity, call: (values) => callHost(name, call, values) },
+    {
+      arity,
+      call: (values, evaluation) => {
+        const result = callHost(name, call, values);
+        const { observe } = evaluation.services;
+        if (observe !== undefined) {
+          observe({ kind: 'host-call', name, values, result, rules: rulesUnderEvaluation(evaluation) });
+        }
+        return result;
+      },
+    },
   ]);
   return new Map(wrapped);
 }

@@ -5,6 +5,7 @@ export { fromJson as regoFromJson, toJson as regoToJson } from './json.ts';
 export type { RegoJson } from './json.ts';
 export { defaultRegoEngineLimits } from './limits.ts';
 export type { RegoEngineLimits } from './limits.ts';
+export type { RegoComparisonOperator, RegoObservation } from './observation.ts';
 export { parseRegoModule } from './parse-module.ts';
 export type { ParseRegoModuleOptions } from './parse-module.ts';
 export type { RegoModule } from './syntax.ts';

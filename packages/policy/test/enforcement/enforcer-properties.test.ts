@@ -1,4 +1,5 @@
 import { PlatformError } from '@holdfast/base';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -64,7 +65,7 @@ describe('createCceEnforcer', () => {
           expect(decision.denial !== undefined).toBe(!decision.allowed);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 
@@ -115,7 +116,7 @@ describe('createCceEnforcer', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runsOf(100, 400) },
     );
   });
 

@@ -1,4 +1,5 @@
 import { damagedJson, damagedText, refusedOnlyWith } from '@holdfast/base/testing/fuzz';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import { readJson, setJsonText } from '../../src/manifests/index.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -35,7 +36,7 @@ describe('readJson', () => {
         if (found !== undefined && expected !== undefined) expect(found.root.value).toStrictEqual(expected);
         if (found !== undefined && expected === undefined) expect(text).toMatch(/\/\/|\/\*|^\uFEFF/);
       }),
-      { numRuns: 1000 },
+      { numRuns: runsOf(250, 1000) },
     );
   });
 

@@ -1,4 +1,5 @@
 import { refusedOnlyWith, damagedBytes } from '@holdfast/base/testing/fuzz';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import { readManifests } from '../../src/manifests/index.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -94,7 +95,7 @@ describe('readManifests', () => {
       fc.property(damagedBytes(valid), (bytes) => {
         refusedOnlyWith(codes, () => readManifests(bytes));
       }),
-      { numRuns: 500 },
+      { numRuns: runsOf(125, 500) },
     );
   });
 });

@@ -1,9 +1,10 @@
 import { PlatformError } from '@holdfast/base';
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createRegoEngine, errorCodes, parseRegoModule, RegoSet, regoToJson } from '../../src/index.ts';
-import type { RegoEngineOptions, RegoJson } from '../../src/index.ts';
+import type { RegoEngineOptions, RegoJson, RegoObservation } from '../../src/index.ts';
 import { moduleOf, regoCases } from './cases.ts';
 
 function ask(text: string, input?: RegoJson, options: Partial<RegoEngineOptions> = {}): unknown {
@@ -33,6 +34,25 @@ describe('createRegoEngine', () => {
     expect(ask(`${head}p if "1" in query_reference_value("other")`, {}, { hostFunctions })).toBeUndefined();
     const nothing = { lookup: { arity: 1, call: () => undefined } };
     expect(ask(`${head}p := lookup(1)`, {}, { hostFunctions: nothing })).toBeUndefined();
+  });
+
+  it('tells an observer what is compared and which host functions are called, with the rules that wait', () => {
+    const text = `${head}p := {"a": a, "b": b}\ndefault a := 0\na := 1 if "x" in lookup("names")\ndefault b := 0\nb := 1 if same(2)\nsame(v) if v >= lookup("least")`;
+    const engine = createRegoEngine({
+      modules: [parseRegoModule(text, { file: 'p.rego' })],
+      hostFunctions: { lookup: { arity: 1, call: (name) => (name === 'names' ? ['y'] : 3) } },
+    });
+    const seen: RegoObservation[] = [];
+    const value = engine.query('data.policy.p', { observe: (observation) => seen.push(observation) });
+    expect(value === undefined ? undefined : regoToJson(value)).toEqual({ a: 0, b: 0 });
+    const underA = ['data.policy.p', 'data.policy.a'];
+    const underB = ['data.policy.p', 'data.policy.b', 'data.policy.same'];
+    expect(seen).toMatchObject([
+      { kind: 'host-call', name: 'lookup', values: ['names'], result: { items: ['y'] }, rules: underA },
+      { kind: 'comparison', operator: 'in', left: 'x', right: { items: ['y'] }, holds: false, rules: underA },
+      { kind: 'host-call', name: 'lookup', values: ['least'], result: 3, rules: underB },
+      { kind: 'comparison', operator: '>=', left: 2, right: 3, holds: false, rules: underB },
+    ]);
   });
 
   it('says which host function failed', () => {
@@ -150,7 +170,7 @@ describe('createRegoEngine', () => {
           }
         },
       ),
-      { numRuns: 600 },
+      { numRuns: runsOf(150, 600) },
     );
   });
 
@@ -162,7 +182,7 @@ describe('createRegoEngine', () => {
         const backward = ask(`${head}p := sort(input)`, values.toReversed());
         expect(forward).toEqual(backward);
       }),
-      { numRuns: 100 },
+      { numRuns: runsOf(25, 100) },
     );
   });
 });

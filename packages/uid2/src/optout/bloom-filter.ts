@@ -42,10 +42,13 @@ export class BloomFilter {
     return (low & this.#mask) >>> 0;
   }
 
-  add(bytes: Uint8Array, offset = 0): void {
+  /** Answers whether it may have been added before. */
+  add(bytes: Uint8Array, offset = 0): boolean {
     const bit = this.bitIndex(bytes, offset);
-    const word = bit >>> 5;
-    this.#words[word] = (this.#words[word] ?? 0) | (1 << (bit & 31));
+    const mask = 1 << (bit & 31);
+    const word = this.#words[bit >>> 5] ?? 0;
+    this.#words[bit >>> 5] = word | mask;
+    return (word & mask) !== 0;
   }
 
   /** False: certainly never added. */

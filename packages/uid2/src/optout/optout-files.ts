@@ -10,6 +10,7 @@ import {
   readOptOutTime,
 } from './optout-record.ts';
 import type { OptOutRecord } from './optout-record.ts';
+import { orderedOffsets } from './record-order.ts';
 
 export interface DeltaFile {
   /** Seconds since the epoch. */
@@ -20,8 +21,6 @@ export interface DeltaFile {
 }
 
 const SENTINEL_BODY_LENGTH = 64;
-const GROUPS = 65_536;
-const INSERTION_LIMIT = 48;
 
 /** The bytes of a delta: start sentinel, records in the order given, end sentinel. */
 export function encodeDeltaFile(delta: DeltaFile): Uint8Array {
@@ -58,7 +57,7 @@ export function decodeDeltaFile(bytes: Uint8Array): DeltaFile {
 export function encodePartitionFile(files: readonly Uint8Array[]): Uint8Array {
   for (const file of files) optOutRecordCount(file);
   const all = concatBytes(...files);
-  const sorted = sortedRecordOffsets(all);
+  const sorted = orderedOffsets(all, 0, (one, other) => compareHashes(all, one, all, other));
   const merged = new Uint8Array(all.length);
   let end = 0;
   let previous = -1;
@@ -96,59 +95,6 @@ export function compareHashes(a: Uint8Array, aOffset: number, b: Uint8Array, bOf
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-/**
- * The offsets of all records, ascending by the 32 bytes at `keyOffset` of each; equal keys keep their order. Hashes are
- * uniformly distributed, so counting by the first two bytes leaves groups of a few records to put in order. Keys that
- * crowd into one group, made on purpose or not, cost a general sort and nothing worse.
- */
-export function sortedRecordOffsets(records: Uint8Array, keyOffset = 0): Uint32Array {
-  const starts = new Uint32Array(GROUPS + 1);
-  for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
-    const group = groupOf(records, offset + keyOffset) + 1;
-    starts[group] = (starts[group] ?? 0) + 1;
-  }
-  for (let group = 0; group < GROUPS; group++) starts[group + 1] = (starts[group + 1] ?? 0) + (starts[group] ?? 0);
-  const ends = starts.slice(0, GROUPS);
-  const order = new Uint32Array(records.length / OPTOUT_RECORD_LENGTH);
-  for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
-    const group = groupOf(records, offset + keyOffset);
-    const at = ends[group] ?? 0;
-    order[at] = offset;
-    ends[group] = at + 1;
-  }
-  const compare = (a: number, b: number): number =>
-    compareHashes(records, a + keyOffset, records, b + keyOffset) || a - b;
-  for (let group = 0; group < GROUPS; group++) {
-    const start = starts[group] ?? 0;
-    const end = starts[group + 1] ?? 0;
-    if (end - start > INSERTION_LIMIT) order.subarray(start, end).sort(compare);
-    else if (end - start > 1) insertionSort(order, start, end, compare);
-  }
-  return order;
-}
-
-function insertionSort(
-  order: Uint32Array,
-  start: number,
-  end: number,
-  compare: (a: number, b: number) => number,
-): void {
-  for (let at = start + 1; at < end; at++) {
-    const value = order[at] ?? 0;
-    let place = at;
-    for (; place > start; place--) {
-      const before = order[place - 1] ?? 0;
-      if (compare(before, value) <= 0) break;
-      order[place] = before;
-    }
-    order[place] = value;
-  }
-}
-
-function groupOf(records: Uint8Array, offset: number): number {
-  return (records[offset] ?? 0) * 256 + (records[offset + 1] ?? 0);
 }
 
 function isUniformHash(records: Uint8Array, offset: number, byte: number): boolean {

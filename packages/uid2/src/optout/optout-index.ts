@@ -1,4 +1,5 @@
 import { BloomFilter, idealBloomCapacity } from './bloom-filter.ts';
+import { compareHashes } from './optout-files.ts';
 import { OPTOUT_HASH_LENGTH, OPTOUT_RECORD_LENGTH } from './optout-record.ts';
 import { findByIdentityHash, findByRawUid, mergeOptOutSegments, segmentSize } from './optout-segment.ts';
 import type { OptOutSegment } from './optout-segment.ts';
@@ -8,6 +9,8 @@ export interface OptOutIndexData {
   readonly segments: readonly OptOutSegment[];
   readonly hashFilter: Uint32Array;
   readonly rawUidFilter: Uint32Array;
+  /** How many identities there are in the segments. */
+  readonly identities: number;
 }
 
 /** Segments below this size are merged into one, so that a lookup never walks hundreds of five-minute deltas. */
@@ -25,11 +28,14 @@ export class OptOutIndex {
   readonly #segments: readonly OptOutSegment[];
   readonly #hashFilter: BloomFilter;
   readonly #rawUidFilter: BloomFilter;
+  /** Identities that opted out: one that is in several files, or several times in one, counts once. */
+  readonly size: number;
 
-  private constructor(segments: readonly OptOutSegment[], hashFilter: BloomFilter, rawUidFilter: BloomFilter) {
-    this.#segments = segments;
-    this.#hashFilter = hashFilter;
-    this.#rawUidFilter = rawUidFilter;
+  private constructor(data: OptOutIndexData) {
+    this.#segments = data.segments;
+    this.#hashFilter = BloomFilter.over(data.hashFilter);
+    this.#rawUidFilter = BloomFilter.over(data.rawUidFilter);
+    this.size = data.identities;
   }
 
   /** An index over the files of one listing. Keep parsed files between listings: only new ones cost time. */
@@ -41,18 +47,19 @@ export class OptOutIndex {
     const count = segments.reduce((sum, segment) => sum + segmentSize(segment), 0);
     const hashFilter = BloomFilter.withCapacity(idealBloomCapacity(count));
     const rawUidFilter = BloomFilter.withCapacity(idealBloomCapacity(count) / 4);
-    for (const { records } of segments) {
+    let identities = 0;
+    for (const [number, { records }] of segments.entries()) {
       for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
-        hashFilter.add(records, offset);
+        if (!hashFilter.add(records, offset) || !occursBefore(segments, number, offset)) identities += 1;
         rawUidFilter.add(records, offset + OPTOUT_HASH_LENGTH + RAW_UID_FILTER_OFFSET);
       }
     }
-    return new OptOutIndex(segments, hashFilter, rawUidFilter);
+    return new OptOutIndex({ segments, hashFilter: hashFilter.words, rawUidFilter: rawUidFilter.words, identities });
   }
 
   /** The index whose `data` another thread sent. */
   static fromData(data: OptOutIndexData): OptOutIndex {
-    return new OptOutIndex(data.segments, BloomFilter.over(data.hashFilter), BloomFilter.over(data.rawUidFilter));
+    return new OptOutIndex(data);
   }
 
   get data(): OptOutIndexData {
@@ -60,12 +67,8 @@ export class OptOutIndex {
       segments: this.#segments,
       hashFilter: this.#hashFilter.words,
       rawUidFilter: this.#rawUidFilter.words,
+      identities: this.size,
     };
-  }
-
-  /** Records held; a person who opted out twice counts twice. */
-  get size(): number {
-    return this.#segments.reduce((sum, segment) => sum + segmentSize(segment), 0);
   }
 
   /**
@@ -100,6 +103,14 @@ export class OptOutIndex {
     }
     return earliest;
   }
+}
+
+/** Whether the hash of the record at `offset` of a segment is also that of an earlier record, there or in a segment before. */
+function occursBefore(segments: readonly OptOutSegment[], number: number, offset: number): boolean {
+  const own = segments[number]?.records;
+  if (own === undefined) return false;
+  if (offset > 0 && compareHashes(own, offset - OPTOUT_RECORD_LENGTH, own, offset) === 0) return true;
+  return segments.slice(0, number).some((segment) => findByIdentityHash(segment, own, offset) !== undefined);
 }
 
 function isAllZero(hash: Uint8Array, offset: number): boolean {

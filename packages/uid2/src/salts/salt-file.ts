@@ -1,6 +1,7 @@
 import { MalformedError } from '@holdfast/base';
 
 import { SaltTableBuilder } from './salt-table-builder.ts';
+import { NONE, UsualSaltLine } from './usual-salt-line.ts';
 import type { SaltTable } from './salt-table.ts';
 
 export interface SaltFileOptions {
@@ -36,6 +37,7 @@ const MAX_INT32 = 0x7fff_ffff;
 export class SaltFileParser {
   readonly #builder: SaltTableBuilder;
   readonly #size: number;
+  readonly #usual = new UsualSaltLine();
   /** The start of a line whose end has not been pushed yet. */
   readonly #partial = new Uint8Array(MAX_LINE);
   #partialLength = 0;
@@ -60,8 +62,14 @@ export class SaltFileParser {
       this.#partialLength = 0;
       start = end + 1;
     }
-    for (let end = chunk.indexOf(LINE_FEED, start); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
-      this.#line(chunk, start, end);
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    for (;;) {
+      let end = this.#usualLine(view, start);
+      if (end === NONE) {
+        end = chunk.indexOf(LINE_FEED, start);
+        if (end < 0) break;
+        this.#line(chunk, start, end);
+      }
       start = end + 1;
     }
     this.#keep(chunk.subarray(start));
@@ -78,6 +86,14 @@ export class SaltFileParser {
     if (this.#partialLength + rest.length > MAX_LINE) throw this.#malformed(`is longer than ${MAX_LINE} bytes`);
     this.#partial.set(rest, this.#partialLength);
     this.#partialLength += rest.length;
+  }
+
+  /** Reads a usual line; answers where it ends, or `NONE` when it has to be looked at more closely. */
+  #usualLine(bytes: DataView, start: number): number {
+    if (this.#emptyLines > 0 || this.#lines === this.#size) return NONE;
+    const end = this.#usual.add(bytes, start, this.#builder);
+    if (end !== NONE) this.#lines += 1;
+    return end;
   }
 
   #line(bytes: Uint8Array, start: number, lineEnd: number): void {

@@ -17,7 +17,10 @@ const MAX_SEGMENT_BITS = 23;
 /** Most bytes that the texts of one entry take; they never straddle segments. */
 const MAX_ENTRY_TEXT = TEXTS_PER_ENTRY * 255;
 
-/** Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. */
+/**
+ * Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. Or faster, for who has put the texts where
+ * `textTarget` and `textStart` say already: `writtenEntry`, then `keyIds`.
+ */
 export class SaltTableBuilder {
   readonly #data: SaltTableData & { readonly segments: Uint8Array<SharedArrayBuffer>[] };
   readonly #rows: RowViews;
@@ -25,6 +28,7 @@ export class SaltTableBuilder {
   #index = -1;
   #lengths = 0;
   #segment: Uint8Array;
+  #segmentView: DataView;
   #used = 0;
 
   constructor(options: { readonly size: number; readonly idPrefix: string; readonly idSecret: string }) {
@@ -43,8 +47,30 @@ export class SaltTableBuilder {
     };
     this.#rows = viewRows(rows);
     this.#segment = first;
+    this.#segmentView = new DataView(first.buffer);
     for (let at = ROW_LAST_UPDATED; at < this.#rows.floats.length; at += ROW_BYTES / 8)
       this.#rows.floats[at] = Number.NaN;
+  }
+
+  /** The memory for the texts of the next entry, one after the other from `textStart` on. */
+  get textTarget(): DataView {
+    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize && this.#index >= 0) this.#addSegment();
+    return this.#segmentView;
+  }
+
+  /** Valid after `textTarget`. */
+  get textStart(): number {
+    return this.#used;
+  }
+
+  /** Adds an entry whose texts lie at `textStart` already; `lengths` has their six lengths. */
+  writtenEntry(id: number, lastUpdated: number, refreshFrom: number, lengths: Uint8Array): void {
+    this.entry(id, lastUpdated, refreshFrom);
+    for (let column = 0; column < TEXTS_PER_ENTRY; column += 1) {
+      const length = lengths[column] ?? 0;
+      this.#rows.bytes[this.#lengths + column] = length;
+      this.#used += length;
+    }
   }
 
   /** Starts the next entry. */
@@ -83,6 +109,7 @@ export class SaltTableBuilder {
 
   #addSegment(): void {
     this.#segment = new Uint8Array(new SharedArrayBuffer(this.#segmentSize));
+    this.#segmentView = new DataView(this.#segment.buffer);
     this.#data.segments.push(this.#segment as Uint8Array<SharedArrayBuffer>);
     this.#used = 0;
   }

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 import { fromHex, MalformedError, toHex } from '@holdfast/base';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +8,7 @@ import { BloomFilter, idealBloomCapacity } from '../../src/optout/bloom-filter.t
 import { encodeDeltaFile, encodePartitionFile } from '../../src/optout/optout-files.ts';
 import { OptOutIndex } from '../../src/optout/optout-index.ts';
 import type { OptOutRecord } from '../../src/optout/optout-record.ts';
-import { parseOptOutFile, segmentSize } from '../../src/optout/optout-segment.ts';
+import { parseOptOutFile, segmentSize, takeOverOptOutFile } from '../../src/optout/optout-segment.ts';
 import { seededBytes } from '../fixed-random.ts';
 import { hasVectors, operatorGroup } from '../uid2-vectors.ts';
 
@@ -99,6 +101,24 @@ describe('OptOutIndex', () => {
     expect(index.optedOutAtByRawUid(own.rawUid)).toBe(NOW - 99);
   });
 
+  it('counts an identity once, however many files and records it is in', () => {
+    const many = Array.from({ length: 66_000 }, () => {
+      const hash = random(32);
+      return optOut({ identityHash: hash, rawUid: hash });
+    });
+    const again = many.slice(0, 500).map((record) => ({ ...record, optedOutAt: NOW - 5 }));
+    const own = optOut();
+    const index = indexOf(
+      encodePartitionFile([delta(many)]),
+      delta([...again, own, own]),
+      delta([own, { ...own, optedOutAt: NOW - 1 }]),
+      encodePartitionFile([delta([...many, own])]),
+    );
+    expect(index.data.segments).toHaveLength(3);
+    expect(index.size).toBe(66_001);
+    expect(OptOutIndex.fromData(index.data).size).toBe(66_001);
+  });
+
   it('counts a time of 0 as not opted out', () => {
     const own = optOut({ optedOutAt: 0 });
     expect(indexOf(delta([own])).optedOutAt(own.identityHash, NOW)).toBeUndefined();
@@ -152,6 +172,29 @@ describe('OptOutIndex', () => {
       expect(index.optedOutAt(identityHash, NOW)).toBe(optedOutAt);
       expect(index.optedOutAtByRawUid(rawUid)).toBe(optedOutAt);
     }
+  });
+});
+
+describe('takeOverOptOutFile', () => {
+  const shared = (bytes: Uint8Array): Uint8Array<SharedArrayBuffer> => {
+    const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    copy.set(bytes);
+    return copy;
+  };
+
+  it('puts records in order where they lie, without the sentinels', () => {
+    const bytes = shared(delta(Array.from({ length: 5000 }, () => optOut())));
+    const { records } = takeOverOptOutFile(bytes);
+    expect(records.buffer).toBe(bytes.buffer);
+    expect(records).toHaveLength(5000 * 72);
+    expect(Buffer.compare(records, encodePartitionFile([bytes]).subarray(72, -72))).toBe(0);
+  });
+
+  it('leaves a partition as it is', () => {
+    const partition = encodePartitionFile([delta(Array.from({ length: 3000 }, () => optOut()))]);
+    const bytes = shared(partition);
+    takeOverOptOutFile(bytes);
+    expect(Buffer.compare(bytes, partition)).toBe(0);
   });
 });
 

@@ -42,6 +42,44 @@ function entry(table: SaltTable, index: number) {
   };
 }
 
+describe('the usual line', () => {
+  const number = fc.oneof(
+    fc.nat({ max: 10 ** 9 }).map(String),
+    fc.integer({ min: -9, max: 2 ** 44 }).map(String),
+    fc.constantFrom('', '0', '007', '+5', '1x', '999999999999999', '9007199254740993', '12345678901234567890'),
+  );
+  const word = fc.oneof(
+    fc.base64String({ maxLength: 60 }),
+    fc.constantFrom('', ' ', ' a ', 'a b', '\u00e4', 'x'.repeat(255), 'x'.repeat(256), '\u0000', '\t'),
+  );
+  const material = fc.oneof(fc.constant(['', '', '']), fc.tuple(number, word, word));
+  const line = fc
+    .tuple(number, number, word, number, word, material, material)
+    .map(([id, updated, salt, refresh, previous, one, other]) =>
+      [id, updated, salt, refresh, previous, ...one, ...other].join(','),
+    );
+  const outcome = (file: string): unknown => {
+    try {
+      const table = parseSaltFile(toUtf8(file), { size: 3, idPrefix: 'a', idSecret: 'b' });
+      return [0, 1, 2].map((index) => entry(table, index));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it('is read as a line that is looked at closely is', () => {
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 3 }), (lines) => {
+        // Nobody calls a line usual that ends with a carriage return.
+        expect(outcome(lines.map((text) => `${text}\n`).join(''))).toEqual(
+          outcome(lines.map((text) => `${text}\r\n`).join('')),
+        );
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
 describe('parseSaltFile', () => {
   describe.skipIf(vectorsMissing)('known answers', () => {
     it.each(vectorGroup<LineVector>('salt_file_lines'))('reads $line', (vector) => {

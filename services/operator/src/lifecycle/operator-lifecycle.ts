@@ -43,6 +43,8 @@ export interface LifecycleOptions extends LifecycleParts {
   readonly metrics: Registry;
   /** Ends the process with this error. */
   readonly fail: (error: unknown) => void;
+  /** Called with the context that `listen` gets, while the stores still load. */
+  readonly prepare?: (context: OperatorContext) => void;
   /** Opens the service port; answers its URL. `world` is for listeners on other threads. */
   readonly listen: (context: OperatorContext, world: WorldSource) => Promise<string>;
   /** Called when a store, the opt-out list or the gate may have changed. */
@@ -207,10 +209,11 @@ export class OperatorLifecycle {
 
     this.#phase = 'loading';
     optOut.start();
+    const context = this.#context({ stores, optOut, session, writer });
+    this.#options.prepare?.(context);
     await this.#untilStopped(Promise.all([stores.load(), optOut.synced()]));
     this.#rules.start();
     this.#httpReason = 'still starting';
-    const context = this.#context({ stores, optOut, session, writer });
     const url = await this.#options.listen(context, worldSource(stores, optOut));
     signal.throwIfAborted();
     this.#httpReason = undefined;

@@ -202,7 +202,7 @@ export class MapWorkerPool {
   }
 }
 
-const PROGRAM = new URL('map-worker.ts', import.meta.url);
+const PROGRAM = new URL('map.ts', import.meta.url);
 
 function post(member: Member, message: MessageToWorker, handedOver: ArrayBuffer[] = []): void {
   member.worker.postMessage(message, handedOver);

@@ -2,7 +2,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { listen } from '@holdfast/http/serving';
-import type { FastifyInstance } from 'fastify';
 
 import { buildApp } from '../app.ts';
 import { pooledRandomBytes } from '../pooled-random.ts';
@@ -13,7 +12,10 @@ import { ThreadContext } from './thread-context.ts';
 const port = parentPort;
 const { name, settings } = workerData as ServingThreadData;
 const thread = new ThreadContext({ name, settings, clock: Date.now, random: pooledRandomBytes(), post });
-let app: FastifyInstance | undefined;
+// Made before there is a world: what it takes to make it would otherwise delay the opening of the port.
+const app = buildApp(thread.context);
+const ready = Promise.resolve(app.ready());
+ready.catch(() => undefined); // `listen` fails with it
 
 port?.on('message', (message: MessageToThread) => {
   if (thread.onMessage(message)) return;
@@ -23,7 +25,7 @@ port?.on('message', (message: MessageToThread) => {
 
 async function open(host: string, servicePort: number): Promise<void> {
   try {
-    app = buildApp(thread.context);
+    await ready;
     post({ kind: 'listening', url: await listen(app, { host, port: servicePort, shared: true }) });
   } catch (error) {
     post({ kind: 'not-listening', error: plainError(error) });
@@ -31,7 +33,7 @@ async function open(host: string, servicePort: number): Promise<void> {
 }
 
 async function stop(): Promise<void> {
-  await app?.close(); // finishes the requests under way
+  await app.close(); // finishes the requests under way
   thread.flush();
   post({ kind: 'stopped' });
   port?.close();

@@ -205,7 +205,7 @@ export class ServingThreads {
   }
 }
 
-const PROGRAM = new URL('serving-thread.ts', import.meta.url);
+const PROGRAM = new URL('serve.ts', import.meta.url);
 
 function post(member: Member, message: MessageToThread): void {
   member.worker.postMessage(message, []);

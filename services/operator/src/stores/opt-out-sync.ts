@@ -3,7 +3,6 @@ import type { CoreSession, Timers } from '@holdfast/core-client';
 import {
   optOutFileBaseName,
   OptOutIndex,
-  parseOptOutFile,
   parseOptOutFileName,
   parseOptOutLocations,
   selectOptOutFiles,
@@ -11,10 +10,11 @@ import {
 import type { OptOutSegment } from '@holdfast/uid2';
 
 import type { OperatorConfig } from '../config.ts';
+import { readOptOutFile } from '../file-threads/opt-out-reading.ts';
 
 export interface OptOutSyncOptions {
   readonly config: OperatorConfig['optOut'];
-  readonly session: Pick<CoreSession, 'downloadOptOutList' | 'downloadContent'>;
+  readonly session: Pick<CoreSession, 'downloadOptOutList' | 'downloadSharedContent'>;
   readonly timers: Timers;
   readonly onSync?: (event: OptOutSyncEvent) => void;
 }
@@ -36,6 +36,7 @@ export interface OptOutSyncState {
   readonly synced: boolean;
   readonly syncedAtMs: number | undefined;
   readonly files: number;
+  /** Identities that opted out, each counted once. */
   readonly records: number;
   readonly consecutiveFailures: number;
   readonly lastError: string | undefined;
@@ -184,7 +185,8 @@ export class OptOutSync {
       for (const [name, location] of queue) {
         if (this.#stopped || failures.length > 0) return;
         try {
-          const segment = parseOptOutFile(await this.#options.session.downloadContent(location, MAX_FILE_BYTES));
+          const bytes = await this.#options.session.downloadSharedContent(location, MAX_FILE_BYTES);
+          const segment = await readOptOutFile(bytes);
           this.#files.set(name, { name, segment });
         } catch (cause) {
           failures.push(fileError(name, cause));

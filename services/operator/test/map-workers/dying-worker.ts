@@ -11,4 +11,4 @@ parentPort?.on('message', (message: MessageToWorker) => {
   if (Buffer.from(message.payload).includes('die')) process.exit(3); // ends the thread, not the process
 });
 
-await import('../../src/map-workers/map-worker.ts');
+await import('../../src/map-workers/map.ts');

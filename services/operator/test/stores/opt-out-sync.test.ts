@@ -53,11 +53,13 @@ beforeEach(() => {
         if (list === 'unavailable') throw new DependencyError('CORE_DOWNLOAD_FAILED', 'E12', { retryable: true });
         return JSON.stringify({ version: 1, generated: 1, optout_logs: list.map((location) => ({ location })) });
       },
-      downloadContent: async (location) => {
+      downloadSharedContent: async (location) => {
         downloads.push(location.split('?', 1)[0] ?? '');
         const file = files.get(location.split('?', 1)[0] ?? '');
         if (file === undefined) throw new DependencyError('CORE_DOWNLOAD_FAILED', 'E12', { retryable: true });
-        return file;
+        const content = new Uint8Array(new SharedArrayBuffer(file.length));
+        content.set(file);
+        return content;
       },
     },
   });

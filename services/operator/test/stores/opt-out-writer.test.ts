@@ -10,15 +10,19 @@ const RAW_UID = new Uint8Array(33).fill(0xff);
 let optOut: FakeCore;
 let writer: HttpOptOutWriter;
 
-beforeEach(async () => {
-  optOut = await FakeCore.start();
-  writer = new HttpOptOutWriter({
+function writerWithin(timeoutMs: number): HttpOptOutWriter {
+  return new HttpOptOutWriter({
     session: { resolveAtOptOut: (path) => new URL(path, optOut.url).href },
     uri: '/optout/replicate',
     operatorKey: new Secret('UID2-O-L-42-key'),
     instanceId: 'local-operator-abc',
-    timeoutMs: 500,
+    timeoutMs,
   });
+}
+
+beforeEach(async () => {
+  optOut = await FakeCore.start();
+  writer = writerWithin(10_000);
 });
 
 afterEach(async () => {
@@ -54,6 +58,8 @@ describe('HttpOptOutWriter', () => {
 
   it('fails when the service is silent', async () => {
     optOut.routes.set('/optout/replicate', () => new Promise(() => undefined));
+    await writer.close();
+    writer = writerWithin(50);
     await expect(writer.write({ flh: FLH, rawUid: RAW_UID })).rejects.toBeInstanceOf(DependencyError);
   });
 });

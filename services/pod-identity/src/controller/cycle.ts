@@ -15,6 +15,7 @@ import { kubernetesReason } from '@holdfast/deployment';
 import type { ArmPort, KubernetesObject, KubernetesPort, Sleep } from '@holdfast/deployment';
 
 import { attachIdentities } from './attach-identities.ts';
+import type { TellAssignment } from './binding-events.ts';
 import type { Attached } from './attach-identities.ts';
 import { identityChanges, machineOfNode } from './node-identities.ts';
 import type { MachineId } from './node-identities.ts';
@@ -27,7 +28,15 @@ export interface CycleOptions {
   readonly immutableClientIds: ReadonlySet<string>;
   readonly ownIdentities: ReadonlySet<string>;
   readonly onWarning: (sentence: string) => void;
+  /** Told what happened to each assignment. */
+  readonly tell: TellAssignment;
+  /** Told about each change of an object and of a machine, for metrics. */
+  readonly onOperation: (operation: CycleOperation, seconds: number, failed: boolean) => void;
+  /** Milliseconds; for durations only. */
+  readonly monotonic: () => number;
 }
+
+export type CycleOperation = 'addition' | 'deletion' | 'update' | 'cloud';
 
 export interface CycleResult {
   readonly created: number;
@@ -59,28 +68,66 @@ export async function runCycle(options: CycleOptions, signal: AbortSignal): Prom
   for (const warning of warnings) options.onWarning(warning);
   const { create, remove, update } = assignmentDifference(wanted, present);
   const errors: string[] = [];
-  const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+  const attempt: Attempt = async (what, work, failed) => {
     try {
       await work();
     } catch (error) {
       signal.throwIfAborted();
       errors.push(`${what}: ${errorMessage(error)}`);
+      await failed?.(errorMessage(error));
     }
   };
   await inBatches(create, (object) =>
-    attempt('create', () => cluster.create(object as unknown as KubernetesObject, { signal })),
+    attempt('create', () =>
+      measured(options, 'addition', () => cluster.create(object as unknown as KubernetesObject, { signal })),
+    ),
   );
   await inBatches(update, ({ before, after }) =>
-    attempt('update', () => rewrite(cluster, before, () => after as unknown as KubernetesObject, signal)),
+    attempt('update', () =>
+      measured(options, 'update', () => rewrite(cluster, before, () => after as unknown as KubernetesObject, signal)),
+    ),
   );
   const machineOf = machinesOf(nodes);
   const attached = await attachAll({ wanted, remove, update, machineOf }, options, signal);
   for (const { error } of attached.values())
     if (error !== undefined) errors.push(`binding apply error: ${errorMessage(error)}`);
   // Only now: an object that goes before its identity does would leave nobody to detach it.
-  await inBatches(remove, (object) => attempt('remove', () => finish(cluster, object, attached, machineOf, signal)));
-  const assigned = await markAssigned(wanted, attached, machineOf, { cluster, attempt, signal });
+  await inBatches(remove, (object) =>
+    attempt(
+      'remove',
+      async () => {
+        const left = await measured(options, 'deletion', () => finish(cluster, object, attached, machineOf, signal));
+        if (left === undefined) await options.tell(object, { reason: 'binding removed' });
+        else await options.tell(object, { reason: 'binding remove error', problem: left });
+      },
+      async (problem) => options.tell(object, { reason: 'binding remove error', problem }),
+    ),
+  );
+  const assigned = await markAssigned(wanted, attached, machineOf, { ...options, attempt, signal });
   return { created: create.length, removed: remove.length, updated: update.length, assigned, errors };
+}
+
+/** Does something whose failure is one of the round's errors, and is told besides. */
+type Attempt = (
+  what: string,
+  work: () => Promise<unknown>,
+  failed?: (problem: string) => Promise<void>,
+) => Promise<void>;
+
+async function measured<T>(
+  { monotonic, onOperation }: Pick<CycleOptions, 'monotonic' | 'onOperation'>,
+  operation: Exclude<CycleOperation, 'cloud'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const begun = monotonic();
+  let failed = true;
+  try {
+    const result = await work();
+    failed = false;
+    return result;
+  } finally {
+    onOperation(operation, (monotonic() - begun) / 1000, failed);
+  }
 }
 
 interface AttachInput {
@@ -104,12 +151,13 @@ async function attachAll(
   });
   const results = await Promise.all(
     [...changes].map(async ([machine, change]): Promise<readonly [MachineId, Attached]> => {
-      try {
-        return [machine, await attachIdentities(machine, change, options, signal)];
-      } catch (error) {
+      const begun = options.monotonic();
+      const attached = await attachIdentities(machine, change, options, signal).catch((error: unknown): Attached => {
         signal.throwIfAborted();
-        return [machine, { present: new Set(), error }];
-      }
+        return { present: new Set(), error };
+      });
+      options.onOperation('cloud', (options.monotonic() - begun) / 1000, attached.error !== undefined);
+      return [machine, attached];
     }),
   );
   return new Map(results);
@@ -120,47 +168,65 @@ async function markAssigned(
   wanted: readonly JsonObject[],
   attached: ReadonlyMap<MachineId, Attached>,
   machineOf: ReadonlyMap<string, MachineId>,
-  run: {
-    readonly cluster: CycleOptions['cluster'];
-    readonly attempt: (what: string, work: () => Promise<unknown>) => Promise<void>;
-    readonly signal: AbortSignal;
-  },
+  run: Pick<CycleOptions, 'cluster' | 'tell'> & { readonly attempt: Attempt; readonly signal: AbortSignal },
 ): Promise<number> {
   let count = 0;
-  await inBatches(wanted, (object) =>
-    run.attempt('status update error', async () => {
-      const read = readAzureAssignedIdentity(object);
-      const machine = attached.get(machineOf.get(read.nodeName) ?? '');
-      const isThere =
-        read.identity.type !== identityTypes.managedIdentity ||
-        machine?.present.has(read.identity.resourceId.toLowerCase()) === true;
-      if (!isThere) return;
-      const status = { status: 'Assigned', availableReplicas: 1 };
-      const isChanged = await rewrite(
-        run.cluster,
-        read,
-        (live) => (textIn(live['status'] as JsonObject, 'status') === 'Assigned' ? undefined : { ...live, status }),
-        run.signal,
-      );
-      if (isChanged) count += 1;
-    }),
-  );
+  await inBatches(wanted, (object) => {
+    const read = readAzureAssignedIdentity(object);
+    return run.attempt(
+      'status update error',
+      async () => {
+        const machine = attached.get(machineOf.get(read.nodeName) ?? '');
+        const isThere =
+          read.identity.type !== identityTypes.managedIdentity ||
+          machine?.present.has(read.identity.resourceId.toLowerCase()) === true;
+        if (!isThere) {
+          if (machine?.error === undefined) return;
+          await run.tell(read, { reason: 'binding apply error', problem: errorMessage(machine.error) });
+          return;
+        }
+        if (!(await markOne(run, read))) return;
+        count += 1;
+        await run.tell(read, { reason: 'binding applied' });
+      },
+      async (problem) => run.tell(read, { reason: 'status update error', problem }),
+    );
+  });
   return count;
 }
 
-/** Takes the finalizer off and removes the object, once its identity is gone from the machine or somebody else needs it there. */
+/** Answers whether the object was not Assigned before. */
+function markOne(
+  { cluster, signal }: { readonly cluster: CycleOptions['cluster']; readonly signal: AbortSignal },
+  assigned: AzureAssignedIdentity,
+): Promise<boolean> {
+  const status = { status: 'Assigned', availableReplicas: 1 };
+  return rewrite(
+    cluster,
+    assigned,
+    (live) => (textIn(live['status'] as JsonObject, 'status') === 'Assigned' ? undefined : { ...live, status }),
+    signal,
+  );
+}
+
+/**
+ * Takes the finalizer off and removes the object, once its identity is gone from the machine or somebody else needs it there. Answers
+ * why the object stays.
+ */
 async function finish(
   cluster: CycleOptions['cluster'],
   object: AzureAssignedIdentity,
   attached: ReadonlyMap<MachineId, Attached>,
   machineOf: ReadonlyMap<string, MachineId>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const machine = attached.get(machineOf.get(object.nodeName) ?? '');
-  if (machine?.error !== undefined && machine.present.has(object.identity.resourceId.toLowerCase())) return;
+  const stays = machine?.error !== undefined && machine.present.has(object.identity.resourceId.toLowerCase());
+  if (stays) return errorMessage(machine.error);
   const { namespace, name } = object;
   await rewrite(cluster, object, (live) => withoutFinalizer(live), signal);
   await cluster.remove({ apiVersion: POD_IDENTITY_API, kind: podIdentityKinds.assigned, namespace, name }, { signal });
+  return undefined;
 }
 
 function withoutFinalizer(live: KubernetesObject): KubernetesObject | undefined {

@@ -9,6 +9,8 @@ import type { FastifyInstance } from 'fastify';
 
 import { buildHealthApp } from '../health-app.ts';
 import { sleep } from '../sleep.ts';
+import { createBindingEvents } from './binding-events.ts';
+import type { TellAssignment } from './binding-events.ts';
 import { readControllerConfig } from './config.ts';
 import type { ControllerConfig } from './config.ts';
 import { runCycle } from './cycle.ts';
@@ -69,7 +71,12 @@ export async function serveController(
     seconds: config.leaderElectionDuration,
     clock: Date.now,
   };
-  const working = work(config, world, { events, state, lease }, stopping.signal);
+  const tell = createBindingEvents({
+    cluster: world.cluster,
+    clock: Date.now,
+    onProblem: (error) => events.warned(`an event cannot be written: ${errorMessage(error)}`),
+  });
+  const working = work(config, world, { events, state, lease, tell }, stopping.signal);
   return {
     addresses,
     stop: async () => {
@@ -84,13 +91,14 @@ interface Work {
   readonly events: ControllerEvents;
   readonly state: { isLeader: boolean };
   readonly lease: LeaseOptions;
+  readonly tell: TellAssignment;
 }
 
 /** Keeps the lease, and runs rounds while it is held, until the signal aborts. Never rejects. */
 async function work(
   config: ControllerConfig,
   world: { readonly cluster: ControllerCluster; readonly arm: Pick<ArmPort, 'read' | 'write'> },
-  { events, state, lease }: Work,
+  { events, state, lease, tell }: Work,
   signal: AbortSignal,
 ): Promise<void> {
   let leadership = new AbortController();
@@ -113,7 +121,7 @@ async function work(
     await wakeUp.wait(config.syncRetryInterval * 1000, signal);
     if (signal.aborted || !state.isLeader) continue;
     // Whoever loses the lease stops in the middle: another may be at work already.
-    await round(config, world, events, AbortSignal.any([signal, leadership.signal]));
+    await round(config, world, { events, tell }, AbortSignal.any([signal, leadership.signal]));
   }
   await Promise.all([electing, ...watching]);
   if (config.leaderElection && state.isLeader) await quietly(releaseLease(lease, AbortSignal.timeout(5_000)));
@@ -122,7 +130,7 @@ async function work(
 async function round(
   config: ControllerConfig,
   { cluster, arm }: { readonly cluster: ControllerCluster; readonly arm: Pick<ArmPort, 'read' | 'write'> },
-  events: ControllerEvents,
+  { events, tell }: Pick<Work, 'events' | 'tell'>,
   signal: AbortSignal,
 ): Promise<void> {
   const begun = performance.now();
@@ -136,6 +144,9 @@ async function round(
         immutableClientIds: new Set(config['immutable-user-msis'].map((id) => id.toLowerCase())),
         ownIdentities: new Set(config['own-identities'].map((id) => id.toLowerCase())),
         onWarning: (sentence) => events.warned(sentence),
+        tell,
+        onOperation: (...operation) => events.operated(...operation),
+        monotonic: () => performance.now(),
       },
       signal,
     );

@@ -1,5 +1,9 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+
 import { identityTypes } from '@holdfast/admission';
 import type { AzureIdentity, MatchingRules } from '@holdfast/admission';
+import { readPkcs12 } from '@holdfast/attestation';
+import type { Pkcs12Content } from '@holdfast/attestation';
 import { errorMessage } from '@holdfast/base';
 
 import type { NodeCluster } from '../nmi/node-cluster.ts';
@@ -127,14 +131,33 @@ async function readProof(
   return readCertificate(place, entries);
 }
 
-/** `certificate` as PEM with its key. */
+/** The entry `certificate`: PKCS#12 with the password of the entry `password`, or PEM with its key. Names of entries in any case. */
 function readCertificate(place: string, entries: ReadonlyMap<string, Uint8Array>): PrincipalProof {
-  const bytes = entries.get('certificate');
-  const text = bytes === undefined ? '' : Buffer.from(bytes).toString('latin1');
+  const named = new Map([...entries].map(([name, bytes]) => [name.toLowerCase(), bytes]));
+  const bytes = named.get('certificate');
+  if (bytes === undefined) throw new TokenUnavailableError(`Kubernetes secret ${place} has no entry certificate`);
+  const text = Buffer.from(bytes).toString('latin1');
   const [certificate] = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(text) ?? [];
   const [key] = /-----BEGIN (?:RSA )?PRIVATE KEY-----[\s\S]+?-----END (?:RSA )?PRIVATE KEY-----/.exec(text) ?? [];
   if (certificate !== undefined && key !== undefined) return { certificate, key };
-  throw new TokenUnavailableError(
-    `Kubernetes secret ${place} holds no PEM certificate with its key in the entry certificate; convert PKCS#12 with openssl pkcs12 -nodes`,
-  );
+  const problem = (reason: string): TokenUnavailableError =>
+    new TokenUnavailableError(`failed to decode the client certificate of Kubernetes secret ${place}, err: ${reason}`);
+  try {
+    const password = Buffer.from(named.get('password') ?? '').toString('utf8');
+    const proof = proofOf(readPkcs12(bytes, password));
+    if (proof !== undefined) return proof;
+  } catch (error) {
+    throw problem(errorMessage(error));
+  }
+  throw problem('it holds no private key with its certificate');
+}
+
+/** The first key, and the certificate that is its own: others in the file are authorities. */
+function proofOf({ keys, certificates }: Pkcs12Content): PrincipalProof | undefined {
+  const [der] = keys;
+  if (der === undefined) return undefined;
+  const key = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
+  const own = certificates.map((one) => new X509Certificate(one)).find((one) => one.checkPrivateKey(key));
+  if (own === undefined) return undefined;
+  return { certificate: own.toString(), key: key.export({ format: 'pem', type: 'pkcs8' }).toString() };
 }

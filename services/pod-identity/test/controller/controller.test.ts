@@ -73,6 +73,7 @@ function putIdentity(name: string): void {
   put('AzureIdentityBinding', `${name}-binding`, { spec: { azureIdentity: name, selector: name } });
 }
 
+const told: (readonly [name: string, reason: string])[] = [];
 const cycle = (): Promise<CycleResult> =>
   runCycle(
     {
@@ -83,6 +84,12 @@ const cycle = (): Promise<CycleResult> =>
       immutableClientIds: new Set(['client-warm']),
       ownIdentities: new Set(),
       onWarning: () => undefined,
+      tell: async ({ name }, event) => {
+        told.push([name, event.reason]);
+        return Promise.resolve();
+      },
+      onOperation: () => undefined,
+      monotonic: () => 0,
     },
     signal,
   );
@@ -102,6 +109,7 @@ beforeEach(() => {
   world = fakeWorld(SUBSCRIPTION);
   machine = { id: SET, location: 'eastus', identity: { type: 'SystemAssigned' } };
   [writes, refusals] = [[], []];
+  told.length = 0;
   put('Node', 'n1', { spec: { providerID: `azure://${SET}/virtualMachines/0` } }, 'v1', { namespace: undefined });
 });
 
@@ -117,6 +125,10 @@ describe('the controller of standard mode', () => {
     await world.cluster.port.remove({ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'vote-1' });
     expect(await cycle()).toMatchObject({ removed: 1, errors: [] });
     expect([attachedNow(), stateOf('vote-1-default-vote')]).toEqual([[], undefined]);
+    expect(told).toEqual([
+      ['vote-1-default-vote', 'binding applied'],
+      ['vote-1-default-vote', 'binding removed'],
+    ]);
     expect((machine['identity'] as JsonObject)['type']).toBe('SystemAssigned');
   });
 
@@ -144,6 +156,10 @@ describe('the controller of standard mode', () => {
     expect(result.errors.join()).toContain('binding apply error: no permission');
     expect(writes).toHaveLength(2);
     expect([stateOf('good-1-default-good'), stateOf('broken-1-default-broken')]).toEqual(['Assigned', 'Created']);
+    expect(told.toSorted(([a], [b]) => a.localeCompare(b))).toEqual([
+      ['broken-1-default-broken', 'binding apply error'],
+      ['good-1-default-good', 'binding applied'],
+    ]);
   });
 
   it('gives up when Azure names no identity that was asked for', async () => {

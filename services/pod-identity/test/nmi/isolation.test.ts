@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 
+import { runsOf } from '@holdfast/base/testing/thorough';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -62,7 +63,7 @@ describe('two pods of one node', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(75, 300) },
     );
   });
 
@@ -319,7 +320,7 @@ describe('nmiRoute', () => {
         const wouldGiveToken = path.startsWith('/metadata/identity/oauth2/token');
         if ('handler' in route && route.handler === 'imds-proxy') expect(wouldGiveToken).toBe(false);
       }),
-      { numRuns: 3000 },
+      { numRuns: runsOf(750, 3000) },
     );
   });
 

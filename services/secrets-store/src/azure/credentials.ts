@@ -7,8 +7,10 @@ import type { Cloud } from '../provider/clouds.ts';
 import type { MountParameters, VaultIdentity } from '../provider/parameters.ts';
 
 export interface CredentialSettings {
-  /** Node Managed Identity, for pod identity; it takes such requests from its own node only. */
-  readonly nmiUrl: string;
+  /** Node Managed Identity, for pod identity; it takes such requests from its own node only. Undefined: there is none now. */
+  readonly nmiUrl: () => string | undefined;
+  /** Metadata service of the node, where it is not at the address that Azure gives it. */
+  readonly metadataUrl?: string | undefined;
   /** https URL of Entra ID, where it is not that of the cloud. */
   readonly authorityUrl: string | undefined;
   /** PEM of authorities to trust for it, beside those of the process. */
@@ -43,6 +45,10 @@ export async function credentialFor(
     case 'pod-identity':
       return cached(async () => nmiToken(identity, cloud, settings), settings.clock);
     case 'managed-identity':
+      if (settings.metadataUrl !== undefined) {
+        const { metadataUrl } = settings;
+        return cached(async () => metadataToken(metadataUrl, identity.clientId, cloud), settings.clock);
+      }
       return new sdk.ManagedIdentityCredential(identity.clientId === '' ? {} : { clientId: identity.clientId });
     case 'workload-identity':
       return new sdk.ClientAssertionCredential(
@@ -64,7 +70,11 @@ async function nmiToken(
   cloud: Cloud,
   settings: CredentialSettings,
 ): Promise<AccessToken> {
-  const url = new URL('/host/token/', settings.nmiUrl);
+  const nmiUrl = settings.nmiUrl();
+  if (nmiUrl === undefined) {
+    throw refused('failed to query NMI, err: connection refused: the cluster has no pod identity');
+  }
+  const url = new URL('/host/token/', nmiUrl);
   url.searchParams.set('resource', cloud.resource);
   const answer = await new HttpClient().send({
     url: url.href,
@@ -81,6 +91,27 @@ async function nmiToken(
   const { access_token: value, expires_on: expiresOn } = token as { access_token?: unknown; expires_on?: unknown };
   if (typeof value !== 'string' || value === '' || typeof body['clientid'] !== 'string' || body['clientid'] === '') {
     throw refused('nmi did not return expected values in response: token and clientid');
+  }
+  return { token: value, expiresOnTimestamp: Number(expiresOn) * 1000 || 0 };
+}
+
+/** The token of an identity of the node (IMDS); of the only one when the client id is empty. */
+async function metadataToken(metadataUrl: string, clientId: string, cloud: Cloud): Promise<AccessToken> {
+  const url = new URL('/metadata/identity/oauth2/token', metadataUrl);
+  url.searchParams.set('api-version', '2018-02-01');
+  url.searchParams.set('resource', cloud.resource);
+  if (clientId !== '') url.searchParams.set('client_id', clientId);
+  const answer = await new HttpClient().send({
+    url: url.href,
+    headers: { metadata: 'true' },
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MAX_ANSWER_BYTES,
+  });
+  const body = readJson(fromUtf8(answer.body));
+  const { access_token: value, expires_on: expiresOn, error_description: description } = body;
+  if (answer.status !== 200 || typeof value !== 'string') {
+    const reason = typeof description === 'string' ? description.slice(0, 1000) : `status ${answer.status}`;
+    throw refused(`the metadata service of the node gave no token: ${reason}`);
   }
   return { token: value, expiresOnTimestamp: Number(expiresOn) * 1000 || 0 };
 }

@@ -1,3 +1,7 @@
+import { Agent } from 'node:https';
+import { connect } from 'node:tls';
+
+import type { SecretClientOptions } from '@azure/keyvault-secrets';
 import { errorMessage, DependencyError } from '@holdfast/base';
 
 import type { OpenVault } from '../provider/provider.ts';
@@ -14,6 +18,8 @@ interface SdkError {
   readonly details?: unknown;
 }
 
+type PipelinePolicy = NonNullable<SecretClientOptions['additionalPolicies']>[number]['policy'];
+
 interface VersionProperties {
   readonly version?: string;
   readonly enabled?: boolean;
@@ -22,8 +28,24 @@ interface VersionProperties {
 
 const RETRIES = { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
 
+/** Where a vault answers that is not where its name resolves to. Its certificate is asked for under its own name all the same. */
+export interface VaultPlace {
+  readonly host: string;
+  readonly port: number;
+  /** Address of this machine that connections come from; any when missing. */
+  readonly localAddress?: string;
+}
+
+export interface VaultSettings extends CredentialSettings {
+  /**
+   * By the host of the vault, such as `azure-vote.vault.azure.net`; undefined for what its name resolves to, `nowhere` for a name
+   * that nobody has.
+   */
+  readonly placeOf?: (host: string) => VaultPlace | 'nowhere' | undefined;
+}
+
 /** Opens vaults with the official clients of Key Vault, which are loaded at the first call. */
-export function sdkVaults(settings: CredentialSettings): OpenVault {
+export function sdkVaults(settings: VaultSettings): OpenVault {
   return async (url, parameters, signal) => {
     const [credential, { SecretClient }, { KeyClient }, { CertificateClient }] = await Promise.all([
       credentialFor(parameters, settings),
@@ -36,6 +58,7 @@ export function sdkVaults(settings: CredentialSettings): OpenVault {
       // A vault that is not where its cloud has it is named by the configuration, not by whoever answers.
       disableChallengeResourceVerification: !new URL(url).host.endsWith(`.${parameters.cloud.vaultSuffix}`),
       ...(settings.ca === undefined ? {} : { tlsOptions: { ca: settings.ca } }),
+      ...placement(settings, new URL(url).hostname),
     };
     const secrets = new SecretClient(url, credential, options);
     const keys = new KeyClient(url, credential, options);
@@ -70,6 +93,28 @@ export function sdkVaults(settings: CredentialSettings): OpenVault {
       versions: async (type, name) => understood(async () => enabledVersions(lists[type](name))),
     };
   };
+}
+
+/** Lets the connections of a client go somewhere else, as curl does with `--connect-to`. */
+function placement({ placeOf, ca }: VaultSettings, hostname: string): Pick<SecretClientOptions, 'additionalPolicies'> {
+  const place = placeOf?.(hostname);
+  if (place === undefined) return {};
+  if (place === 'nowhere') {
+    throw new DependencyError('VAULT_UNREACHABLE', `getaddrinfo ENOTFOUND ${hostname}`, {
+      retryable: true,
+      action: 'Check keyvaultName in the SecretProviderClass.',
+    });
+  }
+  const agent = new Agent();
+  agent.createConnection = () => connect({ ...place, servername: hostname, ...(ca === undefined ? {} : { ca }) });
+  const policy: PipelinePolicy = {
+    name: 'vaultPlace',
+    sendRequest: async (request, next) => {
+      request.agent = agent;
+      return next(request);
+    },
+  };
+  return { additionalPolicies: [{ policy, position: 'perRetry' }] };
 }
 
 async function enabledVersions(all: AsyncIterable<VersionProperties>): Promise<readonly ListedVersion[]> {

@@ -29,9 +29,16 @@ export type PodObject = LiveObject & {
     readonly nodeName?: string;
     readonly serviceAccountName?: string;
     readonly volumes?: readonly PodVolume[];
+    readonly containers?: readonly ContainerObject[];
+    readonly initContainers?: readonly ContainerObject[];
   };
   readonly status?: { readonly phase?: string };
 };
+
+interface ContainerObject {
+  readonly name?: string;
+  readonly volumeMounts?: readonly { readonly name?: string; readonly mountPath?: string }[];
+}
 
 export interface PodVolume {
   readonly name: string;
@@ -60,9 +67,11 @@ export type SecretProviderClass = LiveObject & {
   };
 };
 
-/** The volumes of a pod that this driver fills. */
-export function volumesOf(pod: PodObject): readonly PodVolume[] {
-  return (pod.spec?.volumes ?? []).filter(({ csi }) => csi?.driver === DRIVER_NAME);
+/** The volumes of a pod that this driver fills: kubelet asks for those that a container mounts. */
+export function volumesOf({ spec }: PodObject): readonly PodVolume[] {
+  const { volumes = [], containers = [], initContainers = [] } = spec ?? {};
+  const mounts = [...initContainers, ...containers].flatMap(({ volumeMounts = [] }) => volumeMounts);
+  return volumes.filter(({ name, csi }) => csi?.driver === DRIVER_NAME && mounts.some((mount) => mount.name === name));
 }
 
 /** Whether a pod is on its way out, or has nothing left to run. */

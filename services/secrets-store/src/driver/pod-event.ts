@@ -7,17 +7,23 @@ import type { PodObject } from './objects.ts';
 const COMPONENT = 'secrets-store';
 const MAX_MESSAGE = 1024;
 
-/** Puts an event on a pod, for `kubectl describe pod`. */
+/** What `kubectl describe pod` is to show. */
+export interface PodEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Puts an event on a pod. */
+export type RecordPodEvent = (pod: PodObject, event: PodEvent) => Promise<void>;
+
+/** Puts an event on a pod by making an Event object. */
 export async function podEvent(
   cluster: Pick<KubernetesPort, 'create'>,
   pod: PodObject,
-  event: {
-    readonly type: 'Normal' | 'Warning';
-    readonly reason: string;
-    readonly message: string;
-    /** Milliseconds since the epoch. */
-    readonly now: number;
-  },
+  event: PodEvent,
 ): Promise<void> {
   const { name, namespace = 'default', uid, resourceVersion } = pod.metadata;
   const at = `${new Date(event.now).toISOString().slice(0, 19)}Z`;

@@ -1,10 +1,10 @@
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
+import { readPkcs12 } from '@holdfast/attestation';
 import { errorMessage, fromBase64, RequestError } from '@holdfast/base';
 
 import { blocksOf, pemBlock } from '../provider/pem.ts';
-import { readPkcs12 } from '../provider/pkcs12.ts';
 import type { SecretObject } from './objects.ts';
 
 const TLS = 'kubernetes.io/tls';

@@ -4,7 +4,7 @@ import type { KubernetesPort } from '@holdfast/deployment';
 import type { Events } from '../events.ts';
 import { MANAGED_LABEL, ownerOf } from './objects.ts';
 import type { LiveObject, OwnerReference, PodObject, SecretObject, SecretProviderClass } from './objects.ts';
-import { podEvent } from './pod-event.ts';
+import type { RecordPodEvent } from './pod-event.ts';
 import { secretData, secretObjectProblem } from './secret-data.ts';
 
 export type SyncCluster = Pick<KubernetesPort, 'read' | 'create' | 'replace'>;
@@ -21,6 +21,7 @@ export interface SyncRequest {
 export interface SecretSyncOptions {
   readonly cluster: SyncCluster;
   readonly events: Pick<Events, 'secretSynced' | 'secretSkipped'>;
+  readonly recordEvent: RecordPodEvent;
   /** Overwrites a Secret that somebody else made, as the driver does. */
   readonly compatible: boolean;
   readonly clock: () => number;
@@ -49,12 +50,8 @@ export async function syncSecrets(request: SyncRequest, options: SecretSyncOptio
       complete = false;
       const message = failureOf(request, entry, error);
       options.events.secretSkipped(pod, entry.secretName ?? '', message);
-      await podEvent(options.cluster, pod, {
-        type: 'Warning',
-        reason: 'FailedToCreateSecret',
-        message,
-        now: options.clock(),
-      }).catch(() => undefined); // the failure is in the log already
+      const event = { type: 'Warning', reason: 'FailedToCreateSecret', message, now: options.clock() } as const;
+      await options.recordEvent(pod, event).catch(() => undefined); // the failure is in the log already
     }
   }
   return complete;

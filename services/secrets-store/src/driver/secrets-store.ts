@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { errorMessage, RequestError } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import type { KubernetesPort } from '@holdfast/deployment';
 
@@ -7,7 +8,7 @@ import type { Events } from '../events.ts';
 import { BINDING_AUDIENCE, EXCHANGE_AUDIENCE } from '../provider/service-account-tokens.ts';
 import { GROUP_VERSION, isOver, volumesOf } from './objects.ts';
 import type { PodObject, PodVolume, SecretProviderClass } from './objects.ts';
-import { podEvent } from './pod-event.ts';
+import type { RecordPodEvent } from './pod-event.ts';
 import type { PublishRequest } from './publish-request.ts';
 import { POD_PREFIX } from './publish-request.ts';
 import type { PublishOutcome, VolumeDriver } from './volume-driver.ts';
@@ -27,16 +28,17 @@ export type IssueToken = (request: {
 }) => Promise<ServiceAccountToken>;
 
 export interface SecretsStoreOptions {
-  readonly cluster: Pick<KubernetesPort, 'read' | 'create'>;
+  readonly cluster: Pick<KubernetesPort, 'read'>;
   readonly driver: VolumeDriver;
   /** Where volumes are: a folder of a pod's volume. */
   readonly targetPath: (pod: PodObject, volume: string) => string;
   /** Without it classes with a client id cannot be used. */
   readonly issueToken: IssueToken | undefined;
   /** How often mounted volumes are looked at, in milliseconds. */
-  readonly intervalMs: number;
+  readonly intervalMs: () => number;
   readonly clock: Clock;
   readonly events: Events;
+  readonly recordEvent: RecordPodEvent;
 }
 
 interface MountedPod {
@@ -77,15 +79,15 @@ export class SecretsStore {
     const folders = new Map<string, string>();
     const volumes = volumesOf(pod);
     if (volumes.length === 0) return folders;
-    try {
-      for (const volume of volumes) {
-        folders.set(volume.name, this.#options.targetPath(pod, volume.name));
+    for (const volume of volumes) {
+      folders.set(volume.name, this.#options.targetPath(pod, volume.name));
+      try {
         await this.#publish(pod, volume);
+      } catch (error) {
+        for (const folder of folders.values()) await this.#options.driver.unpublish(folder);
+        await this.#reportFailure(pod, volume.name, error);
+        throw error;
       }
-    } catch (error) {
-      for (const folder of folders.values()) await this.#options.driver.unpublish(folder);
-      await this.#reportFailure(pod, error);
-      throw error;
     }
     this.#pods.set(keyOf(pod), { pod, dueAt: this.#next(), failures: 0, mounted: true });
     return folders;
@@ -148,13 +150,15 @@ export class SecretsStore {
       const live: PodObject | undefined = await this.#options.cluster.read(reference);
       if (live === undefined || live.metadata.uid !== metadata.uid || isOver(live)) return;
       entry.pod = live;
-      for (const volume of volumesOf(live)) await this.#publish(live, volume);
+      const isWanted = (): boolean => this.#pods.get(keyOf(live)) === entry;
+      for (const volume of volumesOf(live)) await this.#publish(live, volume, isWanted);
     } catch (error) {
-      this.#options.events.rotationFailed(entry.pod, '', error instanceof Error ? error.message : String(error));
+      this.#options.events.rotationFailed(entry.pod, '', errorMessage(error));
     }
   }
 
-  async #publish(pod: PodObject, volume: PodVolume): Promise<PublishOutcome> {
+  /** @param isWanted Whether the volume is still to be filled, asked when everything else is known. */
+  async #publish(pod: PodObject, volume: PodVolume, isWanted: () => boolean = () => true): Promise<PublishOutcome> {
     const { driver, targetPath } = this.#options;
     const volumeContext = await this.#contextOf(pod, volume);
     const secrets = await this.#secretsOf(pod, volume);
@@ -166,7 +170,8 @@ export class SecretsStore {
       volumeContext,
       ...(secrets === undefined ? {} : { secrets }),
     };
-    return driver.publish(request, pod);
+    // The pod may have gone meanwhile: its files must not come back.
+    return isWanted() ? driver.publish(request, pod) : 'unchanged';
   }
 
   /** What kubelet says about the pod stands over whatever the pod's author wrote under such names. */
@@ -224,18 +229,24 @@ export class SecretsStore {
     );
   }
 
-  async #reportFailure(pod: PodObject, error: unknown): Promise<void> {
-    const { events, cluster, clock } = this.#options;
+  async #reportFailure(pod: PodObject, volume: string, error: unknown): Promise<void> {
+    const { events, recordEvent, clock } = this.#options;
     events.mountFailed(pod, error);
-    const message = `MountVolume.SetUp failed: ${error instanceof Error ? error.message : String(error)}`;
-    await podEvent(cluster, pod, { type: 'Warning', reason: 'FailedMount', message, now: clock() }).catch(
-      (problem: unknown) => events.statusFailed(pod, problem instanceof Error ? problem.message : String(problem)),
+    const message = mountFailure(volume, error);
+    await recordEvent(pod, { type: 'Warning', reason: 'FailedMount', message, now: clock() }).catch(
+      (problem: unknown) => events.statusFailed(pod, errorMessage(problem)),
     );
   }
 
   #next(): number {
-    return this.#options.clock() + this.#options.intervalMs;
+    return this.#options.clock() + this.#options.intervalMs();
   }
+}
+
+/** In the words of kubelet, which hears of failures by gRPC. */
+export function mountFailure(volume: string, error: unknown): string {
+  const code = error instanceof RequestError && error.code === 'MOUNT_REQUEST_INVALID' ? 'InvalidArgument' : 'Unknown';
+  return `MountVolume.SetUp failed for volume "${volume}" : rpc error: code = ${code} desc = ${errorMessage(error)}`;
 }
 
 function accountOf(pod: PodObject): string {

@@ -9,7 +9,7 @@ import type { MountRequest, MountResult } from '../provider/provider.ts';
 import { isWritten, readVolume, writeVolume } from './atomic-writer.ts';
 import { GROUP_VERSION } from './objects.ts';
 import type { LiveObject, PodObject, SecretProviderClass } from './objects.ts';
-import { podEvent } from './pod-event.ts';
+import type { RecordPodEvent } from './pod-event.ts';
 import { writePodStatus } from './pod-status.ts';
 import { assertPublishRequest, assertReadOnly, mountAttributes } from './publish-request.ts';
 import type { CheckedRequest, PublishRequest } from './publish-request.ts';
@@ -25,12 +25,13 @@ export interface VolumeDriverOptions {
   readonly providers: ReadonlyMap<string, MountProvider>;
   readonly nodeName: string;
   /** Undefined: a volume is filled once. Otherwise how often it is filled anew, in milliseconds. */
-  readonly rotationMs: number | undefined;
+  readonly rotationMs: () => number | undefined;
   readonly compatible: boolean;
   readonly clock: Clock;
   /** Longest time for one fetch, in milliseconds. */
   readonly mountTimeoutMs: number;
   readonly events: Events;
+  readonly recordEvent: RecordPodEvent;
 }
 
 /** What a publish came to: files written, nothing new, or a failure that left the earlier files in place. */
@@ -83,7 +84,8 @@ export class VolumeDriver {
   }
 
   async #publish(request: CheckedRequest, pod: PodObject): Promise<PublishOutcome> {
-    const { rotationMs, clock } = this.#options;
+    const { clock } = this.#options;
+    const rotationMs = this.#options.rotationMs();
     const { targetPath } = request;
     const wasWritten = await isWritten(targetPath);
     const last = this.#published.get(targetPath);
@@ -204,18 +206,18 @@ export class VolumeDriver {
     pod: PodObject,
     status: LiveObject,
   ): Promise<void> {
-    const { cluster, events, compatible, clock } = this.#options;
+    const { cluster, events, compatible, clock, recordEvent } = this.#options;
     const files = await readVolume(targetPath);
-    await syncSecrets({ pod, secretProviderClass, status, files }, { cluster, events, compatible, clock });
+    await syncSecrets({ pod, secretProviderClass, status, files }, { cluster, events, compatible, clock, recordEvent });
   }
 
   /** The earlier files stay; the pod, its status and the log say why they are old. Mirrored Secrets are still looked after. */
   async #keep(request: CheckedRequest, spc: SecretProviderClass, pod: PodObject, failure: string): Promise<void> {
-    const { cluster, clock, events } = this.#options;
+    const { recordEvent, clock, events } = this.#options;
     events.rotationFailed(pod, spc.metadata.name, failure);
     try {
       const now = clock();
-      await podEvent(cluster, pod, { type: 'Warning', reason: 'MountRotationFailed', message: failure, now });
+      await recordEvent(pod, { type: 'Warning', reason: 'MountRotationFailed', message: failure, now });
       // Before the first success of this process the versions are unknown, and those in the status are right.
       if (!this.#published.has(request.targetPath)) return;
       await this.#sync(request, spc, pod, await this.#writeStatus(request, spc, pod, failure));

@@ -1,11 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 
+import { readPkcs12 } from '@holdfast/attestation';
 import { errorMessage, fromBase64, toBase64Url } from '@holdfast/base';
 
 import { unusable } from './encoding.ts';
 import { aboutObject } from './mount-error.ts';
 import { blocksOf, orderChain, pemBlock } from './pem.ts';
-import { readPkcs12 } from './pkcs12.ts';
 import type { VaultObject } from './vault-object.ts';
 import type { CertificateBundle, KeyBundle, SecretBundle } from './vault-reader.ts';
 

@@ -32,6 +32,7 @@ export const POD = {
   spec: {
     nodeName: NODE,
     serviceAccountName: 'vote',
+    containers: [{ name: 'app', volumeMounts: [{ name: 'secrets', mountPath: '/mnt/secrets' }] }],
     volumes: [
       {
         name: 'secrets',
@@ -98,7 +99,7 @@ export async function openFixture(changes: Partial<StandaloneOptions> = {}): Pro
       nodeName: NODE,
       targetPath: { folder },
       issueToken: undefined,
-      rotationMs: INTERVAL_MS,
+      rotationMs: () => INTERVAL_MS,
       mountTimeoutMs: 10_000,
       compatible: false,
       events,

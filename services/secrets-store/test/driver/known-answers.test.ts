@@ -73,11 +73,12 @@ describe.skipIf(vectors === undefined)('known answers of the Secrets Store CSI d
       cluster: fixture.cluster,
       providers: new Map(),
       nodeName: NODE,
-      rotationMs: undefined,
+      rotationMs: () => undefined,
       compatible: false,
       mountTimeoutMs: 1000,
       clock: () => 0,
       events: fixture.events,
+      recordEvent: async () => Promise.resolve(),
     });
     await expect(driver.publish(request, POD)).rejects.toMatchObject({
       code: 'MOUNT_REQUEST_INVALID',

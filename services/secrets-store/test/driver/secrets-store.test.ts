@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { DependencyError } from '@holdfast/base';
@@ -111,6 +111,71 @@ describe('SecretsStore', () => {
     await fixture.store.follow({ ...POD, status: { phase: 'Succeeded' } });
     await expect(fileOf()).rejects.toMatchObject({ code: 'ENOENT' });
     expect(fixture.store.mountedPods).toBe(0);
+  });
+
+  it('writes nothing for a pod that goes while its volumes are about to be filled anew', async () => {
+    const reached = Promise.withResolvers<void>();
+    const going = Promise.withResolvers<void>();
+    const { cluster } = fixture;
+    let hold = false;
+    const held = {
+      ...cluster,
+      read: async (reference: Parameters<typeof cluster.read>[0]) => {
+        const found = await cluster.read(reference);
+        if (hold && reference.kind === 'Secret') {
+          reached.resolve();
+          await going.promise;
+        }
+        return found;
+      },
+    };
+    const slow = await openFixture({ cluster: held });
+    const [volume] = POD.spec.volumes;
+    const pod = {
+      ...POD,
+      spec: { ...POD.spec, volumes: [{ ...volume, csi: { ...volume.csi, nodePublishSecretRef: { name: 'key' } } }] },
+    };
+    cluster.put(pod);
+    await slow.store.mountFor(pod);
+    hold = true;
+    slow.vault.secrets.set('redis-key', secretOf('redis-key', 'second', 'v2'));
+    slow.now += INTERVAL_MS;
+    const ticking = slow.store.tick();
+    await reached.promise;
+    await slow.store.unmountFor(pod);
+    going.resolve();
+    await ticking;
+    const left = await readdir(slow.folder, { recursive: true });
+    expect(left.filter((name) => name.includes('REDIS_PWD'))).toEqual([]);
+    await slow.close();
+  });
+
+  it('asks for nothing that no container mounts', async () => {
+    const pod = { ...POD, spec: { ...POD.spec, containers: [{ name: 'app' }] } };
+    await expect(fixture.store.mountFor(pod)).resolves.toEqual(new Map());
+    await expect(fileOf()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('says in the words of kubelet which volume failed, to whoever records events', async () => {
+    const told: string[] = [];
+    const own = await openFixture({
+      recordEvent: async (_, { reason, message }) => Promise.resolve(void told.push(`${reason}: ${message}`)),
+    });
+    own.vault.failure = DOWN;
+    await expect(own.store.mountFor(POD)).rejects.toMatchObject({ code: 'MOUNT_FAILED' });
+    own.vault.failure = undefined;
+    const [volume] = POD.spec.volumes;
+    const writable = {
+      ...POD,
+      spec: { ...POD.spec, volumes: [{ ...volume, csi: { ...volume.csi, readOnly: false } }] },
+    };
+    await expect(own.store.mountFor(writable)).rejects.toMatchObject({ code: 'MOUNT_REQUEST_INVALID' });
+    const prefix = 'FailedMount: MountVolume.SetUp failed for volume "secrets" : rpc error: code =';
+    expect(told).toEqual([
+      expect.stringContaining(`${prefix} Unknown desc = failed to mount secrets store objects for pod`),
+      `${prefix} InvalidArgument desc = Readonly is not true in request`,
+    ]);
+    await own.close();
   });
 
   it('makes a mirrored Secret again that somebody deleted', async () => {

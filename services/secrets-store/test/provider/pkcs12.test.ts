@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 
+import { readPkcs12 } from '@holdfast/attestation';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { orderChain } from '../../src/provider/pem.ts';
-import { readPkcs12 } from '../../src/provider/pkcs12.ts';
 import { pkcs12Of } from './pkcs12-file.ts';
 
 const EC = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];

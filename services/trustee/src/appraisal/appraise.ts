@@ -1,10 +1,12 @@
-import { isJsonObject, readTrustVector, TRUST_CLAIMS } from '@holdfast/attestation';
+import { isJsonObject, readTrustVector, TRUST_CLAIMS, trustStatus } from '@holdfast/attestation';
 import type { EarAppraisal, JsonObject, JsonValue } from '@holdfast/attestation';
 import { PolicyError } from '@holdfast/base';
 import { regoToJson } from '@holdfast/policy';
 import type { RegoEngine, RegoJson, RegoValue } from '@holdfast/policy';
 
 import type { ReferenceValues } from '../reference-values/reference-value-service.ts';
+import { claimsQuery, unmetReferences } from './explain.ts';
+import type { UnmetReference } from './explain.ts';
 import type { CompiledPolicy, PolicyStore } from './policy-store.ts';
 
 const RESERVED_MEMBERS = new Set([
@@ -17,6 +19,12 @@ const MAX_REFERENCE_ROUNDS = 64;
 const MAX_REMEMBERED = 256;
 const QUERY_LIMIT_MS = 10_000;
 
+/** What became of one device, and for the log why it is not affirmed. */
+export interface Appraisal {
+  readonly appraisal: EarAppraisal;
+  readonly unmet: readonly UnmetReference[];
+}
+
 /**
  * Appraises one device by the stored policy `<id>_<class>.rego`.
  * @param evidence the policy's input, which the token publishes
@@ -27,39 +35,41 @@ export async function appraise(
   policies: PolicyStore,
   references: ReferenceValues,
   question: { readonly policyId: string; readonly teeClass: string; readonly evidence: JsonObject },
-): Promise<EarAppraisal> {
+): Promise<Appraisal> {
   const { policyId, teeClass, evidence } = question;
   const key = `${policyId}_${teeClass}.rego`;
   const policy = await policies.load(key);
   if (policy === undefined) throw failed(`there is no attestation policy ${key}`);
   const kind = Object.keys(evidence)[0] ?? '';
-  const outcome = await withReferences(policy, references, kind, (engine) => ({
-    claims: engine.query('data.policy.trust_claims', { input: evidence as RegoJson }),
-    hasClaims: engine.hasRule('data.policy.trust_claims'),
-    extensions: engine.hasRule('data.policy.extensions')
+  return await withReferences(policy, references, kind, (engine) => {
+    const hasClaims = engine.hasRule('data.policy.trust_claims');
+    const claims = engine.query('data.policy.trust_claims', { input: evidence as RegoJson });
+    const extensions = engine.hasRule('data.policy.extensions')
       ? engine.query('data.policy.extensions', { input: evidence as RegoJson })
-      : undefined,
-  }));
-  return {
-    vector: outcome.hasClaims ? vectorOf(outcome.claims, key) : unclaimed,
-    policyId,
-    evidence,
-    extensions: extensionsOf(outcome.extensions, key),
-  };
+      : undefined;
+    return () => {
+      const vector = hasClaims ? vectorOf(claims, key) : unclaimed;
+      const isAffirmed = trustStatus(vector) === 'affirming';
+      return {
+        appraisal: { vector, policyId, evidence, extensions: extensionsOf(extensions, key) },
+        unmet: isAffirmed ? [] : unmetReferences(vector, claimsQuery(engine, evidence)),
+      };
+    };
+  });
 }
 
 const unclaimed = Object.fromEntries(TRUST_CLAIMS.map((name) => [name, 0]));
 
 /**
  * Evaluates with reference values. The language is synchronous and the store is not: what a run asks for and misses is
- * fetched, and the run repeated, until nothing is missing. What earlier runs for the same kind of evidence asked for is
- * fetched at once.
+ * fetched, and the run repeated, until nothing is missing; then the conclusion of the last run is drawn. What earlier runs
+ * for the same kind of evidence asked for is fetched at once.
  */
 async function withReferences<T>(
   policy: CompiledPolicy,
   references: ReferenceValues,
   kind: string,
-  question: (engine: RegoEngine) => T,
+  question: (engine: RegoEngine) => () => T,
 ): Promise<T> {
   const values = new Map<string, JsonValue>();
   const asked = policy.askedFor(kind);
@@ -75,15 +85,15 @@ async function withReferences<T>(
       if (value === undefined) missing.add(id);
       return value ?? null;
     };
-    let answer: { readonly value: T } | { readonly error: unknown };
+    let answer: { readonly conclude: () => T } | { readonly error: unknown };
     try {
-      answer = { value: policy.ask(lookup, question) };
+      answer = { conclude: policy.ask(lookup, question) };
     } catch (error) {
       answer = { error };
     }
     if (missing.size === 0) {
       if ('error' in answer) throw answer.error;
-      return answer.value;
+      return policy.ask(lookup, answer.conclude);
     }
     await Promise.all([...missing].map(fetch));
     for (const id of missing) if (asked.size < MAX_REMEMBERED) asked.add(id);

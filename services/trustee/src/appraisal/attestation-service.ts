@@ -10,6 +10,7 @@ import type { ReferenceValues } from '../reference-values/reference-value-servic
 import type { EvidenceVerifier, VerifiedEvidence } from '../verifiers/verifier.ts';
 import { malformedEvidence, unsupportedTee } from '../verifiers/verifier.ts';
 import { appraise } from './appraise.ts';
+import type { Appraisal } from './appraise.ts';
 import type { PolicyStore } from './policy-store.ts';
 
 /** Data that evidence binds: JSON that is digested in its canonical form, or the bytes themselves. */
@@ -33,13 +34,20 @@ export interface AttestationService {
    * @throws the errors of verifiers and policies; there is no token for a part
    */
   evaluate(requests: readonly VerificationRequest[], policyId: string): Promise<EvaluatedToken>;
+  /** Stores an attestation policy under an id such as `default_cpu`. */
+  setPolicy(id: string, text: string): Promise<void>;
+}
+
+/** The attestation service of this process, which can be offered to other brokers. */
+export interface BuiltInAttestation extends AttestationService {
   readonly signer: EarSigner;
   readonly policies: PolicyStore;
 }
 
 export interface EvaluatedToken {
   readonly token: string;
-  readonly submods: Readonly<Record<string, EarAppraisal>>;
+  /** By name, such as `cpu0`. */
+  readonly appraisals: Readonly<Record<string, Appraisal>>;
 }
 
 export interface TokenSettings {
@@ -60,26 +68,30 @@ export interface AttestationServiceOptions {
   readonly clock: Clock;
 }
 
-export function createAttestationService(options: AttestationServiceOptions): AttestationService {
+export function createAttestationService(options: AttestationServiceOptions): BuiltInAttestation {
   const { signer, settings, clock, policies, references } = options;
   return {
     signer,
     policies,
+    setPolicy: (id, text) => policies.put(`${id}.rego`, text),
     evaluate: async (requests, policyId) => {
       if (requests.length === 0) throw malformedEvidence('there is none');
+      const appraisals: Record<string, Appraisal> = {};
       const submods: Record<string, EarAppraisal> = {};
       const counts = new Map<string, number>();
       for (const request of requests) {
         const verified = await verifyOne(request, options);
         const evidence = policyInput(request, verified, settings.verbose);
-        const appraisal = await appraise(policies, references, { policyId, teeClass: verified.teeClass, evidence });
+        const outcome = await appraise(policies, references, { policyId, teeClass: verified.teeClass, evidence });
         const index = counts.get(verified.teeClass) ?? 0;
         counts.set(verified.teeClass, index + 1);
-        submods[`${verified.teeClass}${index}`] = appraisal;
+        const name = `${verified.teeClass}${index}`;
+        appraisals[name] = outcome;
+        submods[name] = outcome.appraisal;
       }
       const issuedAt = Math.floor(clock() / 1000);
       const expiresAt = issuedAt + settings.durationMinutes * 60;
-      return { token: issueEarToken(signer, submods, { ...settings, issuedAt, expiresAt }), submods };
+      return { token: issueEarToken(signer, submods, { ...settings, issuedAt, expiresAt }), appraisals };
     },
   };
 }

@@ -1,10 +1,12 @@
 import { fromUtf8, PolicyError } from '@holdfast/base';
 import { createRegoEngine, parseRegoModule } from '@holdfast/policy';
-import type { RegoEngine, RegoHostFunction } from '@holdfast/policy';
+import type { RegoEngine, RegoEngineLimits, RegoHostFunction } from '@holdfast/policy';
 
 import type { KeyValueStore } from '../storage/key-value-store.ts';
 
 const MAX_COMPILED = 64;
+/** About a fifth of a second of work: policies come from administrators, what they are asked about from anybody. */
+const LIMITS: Partial<RegoEngineLimits> = { maxSourceLength: 1024 * 1024, maxSteps: 500_000, maxValueSize: 500_000 };
 
 /** Policies of one store, compiled once per text, so that a change counts at once and costs nothing until then. */
 export class PolicyStore {
@@ -59,12 +61,13 @@ export class CompiledPolicy {
 
   constructor(key: string, text: string) {
     this.text = text;
-    const modules = [parseRegoModule(text, { file: key })];
+    const modules = [parseRegoModule(text, { file: key, limits: LIMITS })];
     if (modules[0]?.package.join('.') !== 'policy') {
       throw new PolicyError('TRUSTEE_APPRAISAL_FAILED', `${key}: the package of a policy has to be named policy`);
     }
     this.engine = createRegoEngine({
       modules,
+      limits: LIMITS,
       hostFunctions: { query_reference_value: { arity: 1, call: (...values) => this.#lookup(...values) } },
     });
   }

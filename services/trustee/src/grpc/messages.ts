@@ -1,8 +1,10 @@
-import { MalformedError } from '@holdfast/base';
+import { fromUtf8, MalformedError } from '@holdfast/base';
 
 /** A message of texts, bytes and messages: the values of each field, in their order, by field number. */
 export type GrpcMessage = ReadonlyMap<number, readonly Uint8Array[]>;
-export type GrpcFields = Readonly<Record<number, string | Uint8Array | undefined>>;
+type GrpcValue = string | Uint8Array;
+/** Values by field number; a list is a repeated field. */
+export type GrpcFields = Readonly<Record<number, GrpcValue | readonly GrpcValue[] | undefined>>;
 
 const LENGTH_DELIMITED = 2;
 const FIXED_BYTES: Readonly<Record<number, number>> = { 1: 8, 5: 4 };
@@ -11,9 +13,12 @@ const MAX_VARINT_BITS = 35;
 /** Encodes length-delimited fields (Protocol Buffers, wire type 2); what is undefined is left out. */
 export function encodeFields(fields: GrpcFields): Buffer {
   const parts = Object.entries(fields).flatMap(([number, value]) => {
-    if (value === undefined) return [];
-    const bytes = Buffer.from(value);
-    return [varint(Number(number) * 8 + LENGTH_DELIMITED), varint(bytes.length), bytes];
+    const values =
+      value === undefined ? [] : Array.isArray(value) ? (value as readonly GrpcValue[]) : [value as GrpcValue];
+    return values.flatMap((one) => {
+      const bytes = Buffer.from(one);
+      return [varint(Number(number) * 8 + LENGTH_DELIMITED), varint(bytes.length), bytes];
+    });
   });
   return Buffer.concat(parts);
 }
@@ -54,6 +59,12 @@ export function decodeFields(bytes: Uint8Array): GrpcMessage {
     offset += length;
   }
   return fields;
+}
+
+/** The last value of a field as text; undefined when there is none. */
+export function textOf(message: GrpcMessage, field: number): string | undefined {
+  const bytes = message.get(field)?.at(-1);
+  return bytes === undefined ? undefined : fromUtf8(bytes);
 }
 
 function varint(value: number): Buffer {

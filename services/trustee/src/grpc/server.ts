@@ -1,12 +1,14 @@
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { sendUnaryData, ServerUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { formatJson, parseJson } from '@holdfast/attestation';
 import { DependencyError, fromUtf8, MalformedError, toBase64 } from '@holdfast/base';
 
+import type { BuiltInAttestation } from '../appraisal/attestation-service.ts';
 import type { TrusteeContext } from '../context.ts';
 import { chainOf, readVerificationRequests, requireWrites, setPolicyUnasked } from '../routes/verification-requests.ts';
 import type { RawVerificationRequest } from '../routes/verification-requests.ts';
-import { decodeFields, encodeFields } from './messages.ts';
+import { attestationServiceDefinition, referenceValueServiceDefinition } from './definitions.ts';
+import { decodeFields, textOf } from './messages.ts';
 import type { GrpcFields, GrpcMessage } from './messages.ts';
 
 type Handler = (request: GrpcMessage) => Promise<GrpcFields>;
@@ -14,31 +16,18 @@ type Handler = (request: GrpcMessage) => Promise<GrpcFields>;
 const CODE = 'TRUSTEE_EVIDENCE_INVALID';
 const NONCE_BYTES = 32;
 
-/** `attestation.AttestationService` for servers and clients. */
-export const attestationServiceDefinition: ServiceDefinition = definition('attestation.AttestationService', [
-  'AttestationEvaluate',
-  'SetAttestationPolicy',
-  'GetAttestationChallenge',
-]);
-
-/** `reference.ReferenceValueProviderService` for servers and clients. */
-export const referenceValueServiceDefinition: ServiceDefinition = definition(
-  'reference.ReferenceValueProviderService',
-  ['QueryReferenceValue', 'RegisterReferenceValue'],
-);
-
 /**
  * Attestation service and reference values over gRPC, as Trustee's `grpc-as` and `rvps` offer them. They trust their
  * callers: the address belongs where only key brokers reach it. Server reflection is not offered.
  */
-export function buildGrpcServer(context: TrusteeContext): Server {
+export function buildGrpcServer(context: TrusteeContext, attestation: BuiltInAttestation): Server {
   const server = new Server({ 'grpc.max_receive_message_length': context.bodyLimitBytes });
   server.addService(
     attestationServiceDefinition,
     implementation(context, {
-      AttestationEvaluate: (request) => evaluate(context, request),
+      AttestationEvaluate: (request) => evaluate(attestation, request),
       SetAttestationPolicy: async (request) => {
-        await setPolicyUnasked(context, textOf(request, 1), textOf(request, 2));
+        await setPolicyUnasked(context, attestation, textOf(request, 1), textOf(request, 2));
         return {};
       },
       GetAttestationChallenge: () => Promise.resolve({ 1: toBase64(context.random(NONCE_BYTES)) }),
@@ -80,7 +69,7 @@ export async function listenGrpc(
   });
 }
 
-async function evaluate({ attestation }: TrusteeContext, request: GrpcMessage): Promise<GrpcFields> {
+async function evaluate(attestation: BuiltInAttestation, request: GrpcMessage): Promise<GrpcFields> {
   const requests = readVerificationRequests(request.get(1) ?? [], fromGrpc);
   const [policyId] = request.get(2) ?? [];
   const { token } = await attestation.evaluate(requests, policyId === undefined ? 'default' : fromUtf8(policyId));
@@ -118,29 +107,6 @@ async function register(
     events.changed('reference value', name, 'caller of the reference values', Buffer.from(text, 'utf8'));
   }
   return {};
-}
-
-/** The last value of a field; undefined when there is none. */
-function textOf(message: GrpcMessage, field: number): string | undefined {
-  const bytes = message.get(field)?.at(-1);
-  return bytes === undefined ? undefined : fromUtf8(bytes);
-}
-
-function definition(service: string, methods: readonly string[]): ServiceDefinition {
-  const entries = methods.map((name) => [
-    name,
-    {
-      path: `/${service}/${name}`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: encodeFields,
-      // Read in the handler, so that what is malformed is answered and not thrown at the transport.
-      requestDeserialize: (bytes: Buffer) => bytes,
-      responseSerialize: encodeFields,
-      responseDeserialize: decodeFields,
-    },
-  ]);
-  return Object.fromEntries(entries) as ServiceDefinition;
 }
 
 function implementation(context: TrusteeContext, handlers: Readonly<Record<string, Handler>>) {

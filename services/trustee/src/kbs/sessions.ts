@@ -22,10 +22,25 @@ export interface SessionsOptions {
 }
 
 /** Attempts with evidence that is refused before a challenge is worth nothing any more. */
-const MAX_FAILURES = 5;
+export const MAX_FAILURES = 5;
 
-/** Sessions of this process. The oldest half-open one gives way when there are too many. */
-export class Sessions {
+/** Sessions of a broker, or of all replicas that share them. The oldest half-open one gives way when there are too many. */
+export interface Sessions {
+  open(tee: string, nonce: string): Promise<Session>;
+  /** The session of this id, unless it is over. */
+  find(id: string): Promise<Session | undefined>;
+  /** The first evidence that holds ends the challenge: a session that another attempt completed keeps its token. */
+  complete(session: Session, token: string): Promise<Session>;
+  /** Counts an attempt that was refused. */
+  fail(session: Session): Promise<void>;
+  /** How many there are. */
+  count(): Promise<number>;
+  /** Forgets what is over. */
+  sweep(): Promise<void>;
+}
+
+/** Sessions of this process. */
+export class MemorySessions implements Sessions {
   readonly #sessions = new Map<string, Session>();
   readonly #options: SessionsOptions;
 
@@ -33,29 +48,43 @@ export class Sessions {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#sessions.size;
-  }
-
-  open(tee: string, nonce: string): Session {
-    const { clock, lifetimeMs, maxSessions } = this.#options;
-    this.sweep();
-    if (this.#sessions.size >= maxSessions) this.#dropOldest();
-    const session: Session = {
-      id: this.#newId(),
-      tee,
-      nonce,
-      expiresAt: clock() + lifetimeMs,
-      state: 'authed',
-      token: undefined,
-      failures: 0,
-    };
+  async open(tee: string, nonce: string): Promise<Session> {
+    this.#forgetOver();
+    if (this.#sessions.size >= this.#options.maxSessions) this.#dropOldest();
+    const session = newSession(tee, nonce, this.#options);
     this.#sessions.set(session.id, session);
     return session;
   }
 
-  /** The session of this id, unless it is over. */
-  find(id: string): Session | undefined {
+  async find(id: string): Promise<Session | undefined> {
+    return this.#current(id);
+  }
+
+  async complete(session: Session, token: string): Promise<Session> {
+    const current = this.#current(session.id);
+    if (current?.state === 'attested') return current;
+    const attested: Session = { ...session, state: 'attested', token };
+    if (current !== undefined) this.#sessions.set(session.id, attested);
+    return attested;
+  }
+
+  async fail(session: Session): Promise<void> {
+    const current = this.#current(session.id);
+    if (current === undefined || current.state === 'attested') return;
+    const failures = current.failures + 1;
+    if (failures >= MAX_FAILURES) this.#sessions.delete(session.id);
+    else this.#sessions.set(session.id, { ...current, failures });
+  }
+
+  async count(): Promise<number> {
+    return this.#sessions.size;
+  }
+
+  async sweep(): Promise<void> {
+    this.#forgetOver();
+  }
+
+  #current(id: string): Session | undefined {
     const session = this.#sessions.get(id);
     if (session === undefined) return undefined;
     if (session.expiresAt > this.#options.clock()) return session;
@@ -63,25 +92,8 @@ export class Sessions {
     return undefined;
   }
 
-  /** The first evidence that holds ends the challenge: a session that another attempt completed keeps its token. */
-  complete(session: Session, token: string): Session {
-    const current = this.find(session.id);
-    if (current?.state === 'attested') return current;
-    const attested: Session = { ...session, state: 'attested', token };
-    if (current !== undefined) this.#sessions.set(session.id, attested);
-    return attested;
-  }
-
-  fail(session: Session): void {
-    const current = this.find(session.id);
-    if (current === undefined || current.state === 'attested') return;
-    const failures = current.failures + 1;
-    if (failures >= MAX_FAILURES) this.#sessions.delete(session.id);
-    else this.#sessions.set(session.id, { ...current, failures });
-  }
-
   /** Sessions open in order of their end, so the sweep stops at the first that lives. */
-  sweep(): void {
+  #forgetOver(): void {
     const now = this.#options.clock();
     for (const [id, session] of this.#sessions) {
       if (session.expiresAt > now) return;
@@ -100,11 +112,21 @@ export class Sessions {
       return;
     }
   }
+}
 
-  #newId(): string {
-    const bytes = this.#options.random(16);
-    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-    return toHex(bytes);
-  }
+/** A half-open session that begins now. */
+export function newSession(
+  tee: string,
+  nonce: string,
+  { clock, random, lifetimeMs }: Pick<SessionsOptions, 'clock' | 'random' | 'lifetimeMs'>,
+): Session {
+  const expiresAt = clock() + lifetimeMs;
+  return { id: newId(random), tee, nonce, expiresAt, state: 'authed', token: undefined, failures: 0 };
+}
+
+function newId(random: RandomBytes): string {
+  const bytes = random(16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return toHex(bytes);
 }

@@ -25,8 +25,8 @@ known(value, name) if value in query_reference_value(name)
 
 same(value, name) if {
 	reference := query_reference_value(name)
-	not is_null(reference)
 	value == reference
+	not is_null(reference)
 }
 `;
 

@@ -32,7 +32,7 @@ export interface ReferenceValuesOptions {
 export function createReferenceValues({ store, clock, enforceExpiration }: ReferenceValuesOptions): ReferenceValues {
   return {
     register: async (message) => {
-      const values = readMessage(message);
+      const values = readReferenceMessage(message);
       const expiration = expirationFrom(clock());
       const names = Object.keys(values);
       for (const name of names) {
@@ -70,7 +70,11 @@ export function expirationFrom(now: number): string {
   return `${date.toISOString().slice(0, 19)}Z`;
 }
 
-function readMessage(message: JsonValue): JsonObject {
+/**
+ * The values that a message brings, by name.
+ * @throws MalformedError TRUSTEE_REFERENCE_MESSAGE_INVALID
+ */
+export function readReferenceMessage(message: JsonValue): JsonObject {
   if (!isJsonObject(message)) throw malformed('the message is no JSON object');
   const version = member(message, 'version') ?? VERSION;
   if (version !== VERSION) {

@@ -34,7 +34,7 @@ export async function setAttestationPolicy(context: TrusteeContext, request: Adm
     const id = member(envelope, 'policy_id');
     if (typeof id !== 'string') throw new Error('"policy_id" is missing');
     const text = policyText(envelope);
-    await context.attestation.policies.put(`${id}.rego`, text);
+    await context.attestation.setPolicy(id, text);
     context.events.changed('attestation policy', id, role, toUtf8(text));
     return emptyReply();
   } catch (cause) {

@@ -4,6 +4,7 @@ import { fromUtf8, toBase64 } from '@holdfast/base';
 import { createApp } from '@holdfast/http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
+import type { BuiltInAttestation } from '../appraisal/attestation-service.ts';
 import type { TrusteeContext } from '../context.ts';
 import {
   chainOf,
@@ -20,12 +21,11 @@ const NONCE_BYTES = 32;
  * The attestation service by itself, with the REST interface of Trustee's `restful-as`. It trusts its callers: it belongs
  * on an address that only key brokers reach.
  */
-export function buildAttestationApp(context: TrusteeContext): FastifyInstance {
+export function buildAttestationApp(context: TrusteeContext, attestation: BuiltInAttestation): FastifyInstance {
   const app = createApp({
     bodyLimitBytes: context.bodyLimitBytes,
     ...(context.tls === undefined ? {} : { tls: context.tls }),
   });
-  const { attestation } = context;
   app.setErrorHandler(async (error, request, reply) => {
     const status = (error as { statusCode?: unknown }).statusCode;
     if (typeof status === 'number' && status >= 400 && status < 500) return reply.code(status).send();
@@ -53,7 +53,7 @@ export function buildAttestationApp(context: TrusteeContext): FastifyInstance {
   });
   app.post('/policy', async (request, reply) => {
     const body = parseJsonObject(bodyOf(request.body), CODE);
-    await setPolicyUnasked(context, member(body, 'policy_id'), member(body, 'policy'));
+    await setPolicyUnasked(context, attestation, member(body, 'policy_id'), member(body, 'policy'));
     return reply.code(200).send();
   });
   app.get<{ Params: { id: string } }>('/policy/:id', async (request, reply) => {

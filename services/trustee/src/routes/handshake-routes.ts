@@ -11,7 +11,7 @@ export const SESSION_COOKIE = 'kbs-session-id';
 const POLICY_ID = 'default';
 
 /** The first half of the handshake: a challenge, and a cookie for the session it belongs to. */
-export function handleAuth(context: TrusteeContext, body: Uint8Array): KbsReply {
+export async function handleAuth(context: TrusteeContext, body: Uint8Array): Promise<KbsReply> {
   let tee: string;
   try {
     tee = readRequest(body);
@@ -23,7 +23,7 @@ export function handleAuth(context: TrusteeContext, body: Uint8Array): KbsReply 
     );
   }
   const nonce = newNonce(context.random);
-  const session = context.sessions.open(tee, nonce);
+  const session = await context.sessions.open(tee, nonce);
   context.events.challengeIssued(tee);
   return jsonReply(JSON.stringify({ nonce, 'extra-params': '' }), cookieOf(session, context));
 }
@@ -38,17 +38,26 @@ export async function handleAttest(
     const id = sessionId(request.cookies);
     if (id === undefined) throw new Error('there is no session cookie');
     const body = readAttestation(request.body);
-    session = context.sessions.find(id);
+    session = await context.sessions.find(id);
     if (session === undefined) throw new Error('session not found');
     if (session.token !== undefined) return tokenReply(session, session.token, context);
-    const { token, submods } = await context.attestation.evaluate(verificationRequests(session, body), POLICY_ID);
-    const completed = context.sessions.complete(session, token);
-    context.events.attested(request.id, session.tee, submods);
+    const { token, appraisals } = await context.attestation.evaluate(verificationRequests(session, body), POLICY_ID);
+    const completed = await context.sessions.complete(session, token);
+    context.events.attested(request.id, session.tee, token, appraisals);
     return tokenReply(completed, completed.token ?? token, context);
   } catch (cause) {
-    if (session !== undefined) context.sessions.fail(session);
+    if (session !== undefined) await countFailure(context, session, request.id);
     context.events.attestationRefused(request.id, session?.tee ?? 'unknown', cause);
     throw new KbsRefusal('AttestationError', 'Attestation error: RCAR handshake Attest failed', cause);
+  }
+}
+
+/** The refusal is what the guest gets, whether or not it could be counted. */
+async function countFailure(context: TrusteeContext, session: Session, requestId: string): Promise<void> {
+  try {
+    await context.sessions.fail(session);
+  } catch (error) {
+    context.events.attestationRefused(requestId, session.tee, error);
   }
 }
 

@@ -7,6 +7,7 @@ import { KbsRefusal } from '../kbs/kbs-refusal.ts';
 import { parseResourcePath } from '../kbs/resource-path.ts';
 import type { VerifiedToken } from '../kbs/token-verifier.ts';
 import type { KeyValueStore } from '../storage/key-value-store.ts';
+import { denialOf } from './denial.ts';
 import { sessionId } from './handshake-routes.ts';
 import { emptyReply, jsonReply } from './reply.ts';
 import type { KbsReply } from './reply.ts';
@@ -68,8 +69,9 @@ async function readResource(
   resources: KeyValueStore,
   request: ResourceRequest,
 ): Promise<KbsReply> {
-  const token = await verifiedToken(context, request);
-  await checkPolicy(context, request.target, token);
+  const presented = await presentedToken(context, request);
+  const token = await verified(context, presented);
+  await checkPolicy(context, request.target, token, presented);
   // Only now is it looked up: who may not have it does not learn whether it exists.
   const key = resourceKey(request.target);
   const resource = await resources.get(key);
@@ -84,11 +86,15 @@ async function readResource(
   return jsonReply(reply);
 }
 
-async function verifiedToken(context: TrusteeContext, request: ResourceRequest): Promise<VerifiedToken> {
+async function presentedToken(context: TrusteeContext, request: ResourceRequest): Promise<string> {
   const id = sessionId(request.cookies);
-  const session = id === undefined ? undefined : context.sessions.find(id);
+  const session = id === undefined ? undefined : await context.sessions.find(id);
   const token = session?.token ?? /^bearer +([^ ]+) *$/i.exec(request.authorization ?? '')?.[1];
   if (token === undefined) throw new KbsRefusal('TokenNotFound', 'Attestation Token not found');
+  return token;
+}
+
+async function verified(context: TrusteeContext, token: string): Promise<VerifiedToken> {
   try {
     return await context.verifyToken(token);
   } catch (cause) {
@@ -96,7 +102,12 @@ async function verifiedToken(context: TrusteeContext, request: ResourceRequest):
   }
 }
 
-async function checkPolicy(context: TrusteeContext, target: KbsTarget, token: VerifiedToken): Promise<void> {
+async function checkPolicy(
+  context: TrusteeContext,
+  target: KbsTarget,
+  token: VerifiedToken,
+  presented: string,
+): Promise<void> {
   let allowed: boolean;
   try {
     const policy = await context.resourcePolicies.load(RESOURCE_POLICY_KEY);
@@ -108,7 +119,7 @@ async function checkPolicy(context: TrusteeContext, target: KbsTarget, token: Ve
     throw new KbsRefusal('PolicyEngineError', 'Policy engine error: the policy could not be evaluated', cause);
   }
   context.events.policyEvaluated(allowed ? 'allowed' : 'denied');
-  if (!allowed) throw new KbsRefusal('PolicyDeny', 'Access denied by policy');
+  if (!allowed) throw new KbsRefusal('PolicyDeny', 'Access denied by policy', denialOf(token.claims, presented));
 }
 
 function resourceKey({ rest }: KbsTarget): string {

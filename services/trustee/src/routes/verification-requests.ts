@@ -2,7 +2,12 @@ import { isJsonObject, member, parseJson } from '@holdfast/attestation';
 import type { JsonObject, JsonValue } from '@holdfast/attestation';
 import { errorMessage, fromBase64Url, fromUtf8, MalformedError, PolicyError, toUtf8 } from '@holdfast/base';
 
-import type { InitData, RuntimeData, VerificationRequest } from '../appraisal/attestation-service.ts';
+import type {
+  AttestationService,
+  InitData,
+  RuntimeData,
+  VerificationRequest,
+} from '../appraisal/attestation-service.ts';
 import type { TrusteeContext } from '../context.ts';
 
 const CODE = 'TRUSTEE_EVIDENCE_INVALID';
@@ -66,7 +71,8 @@ export function fromRest(value: JsonValue): RawVerificationRequest {
  * @throws MalformedError TRUSTEE_EVIDENCE_INVALID
  */
 export async function setPolicyUnasked(
-  { attestation, attestationApiWrites, events }: TrusteeContext,
+  { attestationApiWrites, events }: TrusteeContext,
+  attestation: AttestationService,
   id: JsonValue | undefined,
   policy: JsonValue | undefined,
 ): Promise<void> {
@@ -75,7 +81,7 @@ export async function setPolicyUnasked(
   const bytes = decoded(policy, 'policy');
   if (bytes.length > MAX_POLICY_LENGTH) throw malformedRequest('"policy" is too long');
   const text = fromUtf8(bytes);
-  await attestation.policies.put(`${id}.rego`, text);
+  await attestation.setPolicy(id, text);
   events.changed('attestation policy', id, 'caller of the attestation service', toUtf8(text));
 }
 

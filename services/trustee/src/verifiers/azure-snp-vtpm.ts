@@ -10,12 +10,13 @@ import {
 } from '@holdfast/attestation';
 import type { VtpmEvidence } from '@holdfast/attestation';
 import { toBase64, toHex } from '@holdfast/base';
+import { initdataPcr8 } from '@holdfast/initdata';
 
 import type { SnpCertificates } from './snp-certificates.ts';
 import type { SnpTrust } from './snp-trust.ts';
 import { commonClaims } from './snp.ts';
-import { malformedEvidence, refusedEvidence } from './verifier.ts';
-import type { EvidenceVerifier } from './verifier.ts';
+import { malformedEvidence, refusedEvidence, withBindings } from './verifier.ts';
+import type { Binding, EvidenceVerifier } from './verifier.ts';
 
 const INIT_DATA_PCR = 8;
 const INIT_HASH_BYTES = 32;
@@ -27,20 +28,31 @@ const INIT_HASH_BYTES = 32;
 export function createAzureSnpVtpmVerifier(trust: SnpTrust, certificates: SnpCertificates): EvidenceVerifier {
   return async (json, expected) => {
     if (!isJsonObject(json)) throw malformedEvidence('it is no object');
-    if (expected.reportData === undefined) throw refusedEvidence('report data have to be expected of this hardware');
-    if (expected.initDataHash !== undefined && expected.initDataHash.length !== INIT_HASH_BYTES) {
+    const { reportData, initDataHash } = expected;
+    if (reportData === undefined) throw refusedEvidence('report data have to be expected of this hardware');
+    if (initDataHash !== undefined && initDataHash.length !== INIT_HASH_BYTES) {
       throw refusedEvidence('init data of this hardware have to be digested with SHA-256');
     }
     const evidence = parseVtpmEvidence(formatJson(json));
     const issuers = await issuersFor(evidence, certificates);
-    const verdict = verifyVtpmEvidence(evidence, {
-      ...trust.withIssuers(issuers),
-      options: {
-        nonce: expected.reportData,
-        ...(expected.initDataHash === undefined ? {} : { initDataDigest: expected.initDataHash }),
-        snp: { allowMigration: true, allowCxl: true, allowedVmpls: [0], allowedCspIds: trust.allowedCspIds },
+    const bindings: readonly Binding[] = [
+      {
+        code: 'VTPM_INIT_DATA_MISMATCH',
+        place: 'PCR 8',
+        expected: initDataHash === undefined ? undefined : initdataPcr8(initDataHash),
+        received: evidence.pcrs[INIT_DATA_PCR],
       },
-    });
+    ];
+    const verdict = withBindings(bindings, () =>
+      verifyVtpmEvidence(evidence, {
+        ...trust.withIssuers(issuers),
+        options: {
+          nonce: reportData,
+          ...(initDataHash === undefined ? {} : { initDataDigest: initDataHash }),
+          snp: { allowMigration: true, allowCxl: true, allowedVmpls: [0], allowedCspIds: trust.allowedCspIds },
+        },
+      }),
+    );
     const { snp, quote } = verdict;
     if (snp?.report === undefined || snp.reportedTcb === undefined || quote === undefined) {
       throw refusedEvidence('it could not be appraised completely');

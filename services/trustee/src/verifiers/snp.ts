@@ -7,8 +7,8 @@ import { CertificateMemory } from './certificate-memory.ts';
 import type { SnpCertificates } from './snp-certificates.ts';
 import { byteList, rebuildSnpReport } from './snp-report.ts';
 import type { SnpTrust } from './snp-trust.ts';
-import { malformedEvidence, refusedEvidence } from './verifier.ts';
-import type { EvidenceVerifier } from './verifier.ts';
+import { malformedEvidence, refusedEvidence, withBindings } from './verifier.ts';
+import type { Binding, EvidenceVerifier } from './verifier.ts';
 
 const REPORT_DATA_BYTES = 64;
 const HOST_DATA_BYTES = 32;
@@ -27,21 +27,30 @@ export function createSnpVerifier(trust: SnpTrust, certificates: SnpCertificates
     const report = rebuildSnpReport(json);
     const parsed = parseSnpReport(report);
     const bundle = await certificates.complete(parsed, bundledCertificates(member(evidence, 'cert_chain'), memory));
-    const verified = verifySnpEvidence({
-      ...trust.forReports,
-      report,
-      certificates: bundle,
-      options: {
-        ...(expected.reportData === undefined ? { noFreshness: true } : { reportData: padded(expected.reportData) }),
-        ...(expected.initDataHash === undefined ? {} : { hostData: fitDigest(expected.initDataHash, HOST_DATA_BYTES) }),
-        // Whether debugging and migration matter is for the policy to say, which sees the claims.
-        allowDebug: true,
-        allowMigration: true,
-        allowCxl: true,
-        allowedVmpls: [0],
-        allowedCspIds: trust.allowedCspIds,
-      },
-    });
+    const reportData = expected.reportData === undefined ? undefined : padded(expected.reportData);
+    const hostData =
+      expected.initDataHash === undefined ? undefined : fitDigest(expected.initDataHash, HOST_DATA_BYTES);
+    const bindings: readonly Binding[] = [
+      { code: 'SNP_REPORT_DATA_MISMATCH', place: 'REPORT_DATA', expected: reportData, received: parsed.reportData },
+      { code: 'SNP_HOST_DATA_MISMATCH', place: 'HOST_DATA', expected: hostData, received: parsed.hostData },
+    ];
+    const verified = withBindings(bindings, () =>
+      verifySnpEvidence({
+        ...trust.forReports,
+        report,
+        certificates: bundle,
+        options: {
+          ...(reportData === undefined ? { noFreshness: true } : { reportData }),
+          ...(hostData === undefined ? {} : { hostData }),
+          // Whether debugging and migration matter is for the policy to say, which sees the claims.
+          allowDebug: true,
+          allowMigration: true,
+          allowCxl: true,
+          allowedVmpls: [0],
+          allowedCspIds: trust.allowedCspIds,
+        },
+      }),
+    );
     return {
       teeClass: 'cpu',
       claims: snpClaims(verified.report, verified.reportedTcb),

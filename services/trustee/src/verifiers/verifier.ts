@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@holdfast/attestation';
-import { MalformedError, UnsupportedError, VerificationError } from '@holdfast/base';
+import { MalformedError, PlatformError, toHex, UnsupportedError, VerificationError } from '@holdfast/base';
 
 /** What evidence has to bind. */
 export interface ExpectedBindings {
@@ -47,4 +47,32 @@ export function refusedEvidence(problem: string): VerificationError {
 
 export function unsupportedTee(tee: string, reason: string): UnsupportedError {
   return new UnsupportedError('TRUSTEE_TEE_UNSUPPORTED', `evidence of kind ${tee}: ${reason}`);
+}
+
+/** Where a guest's hardware holds what it has to bind, and what was found there. */
+export interface Binding {
+  /** The code of the refusal that is about it. */
+  readonly code: string;
+  readonly place: string;
+  readonly expected: Uint8Array | undefined;
+  readonly received: Uint8Array | undefined;
+}
+
+/** Runs a verification; a refusal about a binding says both sides of it, which are digests. */
+export function withBindings<T>(bindings: readonly Binding[], verify: () => T): T {
+  try {
+    return verify();
+  } catch (cause) {
+    const binding = cause instanceof PlatformError ? bindings.find(({ code }) => code === cause.code) : undefined;
+    if (binding === undefined || !(cause instanceof PlatformError)) throw cause;
+    const { code, place, expected, received } = binding;
+    throw new VerificationError(code, cause.message, {
+      cause: cause.cause,
+      details: { ...cause.details, place, expected: textOf(expected), received: textOf(received) },
+    });
+  }
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? 'nothing' : toHex(bytes);
 }

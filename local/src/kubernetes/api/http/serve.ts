@@ -60,6 +60,8 @@ export async function serveApi(
   const url = new URL(request.raw.url ?? '/', 'http://cluster');
   if (HEALTH_PATHS.has(url.pathname)) return reply.header('content-type', 'text/plain').send('ok');
   if (url.pathname === '/version') return sendJson(reply, 200, versionBody(options.version ?? VERSION));
+  const published = request.method === 'GET' ? options.publicDocument?.(url.pathname) : undefined;
+  if (published !== undefined) return sendJson(reply, 200, published);
   const user = await authenticatedUser(options, request);
   const api: ApiRequest = {
     method: request.method,

@@ -1,4 +1,5 @@
 import type { ObjectInput } from '../objects.ts';
+import { defaultRoles } from './default-roles.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
@@ -16,12 +17,7 @@ export function firstObjects(): readonly ObjectInput[] {
       },
       spec: { clusterIP: '10.0.0.1', ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 443 }] },
     },
-    ...['cluster-admin', 'admin', 'edit', 'view'].map((name) => ({
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name },
-      rules: name === 'cluster-admin' ? [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] : [],
-    })),
+    ...defaultRoles,
   ];
 }
 

@@ -25,11 +25,11 @@ export function beginRemoval(
   if (options.propagation === 'Orphan') orphanDependents(host, object);
   const grace = graceOf(info, object, options);
   if (grace > 0) return { removed: false, object: markRemoved(host, object, grace) };
-  const waits = options.propagation === 'Foreground' && dependentsOf(host, object).length > 0;
+  const waits = options.propagation === 'Foreground' && blockersOf(host, object).length > 0;
   if (waits || (object.metadata.finalizers ?? []).length > 0) {
     const finalizers = new Set([...(object.metadata.finalizers ?? []), ...(waits ? [FOREGROUND] : [])]);
     const marked = markRemoved(host, withFinalizers(object, [...finalizers]), 0);
-    if (waits) for (const dependent of dependentsOf(host, marked)) removeObject(host, dependent, 'Foreground');
+    if (waits) for (const dependent of dependentsOf(host, marked)) release(host, dependent, marked, 'Foreground');
     const left = current(host, marked);
     return { removed: left === undefined, object: left ?? marked };
   }
@@ -38,14 +38,22 @@ export function beginRemoval(
 
 /** What follows when an object is gone: its dependents go, and owners and namespaces that waited for it. */
 export function afterRemoval(host: RemovalHost, gone: ClusterObject): void {
-  for (const dependent of dependentsOf(host, gone)) {
-    const owners = dependent.metadata.ownerReferences ?? [];
-    const living = owners.filter((owner) => owner.uid !== gone.metadata.uid && ownerExists(host, dependent, owner));
-    if (living.length === 0) removeObject(host, dependent, 'Background');
-    else host.replace({ ...dependent, metadata: { ...dependent.metadata, ownerReferences: living } });
-  }
+  for (const dependent of dependentsOf(host, gone)) release(host, dependent, gone, 'Background');
   for (const owner of gone.metadata.ownerReferences ?? []) finishForeground(host, gone, owner);
   if (gone.metadata.namespace !== undefined) finishNamespace(host, gone.metadata.namespace);
+}
+
+/** An object goes with the last of its owners; while it has others, it only forgets this one. */
+function release(
+  host: RemovalHost,
+  dependent: ClusterObject,
+  gone: ClusterObject,
+  propagation: 'Background' | 'Foreground',
+): void {
+  const owners = dependent.metadata.ownerReferences ?? [];
+  const living = owners.filter((owner) => owner.uid !== gone.metadata.uid && ownerStays(host, dependent, owner));
+  if (living.length === 0) removeObject(host, dependent, propagation);
+  else host.replace({ ...dependent, metadata: { ...dependent.metadata, ownerReferences: living } });
 }
 
 function graceOf(info: KindInfo, object: ClusterObject, options: RemoveOptions): number {
@@ -99,6 +107,13 @@ function dependentsOf(host: RemovalHost, owner: ClusterObject): readonly Cluster
     .filter((one) => one.metadata.ownerReferences?.some((reference) => reference.uid === owner.metadata.uid) === true);
 }
 
+/** The dependents that a removal in the foreground waits for: those that say so. */
+function blockersOf(host: RemovalHost, owner: ClusterObject): readonly ClusterObject[] {
+  const blocks = (reference: OwnerReference): boolean =>
+    reference.uid === owner.metadata.uid && reference.blockOwnerDeletion === true;
+  return dependentsOf(host, owner).filter((one) => one.metadata.ownerReferences?.some(blocks) === true);
+}
+
 function findOwner(host: RemovalHost, dependent: ClusterObject, owner: OwnerReference): ClusterObject | undefined {
   const info = host.scheme.kind(owner);
   if (info === undefined) return undefined;
@@ -106,8 +121,10 @@ function findOwner(host: RemovalHost, dependent: ClusterObject, owner: OwnerRefe
   return found?.metadata.uid === owner.uid ? found : undefined;
 }
 
-function ownerExists(host: RemovalHost, dependent: ClusterObject, owner: OwnerReference): boolean {
-  return findOwner(host, dependent, owner) !== undefined;
+/** Whether an owner is there and does not wait for its dependents to go. */
+function ownerStays(host: RemovalHost, dependent: ClusterObject, owner: OwnerReference): boolean {
+  const found = findOwner(host, dependent, owner);
+  return found !== undefined && found.metadata.finalizers?.includes(FOREGROUND) !== true;
 }
 
 function orphanDependents(host: RemovalHost, owner: ClusterObject): void {
@@ -120,7 +137,7 @@ function orphanDependents(host: RemovalHost, owner: ClusterObject): void {
 function finishForeground(host: RemovalHost, gone: ClusterObject, reference: OwnerReference): void {
   const owner = findOwner(host, gone, reference);
   const finalizers = owner?.metadata.finalizers ?? [];
-  if (owner === undefined || !finalizers.includes(FOREGROUND) || dependentsOf(host, owner).length > 0) return;
+  if (owner === undefined || !finalizers.includes(FOREGROUND) || blockersOf(host, owner).length > 0) return;
   const left = finalizers.filter((one) => one !== FOREGROUND);
   if (left.length === 0) host.erase(withFinalizers(owner, left));
   else host.replace(withFinalizers(owner, left));

@@ -15,5 +15,5 @@ export { selectorIdentities } from './selectors.ts';
 export type { SelectorIdentities } from './selectors.ts';
 export { defaultMigrationSettings, MIGRATION_RELEASE, parseTokenExpiration } from './settings.ts';
 export type { MigrationSettings } from './settings.ts';
-export { assertOwnerKind, podLabelsOf, podTemplateIn, topOwner, workloadKinds } from './workloads.ts';
+export { assertOwnerKind, podLabelsOf, podTemplateIn, topOwner, withPodTemplate, workloadKinds } from './workloads.ts';
 export type { ReadOwner } from './workloads.ts';

@@ -108,7 +108,7 @@ const gatherers: readonly Gatherer[] = [
   gatherer({
     member: 'network',
     subject: 'the network',
-    checks: ['NW-08', 'NW-09', 'NW-11', 'NW-13', 'NW-15', 'PL-01'],
+    checks: ['NW-08', 'NW-09', 'NW-11', 'NW-13', 'NW-15', 'PL-01', 'PP-05', 'PP-06'],
     gather: gatherNetwork,
   }),
   gatherer({

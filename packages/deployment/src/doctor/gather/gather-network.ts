@@ -5,7 +5,7 @@ import type { JsonObject } from '../../engine/ports.ts';
 import { egressHosts } from '../../export/egress.ts';
 import { apiVersions } from '../../graph/api-versions.ts';
 import { cidrOf } from '../../network/cidr.ts';
-import type { NetworkFacts, SubnetFacts } from '../facts.ts';
+import type { NetworkFacts, PodVmPeering, SubnetFacts } from '../facts.ts';
 import { groupPath, lastPart, readAll, readOne, sameId, textsAt } from './gather-context.ts';
 import type { GatherContext } from './gather-context.ts';
 import { closingRule } from './nsg-rules.ts';
@@ -13,7 +13,12 @@ import { closingRule } from './nsg-rules.ts';
 const NETWORKS = apiVersions['Microsoft.Network/virtualNetworks'];
 const GROUPS = apiVersions['Microsoft.Network/networkSecurityGroups'];
 const ZONES = apiVersions['Microsoft.Network/privateDnsZones'];
-const PEER_POD_PORTS = [15_150, 9000] as const;
+const PEER_POD_FLOWS: readonly { readonly port: number; readonly protocol?: 'udp' }[] = [
+  { port: 15_150 },
+  { port: 9000 },
+  // The tunnel of the pod network.
+  { port: 9000, protocol: 'udp' },
+];
 const PROBE_MS = 5000;
 
 /** The networks that exist, who is connected to them, and what can be reached. */
@@ -29,6 +34,7 @@ export async function gatherNetwork(context: GatherContext): Promise<NetworkFact
     connected: networks.flatMap((network) => peers(network, ids)),
     ...(blockedHosts === undefined ? {} : { blockedHosts }),
     ...(config.profile === 'peer-pods' ? await peerPodPorts(context, config) : {}),
+    ...(config.profile === 'peer-pods' ? podVmPeerings(networks, ids) : {}),
     ...(config.profile === 'private-link' && networks.length > 0
       ? { privateNames: await privateNames(context, config) }
       : {}),
@@ -108,6 +114,27 @@ function peers(network: JsonObject, own: readonly string[]): NetworkFacts['conne
     });
 }
 
+/** How the networks of pod VMs and cluster see each other; nothing before both exist. */
+function podVmPeerings(
+  networks: readonly JsonObject[],
+  [podVmNetwork, clusterNetwork]: readonly string[],
+): Pick<NetworkFacts, 'podVmPeerings'> {
+  const [podVms, cluster] = [podVmNetwork, clusterNetwork].map((id) =>
+    networks.find((network) => sameId(id, textAt(network, 'id'))),
+  );
+  if (podVms === undefined || cluster === undefined) return {};
+  const seen = (direction: string, network: JsonObject, remote: string | undefined): PodVmPeering => {
+    const peering = listAt(network, 'properties', 'virtualNetworkPeerings').find((one) =>
+      sameId(remote, textAt(one, 'properties', 'remoteVirtualNetwork', 'id')),
+    );
+    const state = textAt(peering, 'properties', 'peeringState');
+    return { direction, state, access: at(peering, 'properties', 'allowVirtualNetworkAccess') !== false };
+  };
+  return {
+    podVmPeerings: [seen('to the cluster', podVms, clusterNetwork), seen('from the cluster', cluster, podVmNetwork)],
+  };
+}
+
 /** Ports between workers and pod VMs that a security group of either side closes. */
 async function peerPodPorts(
   context: GatherContext,
@@ -136,12 +163,20 @@ async function peerPodPorts(
   ];
   return {
     closedPorts: ways.flatMap(({ direction, from, to }) =>
-      PEER_POD_PORTS.flatMap((port) => {
-        const flow = { port, from: from.range, to: to.range };
+      PEER_POD_FLOWS.flatMap((wanted) => {
+        const flow = { ...wanted, from: from.range, to: to.range };
         const rule =
           closingRule(from.group, { ...flow, direction: 'Outbound' }) ??
           closingRule(to.group, { ...flow, direction: 'Inbound' });
-        return rule === undefined ? [] : [{ port, direction, rule }];
+        if (rule === undefined) return [];
+        return [
+          {
+            port: wanted.port,
+            ...(wanted.protocol === undefined ? {} : { protocol: 'UDP' as const }),
+            direction,
+            rule,
+          },
+        ];
       }),
     ),
   };

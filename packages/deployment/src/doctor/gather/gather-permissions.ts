@@ -2,7 +2,7 @@ import { at, listAt, textAt } from '../../bundle/shape.ts';
 import { idOf } from '../../graph/parts.ts';
 import type { ArmResource } from '../../graph/types.ts';
 import { roles } from '../../rules/roles.ts';
-import type { PermissionFacts } from '../facts.ts';
+import type { PermissionFacts, Right } from '../facts.ts';
 import {
   below,
   groupPath,
@@ -33,17 +33,21 @@ export async function gatherPermissions(context: GatherContext): Promise<Permiss
     denyingPolicies(context),
   ]);
   const subscription = below(context, '');
-  // Rights that come from elsewhere, such as management groups out of sight, cannot be ruled out without any grant. PM-01 says so.
-  const unknown = grants.length === 0 && onGroup.length === 0;
-  const may = (scope: string, action: string): boolean =>
-    unknown || grantsFor(grants, scope, action).length > 0 || (scope === group && allows(onGroup, action));
+  const may = (scope: string, action: string): Right => {
+    if (grantsFor(grants, scope, action).length > 0 || (scope === group && allows(onGroup, action))) return 'allowed';
+    // Rights that come from elsewhere, such as management groups out of sight, cannot be ruled out without any grant.
+    return grants.length === 0 && (scope !== group || onGroup.length === 0) ? 'unknown' : 'refused';
+  };
+  const blind = grants.length === 0 && onGroup.length === 0;
   const needed = neededAssignments(context);
   const scopes = [...new Set(needed.map(({ scope }) => scope))];
+  const refusedAt = (action: string): readonly string[] | undefined =>
+    blind ? undefined : scopes.filter((scope) => may(rightScope(scope, group), action) === 'refused');
   return {
-    createGroup: unknown ? undefined : may(subscription, CREATE_GROUP) || (grants.length === 0 ? undefined : false),
-    missingActions: neededActions(context).filter((action) => !may(group, action)),
-    noAssignmentsAt: scopes.filter((scope) => !may(rightScope(scope, group), ASSIGN)),
-    noAssignmentRemovalAt: scopes.filter((scope) => !may(rightScope(scope, group), UNASSIGN)),
+    createGroup: may(subscription, CREATE_GROUP),
+    missingActions: blind ? undefined : neededActions(context).filter((action) => may(group, action) === 'refused'),
+    noAssignmentsAt: refusedAt(ASSIGN),
+    noAssignmentRemovalAt: refusedAt(UNASSIGN),
     conditional: refusals(grants, needed),
     writeSecret: may(group, WRITE_SECRET),
     registerProviders: may(subscription, 'Microsoft.ContainerService/register/action'),

@@ -7,6 +7,8 @@ import { textsAt } from './gather-context.ts';
 /** Traffic that must get through. */
 export interface Flow {
   readonly direction: 'Inbound' | 'Outbound';
+  /** TCP when missing. */
+  readonly protocol?: 'tcp' | 'udp';
   readonly port: number;
   readonly from: Cidr;
   readonly to: Cidr;
@@ -34,10 +36,10 @@ function priority(rule: Json): number {
   return typeof value === 'number' ? value : Number.MAX_SAFE_INTEGER;
 }
 
-function means(rule: Json, { port, from, to }: Flow): boolean {
-  const protocol = textAt(rule, 'properties', 'protocol') ?? '*';
+function means(rule: Json, { protocol = 'tcp', port, from, to }: Flow): boolean {
+  const meant = textAt(rule, 'properties', 'protocol') ?? '*';
   return (
-    (protocol === '*' || protocol.toLowerCase() === 'tcp') &&
+    (meant === '*' || meant.toLowerCase() === protocol) &&
     portMatches(both(rule, 'destinationPortRange'), port) &&
     addressMatches(both(rule, 'sourceAddressPrefix', 'sourceAddressPrefixes'), from) &&
     addressMatches(both(rule, 'destinationAddressPrefix', 'destinationAddressPrefixes'), to)

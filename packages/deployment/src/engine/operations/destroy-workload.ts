@@ -8,6 +8,7 @@ import type { Run } from '../run.ts';
 import { callOptions, tell, waitFor } from './context.ts';
 import type { OperationContext } from './context.ts';
 import { waitForGroups } from './drain-slot.ts';
+import { probeServiceReference } from './internal-probe.ts';
 import { podsOf, readSlots, serviceReference } from './slots.ts';
 
 export const destroyStage = 'destroy';
@@ -45,6 +46,7 @@ export async function removeOperator(context: OperationContext, config: Uid2Vn2C
   };
   const { all, service } = await readSlots(context, config);
   if (service !== undefined) await remove(serviceReference(config));
+  await remove(probeServiceReference(config));
   for (const { deployment } of all) await remove(referenceTo(deployment));
   await waitFor(context, {
     stage: destroyStage,

@@ -112,7 +112,7 @@ function vaultNotes(run: Run, { steps }: DestroyPlan, options: DestroyOptions): 
   const date = purgeDate(run, vault.live);
   return [
     `The vault ${vault.node.name} is deleted softly: until ${date} its name stays taken and it can be recovered into the same ` +
-      'group and region; role assignments at it have to be made again then (holdfast apply does).',
+      'group and region; role assignments at it have to be made again then (holdfast apply --recover-vault does both).',
   ];
 }
 

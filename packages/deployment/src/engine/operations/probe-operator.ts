@@ -1,7 +1,7 @@
 import { DependencyError, errorMessage } from '@holdfast/base';
 
-import { at, textAt } from '../../bundle/shape.ts';
 import type { KubernetesObject } from '../../manifests/object.ts';
+import { serviceAddress } from '../stages/health.ts';
 import { callOptions } from './context.ts';
 import type { OperationContext } from './context.ts';
 import type { ProbeSample } from './receipts.ts';
@@ -14,27 +14,29 @@ const OPERATOR_PORT = 8080;
 
 /** `http://ADDRESS[:PORT]/ops/healthcheck` of a Service, once its load balancer has an address. */
 export function healthUrl(service: KubernetesObject | undefined): string | undefined {
-  const ingress = at(service, 'status', 'loadBalancer', 'ingress');
-  const first: unknown = Array.isArray(ingress) ? ingress[0] : undefined;
-  const host = textAt(first, 'ip') ?? textAt(first, 'hostname');
-  if (host === undefined) return undefined;
-  const ports = at(service, 'spec', 'ports');
-  const port = Array.isArray(ports) ? at(ports[0], 'port') : undefined;
-  return `http://${host.includes(':') ? `[${host}]` : host}${typeof port === 'number' && port !== 80 ? `:${port}` : ''}${healthPath}`;
+  const address = service === undefined ? undefined : serviceAddress(service);
+  return address === undefined ? undefined : `http://${address}${healthPath}`;
 }
 
 /** Asks for health at an address, as a client would. */
 export async function probeHttp(context: OperationContext, url: string): Promise<ProbeSample> {
   const begun = context.ports.clock();
+  const answer = await askHttp(context, url);
+  return { at: begun, via: 'http', ok: answer.ok, detail: answer.detail };
+}
+
+/** What an address answers; `reached` says whether anything answered at all. */
+export async function askHttp(
+  context: OperationContext,
+  url: string,
+): Promise<{ readonly reached: boolean; readonly ok: boolean; readonly detail: string }> {
+  const limits = { ...callOptions(context), timeoutMs: PROBE_TIMEOUT_MS };
   try {
-    const { status, body } = await context.ports.http.get(url, {
-      ...callOptions(context),
-      timeoutMs: PROBE_TIMEOUT_MS,
-    });
-    return { at: begun, via: 'http', ok: status === 200 && body.trim() === 'OK', detail: answerText(status, body) };
+    const { status, body } = await context.ports.http.get(url, limits);
+    return { reached: true, ok: status === 200 && body.trim() === 'OK', detail: answerText(status, body) };
   } catch (error) {
     if (!(error instanceof DependencyError)) throw error;
-    return { at: begun, via: 'http', ok: false, detail: errorMessage(error) };
+    return { reached: false, ok: false, detail: errorMessage(error) };
   }
 }
 

@@ -12,7 +12,8 @@ export interface ProbeSample {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly ok: boolean;
-  readonly via: 'http' | 'proxy' | 'readiness';
+  /** From here, through the API server, at an address inside the network, or not at all but by being ready. */
+  readonly via: 'http' | 'proxy' | 'internal' | 'readiness';
   /** What it answered, in a few words. */
   readonly detail: string;
 }

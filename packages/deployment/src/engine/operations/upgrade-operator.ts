@@ -9,6 +9,7 @@ import { durationMs } from '../waits.ts';
 import { callOptions, tell, waitFor } from './context.ts';
 import type { OperationContext } from './context.ts';
 import { drainSlot } from './drain-slot.ts';
+import { confirmInside } from './internal-probe.ts';
 import { healthUrl, probeHttp, probePod, probeSlot } from './probe-operator.ts';
 import { storeRelease, writeReceipt } from './receipts.ts';
 import type { ProbeSample } from './receipts.ts';
@@ -186,7 +187,10 @@ async function watchCanary(
             action: 'Look at its log; the Service was not touched.',
           },
   });
-  if (healthy.via === 'readiness') tell(context, upgradeStage, 'warning', healthy.detail);
+  if (healthy.via === 'readiness') {
+    const slot = await slotNamed(context, config, target.slot);
+    if (slot !== undefined) await confirmInside(context, config, slot, upgradeStage, healthy);
+  }
 }
 
 /** Why the pods of a slot are not ready, from the first of them. */

@@ -7,17 +7,18 @@ import { idOf } from '../../graph/parts.ts';
 import type { Stage } from '../../graph/stages.ts';
 import { azureFailure, deadlineReached, hasCode, problemOf, replaceNeeded } from '../errors.ts';
 import { explainProblem } from '../error-map.ts';
+import type { Reaction } from '../error-map.ts';
 import type { Journal } from '../journal.ts';
 import { mergedBody } from '../merge-body.ts';
 import { contentHash, keyFingerprint } from '../names.ts';
 import type { AzureProblem, DeploymentRequest, DeploymentState, JsonObject } from '../ports.ts';
 import { isSettled, LiveResources, resourceState } from '../resources.ts';
 import type { ResourceState } from '../resources.ts';
+import { isEnded } from '../running-deployments.ts';
 import type { Run } from '../run.ts';
 import { deadlineOf, intervalOf, waits, withDeadline } from '../waits.ts';
 import type { WaitName } from '../waits.ts';
-
-const ended: ReadonlySet<string> = new Set(['Succeeded', 'Failed', 'Canceled']);
+import { registerAgain } from './registrations.ts';
 
 /**
  * Makes one deployment of a stage, or goes on waiting for the one that runs. Only what is missing or differs is written,
@@ -60,7 +61,7 @@ async function attach(
 ): Promise<DeploymentState | undefined> {
   const { deployments } = run.ports.arm;
   const found = await deployments.get(scope, name, { signal: run.signal });
-  if (found === undefined || ended.has(found.provisioningState)) return undefined;
+  if (found === undefined || isEnded(found)) return undefined;
   if (found.tags['templateHash'] !== templateHash) {
     throw new RequestError('DEPLOYMENT_LOCKED', `the deployment ${name} is running with another configuration`, {
       details: { stage: stage.id, deployment: name },
@@ -82,7 +83,8 @@ async function waitForDeployment(
     run.ports.arm.deployments.wait(scope, name, poller, {
       signal,
       onState: (state) => {
-        if (state !== said && !ended.has(state)) run.emit(stage.id, 'waiting', { resource: name, detail: state });
+        if (state !== said && !isEnded({ provisioningState: state }))
+          run.emit(stage.id, 'waiting', { resource: name, detail: state });
         said = state;
       },
     }),
@@ -276,7 +278,7 @@ async function reactTo(run: Run, stage: Stage, problem: AzureProblem, attempt: n
   const { ports, config, signal } = run;
   const { reaction, meaning } = explainProblem(problem);
   if (reaction === 'stop') throw azureFailure(stage.id, problem);
-  const wait: WaitName = reaction === 'wait' ? 'concurrentOperation' : 'roleAssignment';
+  const wait = waitsOf[reaction];
   const passed = ports.clock() - begun;
   const deadline = deadlineOf(wait, config);
   if (passed >= deadline || (reaction === 'reconsider' && attempt >= 3)) {
@@ -284,5 +286,14 @@ async function reactTo(run: Run, stage: Stage, problem: AzureProblem, attempt: n
     throw deadlineReached(stage.id, `${problem.code}: ${problem.message}`, minutes, waits[wait].hint);
   }
   run.emit(stage.id, 'retrying', { detail: `${problem.code}: ${meaning ?? problem.message}` });
+  // A provider that this profile does not register is nobody's to register but the subscription owner's.
+  if (reaction === 'register' && !(await registerAgain(run, problem))) throw azureFailure(stage.id, problem);
   await ports.sleep(intervalOf(wait, attempt), signal);
 }
+
+const waitsOf = {
+  resubmit: 'roleAssignment',
+  reconsider: 'roleAssignment',
+  register: 'providerRegistration',
+  wait: 'concurrentOperation',
+} as const satisfies Record<Exclude<Reaction, 'stop'>, WaitName>;

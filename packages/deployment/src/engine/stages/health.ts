@@ -77,15 +77,21 @@ export async function healthTarget(
   if (live === undefined) return { pending: `the Service ${service.metadata.name} does not exist` };
   const address = serviceAddress(live);
   if (address === undefined) return { pending: `the Service ${service.metadata.name} has no address yet` };
-  const [port] = objectsAt(live, 'spec.ports');
-  const number = numberAt(port, 'port') ?? 80;
-  return { done: { kind: 'address', url: `http://${address}${number === 80 ? '' : `:${number}`}${test.path}` } };
+  return { done: { kind: 'address', url: `http://${address}${test.path}` } };
 }
 
-/** The outside address that a Service has got. */
+/**
+ * Where a Service answers outside: the address it has got, with its first port unless that is 80. A load balancer that says which
+ * ports it has is believed: a local one may open no port below 1024.
+ */
 export function serviceAddress(service: KubernetesObject): string | undefined {
   const [ingress] = objectsAt(service, 'status.loadBalancer.ingress');
-  return textAt(ingress, 'ip') ?? textAt(ingress, 'hostname');
+  const host = textAt(ingress, 'ip') ?? textAt(ingress, 'hostname');
+  if (host === undefined) return undefined;
+  const [given] = objectsAt(ingress, 'ports');
+  const [wanted] = objectsAt(service, 'spec.ports');
+  const port = numberAt(given, 'port') ?? numberAt(wanted, 'port') ?? 80;
+  return `${host.includes(':') ? `[${host}]` : host}${port === 80 ? '' : `:${port}`}`;
 }
 
 /** The Service of the workload that is reachable from outside; none while its manifests are not complete. */

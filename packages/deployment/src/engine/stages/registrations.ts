@@ -1,6 +1,7 @@
 import type { Stage } from '../../graph/stages.ts';
 import { lookAt } from '../completion.ts';
 import type { RegistrationState, StageState } from '../completion.ts';
+import type { AzureProblem } from '../ports.ts';
 import type { Run } from '../run.ts';
 import { waitFor } from '../waits.ts';
 
@@ -21,6 +22,22 @@ export async function runRegistrations(run: Run, stage: Stage, state: StageState
     await run.ports.arm.post(path, '2021-04-01', undefined, { signal: run.signal });
   }
   await waitUntilRegistered(run, stage, 'providerRegistration', (each) => !each.feature);
+}
+
+/**
+ * Goes back to the registrations because a later stage met a provider that is not registered: it was taken away since, or
+ * was not yet known everywhere. Answers false when the problem names a provider that is not one of this deployment.
+ */
+export async function registerAgain(run: Run, problem: AzureProblem): Promise<boolean> {
+  const stage = run.stages.find(({ id }) => id === 'S1');
+  if (stage === undefined) return false;
+  const state = await lookAt(run, stage);
+  const named = /namespace '([\w.]+)'/.exec(problem.message)?.[1]?.toLowerCase();
+  if (named !== undefined && !state.registrations.some(({ name }) => name.toLowerCase() === named)) return false;
+  run.emit(stage.id, 'started', { detail: `${stage.title} once more` });
+  await runRegistrations(run, stage, state);
+  run.emit(stage.id, 'done', { detail: stage.done });
+  return true;
 }
 
 async function registerFeature(run: Run, name: string): Promise<void> {

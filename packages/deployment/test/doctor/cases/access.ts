@@ -67,7 +67,12 @@ export const accessCases: Cases = {
   ],
   'SB-01': ['uid2-vn2', ['', withSubscription()], ['', withSubscription({ state: 'Disabled' })], 'is Disabled'],
   'SB-02': ['uid2-vn2', ['', withSubscription()], ['', withSubscription({ spendingLimit: true })], 'spending limit'],
-  'PM-01': ['uid2-vn2', ['', withPermissions()], ['', withPermissions({ createGroup: false })], 'may not create it'],
+  'PM-01': [
+    'uid2-vn2',
+    ['', withPermissions()],
+    ['', withPermissions({ createGroup: 'refused' })],
+    'may not create it',
+  ],
   'PM-02': ['uid2-vn2', ['', withPermissions()], ['', withPermissions({ missingActions: ['a/write'] })], 'a/write'],
   'PM-03': [
     'uid2-vn2',
@@ -84,7 +89,7 @@ export const accessCases: Cases = {
   'PM-05': [
     'uid2-vn2',
     ['', withPermissions()],
-    ['', withPermissions({ writeSecret: false })],
+    ['', withPermissions({ writeSecret: 'refused' })],
     'may not write secrets',
   ],
   'PM-06': [

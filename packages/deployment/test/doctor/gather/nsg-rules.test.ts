@@ -30,6 +30,13 @@ describe('closingRule', () => {
     expect(closingRule(group(rule('late', 200, 'Deny'), rule('early', 100, 'Allow')), flow)).toBeUndefined();
   });
 
+  it('looks at rules of the protocol that is asked about', () => {
+    const udp = group(rule('udp', 100, 'Deny', { protocol: 'Udp' }));
+    expect(closingRule(udp, { ...flow, protocol: 'udp' })).toBe('udp');
+    expect(closingRule(group(rule('tcp', 100, 'Deny')), { ...flow, protocol: 'udp' })).toBeUndefined();
+    expect(closingRule(group(rule('all', 100, 'Deny', { protocol: '*' })), { ...flow, protocol: 'udp' })).toBe('all');
+  });
+
   it('passes over rules that mean other traffic', () => {
     const others = [
       rule('udp', 100, 'Deny', { protocol: 'Udp' }),

@@ -52,7 +52,7 @@ describe('rights of the caller', () => {
   });
 });
 
-describe('conditionAllowsRole', () => {
+describe('addition 7: conditionAllowsRole', () => {
   const listed = '4633458b-17de-408a-b874-0445c86b69e6';
   const other = 'b24988ac-6180-42a0-ab88-20f7382dd24c';
   const condition = (operator: string): string =>

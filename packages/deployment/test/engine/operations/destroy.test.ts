@@ -52,7 +52,7 @@ function present(world: FakeWorld, run: Run): readonly string[] {
   );
 }
 
-describe('destroy', () => {
+describe('acceptance 18: destroy', () => {
   it('removes the operator from the cluster first, then what Azure holds in reverse, and keeps the vault', async () => {
     const of = await applied('uid2-vn2');
     const result = await destroyed(of);
@@ -115,7 +115,7 @@ describe('destroy', () => {
     });
   }
 
-  it('never removes a cluster that was adopted, nor its other pools', async () => {
+  it('addition 11: never removes a cluster that was adopted, nor its other pools', async () => {
     const of = await applied('kata-cc in a cluster that exists');
     const result = await destroyed(of);
     const cluster = await idIn(await of.run(), 'K-AKS');
@@ -124,7 +124,7 @@ describe('destroy', () => {
     expect([...of.world.cluster.objects.keys()].filter((key) => key.includes('/Pod/'))).toEqual([]);
   });
 
-  it('detaches the gateway from a subnet that it was attached to, and leaves the subnet as it was', async () => {
+  it('addition 11: detaches the gateway from a subnet that it was attached to, and leaves the subnet as it was', async () => {
     const of = await applied('peer-pods in the worker subnet');
     const result = await destroyed(of);
     const run = await of.run();
@@ -137,7 +137,7 @@ describe('destroy', () => {
     expect(result.restored).toEqual([await idIn(run, 'P-SUBNET')]);
   });
 
-  it('refuses to purge a vault with purge protection, names the day, and removes nothing', async () => {
+  it('acceptance 9: refuses to purge a vault with purge protection, names the day, and removes nothing', async () => {
     const of = await applied('uid2-vn2');
     const run = await of.run();
     const id = await idIn(run, 'R-KV');

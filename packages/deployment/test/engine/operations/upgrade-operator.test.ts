@@ -1,3 +1,4 @@
+import { DependencyError } from '@holdfast/base';
 import { describe, expect, it } from 'vitest';
 
 import { upgradeOperator } from '../../../src/engine/operations/upgrade-operator.ts';
@@ -16,7 +17,7 @@ function upgrade(of: OperationWorld, options: Partial<UpgradeOptions> = {}): Pro
 const serviceWrites = (of: OperationWorld): readonly string[] =>
   of.world.requests.writes().filter((write) => write.includes('/Service/'));
 
-describe('upgradeOperator', () => {
+describe('acceptance 17: upgradeOperator', () => {
   it('brings the new version up beside the old one, points the Service at it, and keeps the old one', async () => {
     const of = operatorWorld();
     const result = await upgrade(of);
@@ -78,16 +79,49 @@ describe('upgradeOperator', () => {
     expect(serviceWrites(of)).toEqual([]);
   });
 
-  it('goes by readiness where the API server does not reach container groups', async () => {
-    const of = operatorWorld();
-    of.world.cluster.proxyAnswer = () => ({
-      status: 503,
-      body: 'error trying to reach service: dial tcp 10.2.0.4:8080',
+  describe('where the API server does not reach container groups', () => {
+    function unreached(inside: () => { readonly status: number; readonly body: string }): OperationWorld {
+      const of = operatorWorld();
+      const body = 'error trying to reach service: dial tcp 10.2.0.4:8080';
+      of.world.cluster.proxyAnswer = () => ({ status: 503, body });
+      const flipped = (): boolean => serviceWrites(of).some((write) => write.includes('operator-svc'));
+      of.world.health = () => (flipped() ? { status: 200, body: 'OK' } : inside());
+      return of;
+    }
+    const warned = (of: OperationWorld): boolean =>
+      of.world.events.some(({ event, detail }) => event === 'warning' && /does not reach/.test(detail ?? ''));
+
+    it('asks at an address inside the network, which it makes for this and removes again', async () => {
+      const of = unreached(() => ({ status: 200, body: 'OK' }));
+      expect(await upgrade(of)).toMatchObject({ outcome: 'kept' });
+      expect(warned(of)).toBe(false);
+      expect(serviceWrites(of)).toEqual([
+        'PATCH k8s:default/Service/operator-probe',
+        'DELETE k8s:default/Service/operator-probe',
+        'PATCH k8s:default/Service/operator-svc',
+      ]);
     });
-    expect(await upgrade(of)).toMatchObject({ outcome: 'kept' });
-    expect(
-      of.world.events.some(({ event, detail }) => event === 'warning' && /does not reach/.test(detail ?? '')),
-    ).toBe(true);
+
+    it('does not touch the Service of the operator when that address says that it is not well', async () => {
+      const of = unreached(() => ({ status: 503, body: 'salt-rotator: never loaded' }));
+      await expect(upgrade(of)).rejects.toMatchObject({
+        code: 'UPGRADE_UNHEALTHY',
+        message: expect.stringContaining('salt-rotator') as string,
+      });
+      expect(serviceWrites(of)).toHaveLength(2);
+    });
+
+    it('goes by readiness when that address cannot be reached from here, or there is none', async () => {
+      const away = unreached(() => {
+        throw new DependencyError('PROBE_FAILED', 'connect ETIMEDOUT', { retryable: true });
+      });
+      expect(await upgrade(away)).toMatchObject({ outcome: 'kept' });
+      expect(warned(away)).toBe(true);
+      const none = unreached(() => ({ status: 200, body: 'OK' }));
+      none.world.cluster.stuck.add('operator-probe');
+      expect(await upgrade(none)).toMatchObject({ outcome: 'kept' });
+      expect(warned(none)).toBe(true);
+    });
   });
 
   it('takes the Service back within three minutes when health fails after the flip', async () => {
@@ -157,7 +191,7 @@ describe('upgradeOperator', () => {
     await expect(running).rejects.toMatchObject({ code: 'UPGRADE_SLOT_TAKEN' });
   });
 
-  it('does not go to prod before a receipt says that the release ran in integ, unless told so', async () => {
+  it('addition 1: does not go to prod before a receipt says that the release ran in integ, unless told so', async () => {
     const of = operatorWorld('slot', ', environment: prod');
     await expect(upgrade(of)).rejects.toMatchObject({ code: 'INTEG_NOT_PROVEN' });
     expect(of.world.requests.writes()).toEqual([]);

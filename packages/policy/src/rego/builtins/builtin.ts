@@ -1,4 +1,5 @@
 import type { Evaluation } from '../evaluation.ts';
+import type { RegoObservation } from '../observation.ts';
 import { isNumber, RegoArray, RegoObject, RegoSet } from '../value.ts';
 import type { RegoValue } from '../value.ts';
 import type { RegexCache } from './regex-cache.ts';
@@ -8,6 +9,8 @@ export interface BuiltinServices {
   readonly regexes: RegexCache;
   /** Milliseconds since 1970, the same during one query; absent when the engine has no clock. */
   readonly now: number | undefined;
+  /** Told what is compared and which host functions are called; absent unless somebody wants an explanation. */
+  readonly observe: ((observation: RegoObservation) => void) | undefined;
 }
 
 /** A function of the language. It answers undefined for arguments it has no result for. */

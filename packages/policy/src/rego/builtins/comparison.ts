@@ -1,15 +1,32 @@
+import type { Evaluation } from '../evaluation.ts';
+import { rulesUnderEvaluation } from '../observation.ts';
+import type { RegoComparisonOperator } from '../observation.ts';
 import { compareValues, equalValues, RegoArray, RegoObject, RegoSet, sizeOf } from '../value.ts';
 import type { RegoValue } from '../value.ts';
 import type { Builtin, BuiltinTable } from './builtin.ts';
 
-function comparing(holds: (order: number) => boolean): Builtin {
+function comparing(operator: RegoComparisonOperator, test: (order: number) => boolean): Builtin {
   return {
     arity: 2,
-    call: ([a = null, b = null], { budget }) => {
-      budget.spend(Math.min(sizeOf(a), sizeOf(b)) - 1);
-      return holds(compareValues(a, b));
+    call: ([left = null, right = null], evaluation) => {
+      evaluation.budget.spend(Math.min(sizeOf(left), sizeOf(right)) - 1);
+      const holds = test(compareValues(left, right));
+      if (evaluation.services.observe !== undefined) report(evaluation, { operator, left, right, holds });
+      return holds;
     },
   };
+}
+
+function report(
+  evaluation: Evaluation,
+  comparison: {
+    readonly operator: RegoComparisonOperator;
+    readonly left: RegoValue;
+    readonly right: RegoValue;
+    readonly holds: boolean;
+  },
+): void {
+  evaluation.services.observe?.({ kind: 'comparison', ...comparison, rules: rulesUnderEvaluation(evaluation) });
 }
 
 function contains(collection: RegoValue, key: RegoValue | undefined, member: RegoValue): boolean {
@@ -30,17 +47,21 @@ function isEqual(found: RegoValue | undefined, wanted: RegoValue): boolean {
 
 /** `==`, `<`, … and `in`. Values of different types compare by type. */
 export const comparisonBuiltins: BuiltinTable = {
-  equal: comparing((order) => order === 0),
-  neq: comparing((order) => order !== 0),
-  lt: comparing((order) => order < 0),
-  lte: comparing((order) => order <= 0),
-  gt: comparing((order) => order > 0),
-  gte: comparing((order) => order >= 0),
+  equal: comparing('==', (order) => order === 0),
+  neq: comparing('!=', (order) => order !== 0),
+  lt: comparing('<', (order) => order < 0),
+  lte: comparing('<=', (order) => order <= 0),
+  gt: comparing('>', (order) => order > 0),
+  gte: comparing('>=', (order) => order >= 0),
   'internal.member_2': {
     arity: 2,
-    call: ([member = null, collection = null], { budget }) => {
-      budget.spend(sizeOf(collection) / 8);
-      return contains(collection, undefined, member);
+    call: ([member = null, collection = null], evaluation) => {
+      evaluation.budget.spend(sizeOf(collection) / 8);
+      const holds = contains(collection, undefined, member);
+      if (evaluation.services.observe !== undefined) {
+        report(evaluation, { operator: 'in', left: member, right: collection, holds });
+      }
+      return holds;
     },
   },
   'internal.member_3': {
