@@ -5,8 +5,7 @@ import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { freePortBase, isListening, runHoldfast, waitFor } from '../src/index.ts';
-import { RunningCommand } from './support/command.ts';
+import { freePortBase, isListening, RunningCommand, runHoldfast, waitFor } from '../src/index.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const kafka = inject('kafka');

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { ensureTopic, openKafkaProducer } from '@holdfast/kafka';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { freePortBase, runHoldfast, waitFor } from '../src/index.ts';
+import { freePortBase, RunningCommand, runHoldfast, waitFor } from '../src/index.ts';
 import { KafkaBroker } from './support/broker.ts';
-import { RunningCommand } from './support/command.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const kafka = inject('kafka');

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { RunningCommand } from '../kafka/support/command.ts';
-import { freePortBase, runHoldfast, waitFor } from '../src/index.ts';
+import { freePortBase, RunningCommand, runHoldfast, waitFor } from '../src/index.ts';
 
 const hasRedis = process.env['HOLDFAST_REDIS_SERVER'] !== undefined;
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0;

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePortBase, isListening, runHoldfast } from '../src/index.ts';
-import { RunningCommand } from '../kafka/support/command.ts';
+import { freePortBase, isListening, RunningCommand, runHoldfast } from '../src/index.ts';
 
 const hasRedis = process.env['HOLDFAST_REDIS_SERVER'] !== undefined;
 const executablePath = process.env['HOLDFAST_CHROMIUM'];

@@ -9,6 +9,7 @@ export { CLOUD_PORTS, failedUp, openCloudPorts, processesOf } from './cloud-stat
 export type { FailedUp } from './cloud-state.ts';
 export { InstallationCache, MAVEN, runInstaller, works } from './installations.ts';
 export { isListening } from './ports.ts';
+export { RunningCommand } from './running-command.ts';
 export { isRunning } from './process-state.ts';
 export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
 export type { CommandResult, ReadyFile } from './holdfast-process.ts';

@@ -12,14 +12,14 @@ import type { LocalCloud, LocalImage, ProgressEvent, RunningPod } from '@holdfas
 import type { EncryptedKafkaFlags } from '../commands/sample.ts';
 import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
-import { EXIT_INTERRUPTED } from '../failure.ts';
 import { connectVault } from '../key/connection.ts';
 import { hostOf, readPolicyFlags } from '../key/release-policy-input.ts';
 import { progressPrinter, seconds } from '../up/progress.ts';
-import { stopRequests } from '../up/run-up.ts';
 import type { StopRequests } from '../up/run-up.ts';
 import { ConsumerWatch } from './consumer-watch.ts';
 import { asOrdinaryPod, consumerPod, manifestOf, policyDigest, producerPod, withPolicy } from './pods.ts';
+import { runStory } from './run-story.ts';
+import type { Story } from './run-story.ts';
 import { Steps } from './steps.ts';
 import { tamperedRun } from './tampering.ts';
 import type { PodRun } from './tampering.ts';
@@ -43,20 +43,10 @@ const QUICK_BURSTS = {
 /** `holdfast sample encrypted-kafka`: the whole story on this machine, against a real Kafka. */
 export async function runEncryptedKafka(context: CliContext, flags: EncryptedKafkaFlags): Promise<void> {
   const { io } = context;
-  const stop = stopRequests(io);
-  const story = new Story(io, flags, stop);
-  try {
-    await story.tell();
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    if (flags.check) context.setExitCode(EXIT_INTERRUPTED);
-  } finally {
-    await story.end();
-    stop.release();
-  }
+  await runStory(context, flags, (stop) => new KafkaStory(io, flags, stop));
 }
 
-class Story {
+class KafkaStory implements Story {
   readonly #io: CliIo;
   readonly #flags: EncryptedKafkaFlags;
   readonly #stop: StopRequests;

@@ -1,12 +1,11 @@
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
 import { formatThimCertificates } from '@holdfast/attestation';
 import { errorMessage, RequestError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import { listen } from '@holdfast/http';
-import { writeFileAtomic } from '@holdfast/process';
 
 import { openCertificateAuthority } from '../azure/index.ts';
 import type { CertificateAuthority } from '../azure/index.ts';
@@ -15,13 +14,13 @@ import type { HomeLayout } from '../home/home-layout.ts';
 import { lockHome } from '../home/home-lock.ts';
 import { openHome, prepareHomeFolder, rememberPolicy } from '../home/open-home.ts';
 import type { OpenedHome } from '../home/open-home.ts';
-import { buildLocalImages } from '../images/build-local-image.ts';
-import type { LocalImage, LocalImageDefinition } from '../images/build-local-image.ts';
+import type { LocalImageDefinition } from '../images/build-local-image.ts';
 import { createLayoutImages } from '../images/layout-images.ts';
 import { imageFolders } from '../images/image-folders.ts';
 import type { ImageFolders } from '../images/image-folders.ts';
+import { imagesOnDemand } from '../images/images-on-demand.ts';
 import { voteImages } from '../images/service-images.ts';
-import { describeExit, necessaryEnvironment } from '../process/managed-process.ts';
+import { necessaryEnvironment } from '../process/managed-process.ts';
 import type { ManagedProcess } from '../process/managed-process.ts';
 import { isVirtualNodeImage, operatorSurroundings } from '../kubernetes/kubelet/index.ts';
 import { findRedisServer, RedisServers } from '../redis/index.ts';
@@ -39,8 +38,8 @@ import { forgetOperator, isDeployed, rememberDeployed } from './forget-operator.
 import { LocalClusters, networkOf } from './local-clusters.ts';
 import { keepImages } from './keep-images.ts';
 import { CLUSTER_ID } from './local-names.ts';
-import { startLocalService } from './local-service.ts';
 import type { LocalService } from './local-service.ts';
+import { startLocalServices } from './local-services.ts';
 import { startOperator } from './operator-start.ts';
 import type { Deploy } from './operator-start.ts';
 import type { OperatorPod } from './operator-watch.ts';
@@ -56,8 +55,8 @@ import { startPod } from './run-pod.ts';
 import type { RunningPod, RunPodOptions } from './run-pod.ts';
 import { describeCloud, removeReadyFile, writeReadyFile } from './ready-file.ts';
 import type { ReadyFile } from './ready-file.ts';
-import { attestationConfig, coreConfig, localAddresses, optoutConfig } from './service-configs.ts';
-import type { LocalAddresses, ServiceConfig } from './service-configs.ts';
+import { localAddresses } from './service-configs.ts';
+import type { LocalAddresses } from './service-configs.ts';
 import { StageProgress } from './stage-progress.ts';
 import { verifyOperator } from './verify.ts';
 import type { ProvedCheck } from './verify.ts';
@@ -118,7 +117,6 @@ export interface LocalCloud {
 }
 
 const READY_TIMEOUT_MS = 120_000;
-const SERVICE_TIMEOUT_MS = 60_000;
 const POD_GRACE_MS = 10_000;
 
 /**
@@ -155,7 +153,6 @@ class CloudStart {
   readonly #nodes = new Set<VirtualNode>();
   #clusters: LocalClusters | undefined;
   #caches: RedisServers | undefined;
-  #voteImages: Promise<readonly LocalImage[]> | undefined;
   /** What undoes the start, last thing first. */
   readonly #undo: (() => Promise<void>)[] = [];
 
@@ -313,6 +310,7 @@ class CloudStart {
     const layout = this.#layout;
     const owns = this.#parts.has('operator');
     const ownImages = createLayoutImages(layout.imagesFolder);
+    const buildVoteImages = imagesOnDemand(this.#images, voteImages);
     const clusters = new LocalClusters({
       layout,
       ports: this.#ports,
@@ -326,7 +324,7 @@ class CloudStart {
       },
       machine: {
         ...(await readNodeSettings(layout.virtualNodeSettings)),
-        images: async (named) => [...workload.images, ...(await ownImages()), ...(await this.#buildVoteImages(named))],
+        images: async (named) => [...workload.images, ...(await ownImages()), ...(await buildVoteImages(named))],
         isPlatformImage: isVirtualNodeImage,
         unpackedImagesFolder: this.#images.unpacked,
         podsFolder: layout.podsFolder,
@@ -366,76 +364,24 @@ class CloudStart {
     return this.#caches;
   }
 
-  /** Built when the first pod names one: most local clouds never need them. */
-  async #buildVoteImages(named: readonly string[]): Promise<readonly LocalImage[]> {
-    if (!voteImages.some(({ reference }) => named.includes(reference))) return [];
-    this.#voteImages ??= buildLocalImages(this.#images, voteImages).catch((error: unknown) => {
-      // The next attempt of the pod tries again.
-      this.#voteImages = undefined;
-      throw error;
-    });
-    return this.#voteImages;
-  }
-
-  async #startServices(
+  #startServices(
     home: OpenedHome,
     authority: CertificateAuthority,
   ): Promise<ReadonlyMap<LocalCloudPart, LocalService>> {
-    const services = new Map<LocalCloudPart, LocalService>();
-    const attestationTls = await this.#issueAttestationTls(authority);
-    const config = { layout: this.#layout, ports: this.#ports, home, attestationTls };
-    const plan: readonly (readonly [LocalCloudPart, ServiceConfig, string, string])[] = [
-      ['attestation', attestationConfig(config), this.#addresses.attestation, '/certs'],
-      ['core', coreConfig(config), this.#addresses.core, '/ops/healthcheck'],
-      ['optout', optoutConfig(config), this.#addresses.optout, '/ops/healthcheck'],
-    ];
-    for (const [name, serviceConfig, url, healthPath] of plan) {
-      if (!this.#parts.has(name)) continue;
-      const service = await this.#progress.step(
-        SERVICE_TITLES[name] ?? name,
-        () => this.#startService(name, serviceConfig, `${url}${healthPath}`, authority),
-        () => url,
-      );
-      services.set(name, service);
-    }
-    return services;
-  }
-
-  async #issueAttestationTls(
-    authority: CertificateAuthority,
-  ): Promise<{ readonly keyFile: string; readonly certificateFile: string }> {
-    const folder = this.#layout.tlsFolder;
-    const files = { keyFile: join(folder, 'attestation-key.pem'), certificateFile: join(folder, 'attestation.pem') };
-    const certificate = await authority.issueServerCertificate({ hosts: ['127.0.0.1', 'localhost'] });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(files.keyFile, certificate.keyPem, { mode: 0o600 });
-    await writeFileAtomic(files.certificateFile, certificate.certificatePem);
-    return files;
-  }
-
-  async #startService(
-    name: LocalCloudPart,
-    config: ServiceConfig,
-    healthUrl: string,
-    authority: CertificateAuthority,
-  ): Promise<LocalService> {
-    const service = await startLocalService({
-      name,
-      config,
-      configFile: join(this.#layout.configFolder, `${name}.json`),
-      logFile: join(this.#layout.logsFolder, `${name}.log`),
+    return startLocalServices({
+      layout: this.#layout,
+      ports: this.#ports,
+      addresses: this.#addresses,
+      home,
+      authority,
+      parts: this.#parts,
       serve: this.#options.serve,
       environment: this.#childEnvironment(authority),
-      healthUrl,
-      ca: authority.caPem,
-      timeoutMs: SERVICE_TIMEOUT_MS,
+      progress: this.#progress,
       signal: this.#signal,
-      onStarted: (process) => this.#processes.add(process),
-      onExit: (exit, line) =>
-        this.#progress.notice(`${name} ended with ${describeExit(exit)}${line === undefined ? '' : `: ${line}`}`),
+      onProcess: (process) => this.#processes.add(process),
+      onStarted: (service) => this.#undo.push(() => service.stop()),
     });
-    this.#undo.push(() => service.stop());
-    return service;
   }
 
   async #startOperator(): Promise<OperatorPod> {
@@ -539,12 +485,6 @@ class CloudStart {
     );
   }
 }
-
-const SERVICE_TITLES: Readonly<Partial<Record<LocalCloudPart, string>>> = {
-  attestation: 'attestation service',
-  core: 'UID2 Core',
-  optout: 'UID2 Opt-Out',
-};
 
 function worldDetail(home: OpenedHome): string {
   return `${home.salts.toLocaleString('en')} salts, ${home.created ? 'made anew' : 'as left before'}`;

@@ -12,13 +12,13 @@ import type { VoteFlags } from '../../commands/sample.ts';
 import { writeJson } from '../../context.ts';
 import type { CliContext, CliIo } from '../../context.ts';
 import { connectLocal } from '../../deployment/local-target.ts';
-import { EXIT_INTERRUPTED } from '../../failure.ts';
 import { addPodIdentity } from '../../identity/add-pod-identity.ts';
 import { openCluster } from '../../identity/with-cluster.ts';
 import type { OpenedCluster } from '../../identity/with-cluster.ts';
 import { progressPrinter, seconds } from '../../up/progress.ts';
-import { stopRequests } from '../../up/run-up.ts';
 import type { StopRequests } from '../../up/run-up.ts';
+import { runStory } from '../run-story.ts';
+import type { Story } from '../run-story.ts';
 import { Steps } from '../steps.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { migrateVote } from './migrate-vote.ts';
@@ -61,17 +61,7 @@ export async function runVote(context: CliContext, flags: VoteFlags): Promise<vo
       action: 'Install it (apt install redis-server), or name it with HOLDFAST_REDIS_SERVER.',
     });
   }
-  const stop = stopRequests(io);
-  const story = new Story(io, flags, stop);
-  try {
-    await story.tell();
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    if (flags.check) context.setExitCode(EXIT_INTERRUPTED);
-  } finally {
-    await story.end();
-    stop.release();
-  }
+  await runStory(context, flags, (stop) => new VoteStory(io, flags, stop));
 }
 
 /** What was proved, for whoever reads it by program. */
@@ -80,7 +70,7 @@ interface Proof {
   readonly detail: string;
 }
 
-class Story {
+class VoteStory implements Story {
   readonly #io: CliIo;
   readonly #flags: VoteFlags;
   readonly #stop: StopRequests;

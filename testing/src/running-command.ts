@@ -3,9 +3,11 @@ import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { childEnd, waitFor } from '../../src/index.ts';
+import { waitFor } from '@holdfast/local/testing';
 
-const BIN = fileURLToPath(new URL('../../../cli/bin/holdfast.mjs', import.meta.url));
+import { childEnd } from './child-end.ts';
+
+const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 
 /** A `holdfast` command that keeps running. */
 export class RunningCommand {
