@@ -1,6 +1,6 @@
 /**
  * Stands in for `holdfast serve` in tests: listens where the named service would listen, without doing its work.
- * Services named in `pods/dying.json` of the home folder log a complaint and end instead. The operator answers as
+ * Services named in `logs/dying.json` of the home folder log a complaint and end instead. The operator answers as
  * `startFakeOperator` does, with the credentials of the home folder, which it finds beside the CA it is told to trust.
  */
 import { readFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ async function serve(): Promise<void> {
 /** Services that are to die: a file in the home folder, because the environment of children is not inherited. */
 function dying(): readonly string[] {
   try {
-    return homeJson('pods/dying.json') as string[];
+    return homeJson('logs/dying.json') as string[];
   } catch {
     return []; // nobody is to die
   }

@@ -70,8 +70,8 @@ class Trial implements AsyncDisposable {
 
   /** Names services that end with a complaint as soon as they are started. */
   async letDie(...names: string[]): Promise<void> {
-    await mkdir(join(this.home, 'pods'), { recursive: true });
-    await writeFile(join(this.home, 'pods', 'dying.json'), JSON.stringify(names));
+    await mkdir(join(this.home, 'logs'), { recursive: true });
+    await writeFile(join(this.home, 'logs', 'dying.json'), JSON.stringify(names));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -217,7 +217,7 @@ describe('startLocalCloud', () => {
       only: ['azure', 'operator'],
       onProgress: (event) => {
         attempt.events.push(event);
-        if (event.kind === 'notice') void rm(join(attempt.home, 'pods', 'dying.json'), { force: true });
+        if (event.kind === 'notice') void rm(join(attempt.home, 'logs', 'dying.json'), { force: true });
       },
     });
     expect(cloud.ready.operator?.pid).toBeGreaterThan(0);
