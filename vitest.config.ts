@@ -4,28 +4,27 @@ import { defineConfig } from 'vitest/config';
 
 import { programTests } from './testing/program-tests.ts';
 
-/** Long, so that a machine with other work fails nothing; a test that hangs ends all the same. */
-const deadlines = { testTimeout: 60_000, hookTimeout: 120_000 } as const;
-
 /** What `npm test` runs. Tests that take longer have commands of their own: CONTRIBUTING.md lists them. */
 export default defineConfig({
   test: {
     // All processors: the default leaves one free, which is half of a small machine.
     maxWorkers: '100%',
     reporters: ['default', './tools/totals-reporter.ts'],
+    pool: 'forks',
+    // Long, so that a machine with other work fails nothing; a test that hangs ends all the same.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // Programs that tests start need not strip and compile their sources anew each time.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/holdfast-tests', import.meta.url)) },
     projects: [
       {
         extends: true,
-        test: { ...deadlines, name: 'story', pool: 'forks', include: ['testing/story/*.test.ts'] },
+        test: { name: 'story', include: ['testing/story/*.test.ts'] },
       },
       {
         extends: true,
         test: {
-          ...deadlines,
           name: 'unit',
-          pool: 'forks',
           // Files share a worker's modules: loading them anew for each of over 400 files takes longer than the tests.
           isolate: false,
           include: [

@@ -1,6 +1,11 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
 export const errorCodes: ErrorCodeTable = {
+  DEPLOYMENT_UNCONFIRMED: {
+    family: 'request',
+    meaning: 'A command that changes something was not confirmed.',
+    action: 'Confirm it when asked, or give --yes.',
+  },
   TRUSTEE_REFUSED: {
     family: 'dependency',
     meaning: 'A Trustee key broker refuses what an administrator asks for.',

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 
 import { toUtf8 } from '@holdfast/base';
+import { roleDefinitionId } from '@holdfast/deployment';
 import { Agent, request } from 'undici';
 
 import type { LocalImageDefinition } from '../src/images/build-local-image.ts';
@@ -11,6 +11,8 @@ import { startLocalCloud } from '../src/up/start-local-cloud.ts';
 import type { LocalCloud } from '../src/up/start-local-cloud.ts';
 import { fakeOperatorImages } from './fake-images.ts';
 import { fakeServeCommand } from './fake-serve-command.ts';
+import { SDK_CLIENT } from './sdk-client.ts';
+import type { SdkAnswer } from './sdk-client.ts';
 
 export interface TestIdentity {
   readonly resourceId: string;
@@ -24,21 +26,6 @@ export interface PodParts {
 }
 
 const location = 'eastus';
-const SECRETS_USER = '4633458b-17de-408a-b874-0445c86b69e6';
-/** By path: only programs of their own load the SDKs. */
-const SDK_CLIENT = pathToFileURL(join(import.meta.dirname, '../../services/secrets-store/testing/sdk-client.ts')).href;
-
-/** What an Azure SDK made of a request. */
-export interface SdkAnswer {
-  readonly ok?: Readonly<Record<string, unknown>>;
-  readonly error?: {
-    readonly name?: string;
-    readonly code?: string;
-    readonly statusCode?: number;
-    readonly message?: string;
-  };
-}
-
 /** Its command `/run SCRIPT` runs a piece of JavaScript. */
 const scriptImage: LocalImageDefinition = {
   reference: 'script:1',
@@ -182,7 +169,7 @@ export async function openIdentityCloud(cloud: LocalCloud) {
     anonymous: async (url: string): Promise<unknown> => send('GET', url),
     /** What an Azure SDK in a pod makes of a request. */
     runSdk: async (name: string, asked: object, parts: PodParts = {}): Promise<SdkAnswer> => {
-      const script = `process.argv[2] = ${JSON.stringify(JSON.stringify(asked))}; import(${JSON.stringify(SDK_CLIENT)});`;
+      const script = `process.argv[2] = ${JSON.stringify(JSON.stringify(asked))}; import(${JSON.stringify(SDK_CLIENT.href)});`;
       return (await runScript(name, parts, script)) as SdkAnswer;
     },
     makeIdentity: async (
@@ -216,7 +203,7 @@ export async function openIdentityCloud(cloud: LocalCloud) {
         const guid = `11111111-1111-4111-8111-${String(assignments).padStart(12, '0')}`;
         await arm('PUT', `${id}/providers/Microsoft.Authorization/roleAssignments/${guid}`, '2022-04-01', {
           properties: {
-            roleDefinitionId: `/subscriptions/${file['subscriptionId']}/providers/Microsoft.Authorization/roleDefinitions/${SECRETS_USER}`,
+            roleDefinitionId: roleDefinitionId(file['subscriptionId'] ?? '', 'keyVaultSecretsUser'),
             principalId,
             principalType: 'ServicePrincipal',
           },

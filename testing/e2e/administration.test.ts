@@ -7,6 +7,7 @@ import type { DecryptedToken, MappedInput } from '@holdfast/local/uid2-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
+  CLOUD_PORTS,
   freePortBase,
   HoldfastProcess,
   moveSaltsToYesterday,
@@ -33,7 +34,7 @@ let ready: ReadyFile;
 
 beforeAll(async () => {
   today = moveSaltsToYesterday(home.folder);
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(11) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(CLOUD_PORTS) });
   ready = await up.ready(SLOW_HOOK_MS - 10_000);
 }, SLOW_HOOK_MS);
 

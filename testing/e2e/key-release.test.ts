@@ -13,7 +13,7 @@ import type { SimulatedKeyPair, SimulatedPlatform, SimulatedPlatformRecord } fro
 import { createApp, HttpClient, listen } from '@holdfast/http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePortBase, HoldfastProcess, runHoldfast, ServiceProcess } from '../src/index.ts';
+import { CLOUD_PORTS, freePortBase, HoldfastProcess, runHoldfast, ServiceProcess } from '../src/index.ts';
 import type { ReadyFile } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
@@ -27,7 +27,7 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
   let sidecarUrl = '';
 
   beforeAll(async () => {
-    const portBase = await freePortBase(11);
+    const portBase = await freePortBase(CLOUD_PORTS);
     up = new HoldfastProcess({ home: home.folder, portBase });
     ready = await up.ready();
     sidecarUrl = `http://127.0.0.1:${portBase + 8}`;

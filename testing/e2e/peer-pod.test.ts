@@ -1,12 +1,8 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 import { basicConstraintsExtension, certificatesToPem, createCertificate } from '@holdfast/attestation';
@@ -14,11 +10,10 @@ import { HttpClient } from '@holdfast/http';
 import { openSimulatedPlatform, sealVaultSecret } from '@holdfast/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { childEnd, runHoldfast, ServiceProcess, waitFor } from '../src/index.ts';
-import type { CommandResult } from '../src/holdfast-process.ts';
+import { RunningCommand, runHoldfast, ServiceProcess } from '../src/index.ts';
+import type { CommandResult } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
-const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 const SECRET = 'correct horse battery staple';
 const RESOURCE = 'default/database/password';
 const COMPARED = ['snp_pcr03', 'snp_pcr09', 'snp_pcr11', 'snp_pcr12'];
@@ -387,48 +382,15 @@ function brokerConfig(folder: string, hardware: { readonly rootFile: string; rea
 }
 
 /** A running `holdfast peer-pods run --json` in a process of its own. */
-class PeerPodProcess {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
-  #stdout = '';
-  #stderr = '';
-  #ended: number | null | undefined;
-
+class PeerPodProcess extends RunningCommand {
   constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [BIN, 'peer-pods', 'run', '--json', ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
-    });
-    this.#child.stdout.on('data', (chunk: Buffer) => {
-      this.#stdout += chunk.toString();
-    });
-    this.#child.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr += chunk.toString();
-    });
-    this.#child.once('exit', (code) => {
-      this.#ended = code;
-    });
-  }
-
-  get output(): string {
-    return this.#stdout + this.#stderr;
+    super(['peer-pods', 'run', '--json', ...args]);
   }
 
   async started(): Promise<StartedPod> {
-    await waitFor(
-      () => this.#stdout.includes('\n') || this.#ended !== undefined,
-      60_000,
-      () => this.output,
-    );
-    if (this.#ended !== undefined) throw new Error(`the pod ended with ${this.#ended}:\n${this.output}`);
-    return JSON.parse(this.#stdout) as StartedPod;
-  }
-
-  /** Ctrl-C, and the exit code. */
-  async stop(): Promise<number | null> {
-    if (this.#ended === undefined) {
-      this.#child.kill('SIGINT');
-      await childEnd(this.#child, 'exit', () => this.output);
-    }
-    return this.#ended ?? null;
+    // What it prints when it fails is no such line.
+    const line = (): string | undefined =>
+      this.exitCode === undefined && this.stdout.includes('\n') ? this.stdout : undefined;
+    return JSON.parse(await this.finds(line, 60_000)) as StartedPod;
   }
 }

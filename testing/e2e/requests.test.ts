@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePortBase, HoldfastProcess, runHoldfast, waitFor } from '../src/index.ts';
+import { CLOUD_PORTS, freePortBase, HoldfastProcess, runHoldfast, waitFor } from '../src/index.ts';
 import type { ReadyFile } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
@@ -19,7 +19,7 @@ let up: HoldfastProcess;
 let ready: ReadyFile;
 
 beforeAll(async () => {
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(11) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(CLOUD_PORTS) });
   ready = await up.ready();
 });
 

@@ -10,7 +10,7 @@ import { encodeRequestEnvelope, prepareSecret } from '@holdfast/uid2';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { editStore, freePortBase, HoldfastProcess, ServiceProcess, waitFor } from '../src/index.ts';
+import { CLOUD_PORTS, editStore, freePortBase, HoldfastProcess, ServiceProcess, waitFor } from '../src/index.ts';
 import type { ReadyFile } from '../src/index.ts';
 import { keepSeededHome } from './home-copy.ts';
 
@@ -31,7 +31,7 @@ let url: string;
 let metricsUrl: string;
 
 beforeAll(async () => {
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(11) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(CLOUD_PORTS) });
   ready = await up.ready();
   const credentials = JSON.parse(readFileSync(join(home.folder, 'credentials.json'), 'utf8')) as {
     publicOperatorKey: string | { key?: string; apiKey?: string };

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { keepSeededHome } from '../e2e/home-copy.ts';
 import {
+  CLOUD_PORTS,
   freePortBase,
   HoldfastProcess,
   moveSaltsToYesterday,
@@ -39,7 +40,7 @@ let client: Uid2Client;
 beforeAll(async () => {
   firstLevelSalt = readSaltMetadata(home.folder).first_level;
   rotationDay = new Date(moveSaltsToYesterday(home.folder)).toISOString().slice(0, 10);
-  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(11) });
+  up = new HoldfastProcess({ home: home.folder, portBase: await freePortBase(CLOUD_PORTS) });
   ready = await up.ready(120_000);
   client = uid2ClientOf(ready.operator.url, ready.client);
 });

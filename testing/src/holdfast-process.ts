@@ -1,16 +1,12 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-
-import { waitFor } from '@holdfast/local/testing';
 
 import { childEnd } from './child-end.ts';
+import { HOLDFAST } from './holdfast-program.ts';
+import { RunningCommand } from './running-command.ts';
 
 const COMMAND_DEADLINE_MS = 300_000;
-const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 
 /** The file `holdfast up --ready-file` writes; docs/guides/local-cloud.md describes it. */
 export interface ReadyFile {
@@ -38,72 +34,19 @@ export interface UpOptions {
 }
 
 /** A running `holdfast up` in a process of its own. */
-export class HoldfastProcess {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+export class HoldfastProcess extends RunningCommand {
   readonly #readyFile: string;
-  #output = '';
-  exitCode: number | null | undefined;
 
   constructor({ home, portBase, args = [] }: UpOptions) {
-    this.#readyFile = join(home, '..', `ready-${portBase}.json`);
-    this.#child = spawn(
-      process.execPath,
-      [BIN, 'up', '--home', home, '--port-base', String(portBase), '--ready-file', this.#readyFile, ...args],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
-    );
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        this.#output += chunk.toString();
-      });
-    }
-    const kill = (): void => {
-      this.#child.kill('SIGKILL');
-    };
-    process.once('exit', kill); // a test run that is cut off leaves no cloud behind
-    this.#child.once('exit', (code) => {
-      this.exitCode = code;
-      process.off('exit', kill);
-    });
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? -1;
-  }
-
-  /** Everything printed so far, both streams. */
-  get output(): string {
-    return this.#output;
+    const readyFile = join(home, '..', `ready-${portBase}.json`);
+    super(['up', '--home', home, '--port-base', String(portBase), '--ready-file', readyFile, ...args]);
+    this.#readyFile = readyFile;
   }
 
   /** Waits for the ready file; fails with the output when the process ends first. */
   async ready(deadlineMs = 150_000): Promise<ReadyFile> {
-    await waitFor(
-      () => existsSync(this.#readyFile) || this.exitCode !== undefined,
-      deadlineMs,
-      () => this.#output,
-    );
-    if (!existsSync(this.#readyFile)) throw new Error(`holdfast up ended with ${this.exitCode}:\n${this.#output}`);
+    await this.finds(() => existsSync(this.#readyFile) || undefined, deadlineMs);
     return JSON.parse(readFileSync(this.#readyFile, 'utf8')) as ReadyFile;
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
-  }
-
-  /** Waits for the process to end and answers its exit code (null after a kill). */
-  async exit(): Promise<number | null> {
-    if (this.exitCode === undefined) await childEnd(this.#child, 'close', () => this.#output);
-    return this.exitCode ?? null;
-  }
-
-  /** Ctrl-C, and the exit code. */
-  async stop(): Promise<number | null> {
-    if (this.exitCode === undefined) this.signal('SIGINT');
-    return this.exit();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }
 
@@ -118,7 +61,7 @@ export async function runHoldfast(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn(process.execPath, [HOLDFAST, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', ...env },
   });

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
 import { waitFor } from '@holdfast/local/testing';
 
 import { childEnd } from './child-end.ts';
+import { HOLDFAST } from './holdfast-program.ts';
 
-const BIN = fileURLToPath(new URL('../../cli/bin/holdfast.mjs', import.meta.url));
 const START_DEADLINE_MS = 120_000;
 
 export interface StartedService {
@@ -25,7 +24,7 @@ export interface ServiceStart {
 /** `holdfast serve` in a process of its own that ends with this one. */
 export async function startService(start: ServiceStart): Promise<StartedService> {
   writeFileSync(start.configFile, JSON.stringify(start.settings), { mode: 0o600 });
-  const args = [BIN, 'serve', start.service, '--config', start.configFile, '--until-stdin-closes'];
+  const args = [HOLDFAST, 'serve', start.service, '--config', start.configFile, '--until-stdin-closes'];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -72,13 +72,14 @@ describe('the story of a local cloud', { timeout: 180_000 }, () => {
 
   it('Ctrl-C ends it, and leaves no process and no listening port', async () => {
     const processes = await processesOf(ready);
-    expect([processes.length, processes.every(isRunning)]).toEqual([expect.any(Number), true]);
+    expect(processes.every(isRunning)).toBe(true);
     expect(processes.length).toBeGreaterThanOrEqual(5);
     expect(await up.stop()).toBe(0);
     expect([processes.filter(isRunning), await openCloudPorts(portBase)]).toEqual([[], []]);
   });
 
   it('Core refuses an operator whose enclave id is no longer registered', async () => {
+    await up.stop(); // nothing new after the chapter before, unless that failed
     editStore(home, 'enclaves', () => []);
     const args = ['--only', 'azure,attestation,core,operator'];
     const { code, error } = await failedUp({ home, portBase, args });

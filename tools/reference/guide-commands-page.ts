@@ -9,7 +9,7 @@ const titles: Readonly<Record<ProfileName, string>> = {
   'private-link': 'Pod identity, Key Vault and Redis over private link (`private-link`)',
 };
 
-const subscription = 'subscriptionId: 00000000-0000-0000-0000-000000000000\n';
+const subscriptionId = '00000000-0000-0000-0000-000000000000';
 
 /** The commands of the guides beside the parts of the graph that their default values give. */
 export function guideCommandsPage(): string {
@@ -30,12 +30,9 @@ export function guideCommandsPage(): string {
 
 function defaultNodes(profile: ProfileName): ReadonlyMap<string, GraphNode> {
   const vault = profile === 'kata-cc' ? 'vault: {name: your-vault}\n' : '';
-  const { config } = readConfig(`profile: ${profile}\n${subscription}${vault}`);
+  const { config } = readConfig(`profile: ${profile}\nsubscriptionId: ${subscriptionId}\n${vault}`);
   if (config === undefined) throw new Error(`the defaults of ${profile} are no configuration`);
-  const graph = buildGraph(config, {
-    subscriptionId: '00000000-0000-0000-0000-000000000000',
-    kubernetesVersion: '1.34',
-  });
+  const graph = buildGraph(config, { subscriptionId, kubernetesVersion: '1.34' });
   return new Map(graph.nodes.map((node) => [node.id, node]));
 }
 

@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { CallOptions } from '@holdfast/deployment';
 
 import type { AnswerLog, CallRecord } from './arm/answer-log.ts';
-import { azureError } from './arm/azure-error.ts';
+import { AzureError, azureError } from './arm/azure-error.ts';
 import { untilAborted } from './until-aborted.ts';
 import { checkedVaultUrl, isAzureVaultHost } from './vault-url.ts';
 
@@ -61,6 +61,16 @@ export function vaultCaller<CLIENT>(
       throw azureError(thrown, { ...subject, answer: record.answer, signal });
     }
   };
+}
+
+/** What a vault answers; undefined when it has no such thing. */
+export async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof AzureError && thrown.problem.status === 404) return undefined;
+    throw thrown;
+  }
 }
 
 /** What the clients of secrets and of keys have in common. */

@@ -3,8 +3,8 @@ import { Secret } from '@holdfast/base';
 import type { SecretVersion, VaultPort } from '@holdfast/deployment';
 
 import { AnswerLog } from './arm/answer-log.ts';
-import { AzureError, unusable } from './arm/azure-error.ts';
-import { clientOptions, vaultCaller } from './vault-calls.ts';
+import { unusable } from './arm/azure-error.ts';
+import { clientOptions, unlessAbsent, vaultCaller } from './vault-calls.ts';
 import type { VaultClientOptions } from './vault-calls.ts';
 import { createVaultKeyPort } from './vault-key-port.ts';
 
@@ -23,18 +23,14 @@ export function createVaultClient(options: VaultClientOptions): VaultPort {
   const call = vaultCaller(options, log, (url) => openClient(url, options, log));
   return {
     secretVersions: async (vaultUrl, name, given) => {
-      try {
-        return await call(vaultUrl, { doing: `listing the secret ${name}` }, given, async (client, abortSignal) => {
-          const versions: SecretVersion[] = [];
-          for await (const version of client.listPropertiesOfSecretVersions(name, { abortSignal })) {
-            versions.push(shown(version));
-          }
-          return versions.toSorted((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
-        });
-      } catch (thrown) {
-        if (thrown instanceof AzureError && thrown.problem.status === 404) return [];
-        throw thrown;
-      }
+      const listing = call(vaultUrl, { doing: `listing the secret ${name}` }, given, async (client, abortSignal) => {
+        const versions: SecretVersion[] = [];
+        for await (const version of client.listPropertiesOfSecretVersions(name, { abortSignal })) {
+          versions.push(shown(version));
+        }
+        return versions.toSorted((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
+      });
+      return (await unlessAbsent(listing)) ?? [];
     },
     setSecret: async (vaultUrl, name, value, tags, given) => {
       const opened = value.reveal();

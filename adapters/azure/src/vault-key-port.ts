@@ -4,8 +4,7 @@ import type { KeyClient, KeyVaultKey } from '@azure/keyvault-keys';
 import type { VaultKeyPort, VaultKeyState } from '@holdfast/deployment';
 
 import { AnswerLog } from './arm/answer-log.ts';
-import { AzureError } from './arm/azure-error.ts';
-import { clientOptions, vaultCaller } from './vault-calls.ts';
+import { clientOptions, unlessAbsent, vaultCaller } from './vault-calls.ts';
 import type { VaultClientOptions } from './vault-calls.ts';
 
 /** The version of the data plane that requests name, whatever the installed SDK prefers. */
@@ -16,16 +15,12 @@ export function createVaultKeyPort(options: VaultClientOptions): VaultKeyPort {
   const log = new AnswerLog({ keepSuccess: false });
   const call = vaultCaller(options, log, (url) => openClient(url, options, log));
   return {
-    get: async (vaultUrl, name, given) => {
-      try {
-        return await call(vaultUrl, { doing: `reading the key ${name}` }, given, async (client, abortSignal) =>
+    get: async (vaultUrl, name, given) =>
+      await unlessAbsent(
+        call(vaultUrl, { doing: `reading the key ${name}` }, given, async (client, abortSignal) =>
           shown(await client.getKey(name, { abortSignal })),
-        );
-      } catch (thrown) {
-        if (thrown instanceof AzureError && thrown.problem.status === 404) return undefined;
-        throw thrown;
-      }
-    },
+        ),
+      ),
     create: async (vaultUrl, name, { kind, sizeBits, operations, releasePolicy }, given) =>
       await call(vaultUrl, { doing: `making the key ${name}` }, given, async (client, abortSignal) =>
         shown(

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { setTimeout as realTime } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
 
 import { PlatformError, Secret } from '@holdfast/base';
 import { loadVectors } from '@holdfast/base/testing';
@@ -332,7 +332,7 @@ describe('downloads', () => {
     await openSession().streamContent(`${core.url}/data`, async (chunk) => {
       reading += 1;
       most = Math.max(most, reading);
-      await Promise.resolve();
+      for (let turn = 0; turn < 20; turn++) await nextTurn();
       received += chunk.length;
       reading -= 1;
     });

@@ -8,13 +8,8 @@ import type { OperationFlags } from '../deployment/run-operation.ts';
 import type { RollbackFlags } from '../deployment/run-rollback.ts';
 import type { RotateKeyFlags } from '../deployment/run-rotate-key.ts';
 import type { UpgradeKubernetesFlags, UpgradeOperatorFlags } from '../deployment/run-upgrade.ts';
-import { homeFlag, jsonFlag } from './flags.ts';
+import { homeFlag, jsonFlag, optionalTextFlag, switchFlag, targetFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
-
-const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
-const text = (brief: string, placeholder: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
 
 const time = (brief: string) =>
   ({ kind: 'parsed', parse: duration, brief, placeholder: 'TIME', optional: true }) as const;
@@ -32,17 +27,12 @@ const cloudFlags = {
     placeholder: 'FILE',
     default: 'holdfast.yaml',
   },
-  target: {
-    kind: 'enum',
-    values: ['azure', 'local'],
-    brief: 'The cloud that is worked in: the real one (default), or the local one of holdfast up',
-    optional: true,
-  },
+  target: targetFlag,
   home: { ...homeFlag, brief: 'Folder of receipts and stored releases, and of the local cloud (./.holdfast)' },
   json: jsonFlag,
 } as const;
 
-const operationFlags = { ...cloudFlags, yes: yes('Do not ask') } as const;
+const operationFlags = { ...cloudFlags, yes: switchFlag('Do not ask') } as const;
 
 const codes =
   'Exit codes: 0 done, 1 failed, 5 interrupted, 6 not confirmed, 7 something took longer than it may. An interrupted run goes on ' +
@@ -59,9 +49,9 @@ const upgradeOperatorCommand: Command<CliContext> = buildCommand<UpgradeOperator
       canary: time('How long the first pod of the new version must be ready before others follow (5m)'),
       observe: time('How long the new version is watched after it got the requests (10m)'),
       rollbackWindow: time('How long the version before is kept (operator.rollbackWindow)'),
-      drainNow: yes('Remove the version before as soon as the new one has been watched'),
-      wait: yes('Wait for the end of the rollback window and remove the version before'),
-      skipInteg: yes('Go to prod although no receipt says that the release ran in integ'),
+      drainNow: switchFlag('Remove the version before as soon as the new one has been watched'),
+      wait: switchFlag('Wait for the end of the rollback window and remove the version before'),
+      skipInteg: switchFlag('Go to prod although no receipt says that the release ran in integ'),
     },
     aliases: { f: 'file' },
   },
@@ -91,7 +81,10 @@ const upgradeKubernetesCommand: Command<CliContext> = buildCommand<UpgradeKubern
     return (context: CliContext, flags: UpgradeKubernetesFlags) => runUpgradeKubernetes(context, flags);
   }),
   parameters: {
-    flags: { ...operationFlags, to: text('Minor version, such as 1.35; the next one when missing', 'VERSION') },
+    flags: {
+      ...operationFlags,
+      to: optionalTextFlag('Minor version, such as 1.35; the next one when missing', 'VERSION'),
+    },
     aliases: { f: 'file' },
   },
   docs: {
@@ -117,7 +110,10 @@ const rollbackOperatorCommand: Command<CliContext> = buildCommand<RollbackFlags,
   parameters: {
     flags: {
       ...operationFlags,
-      to: text('Version to go back to, as it is named in the cluster: 5-58-0; the one before when missing', 'SLOT'),
+      to: optionalTextFlag(
+        'Version to go back to, as it is named in the cluster: 5-58-0; the one before when missing',
+        'SLOT',
+      ),
     },
     aliases: { f: 'file' },
   },
@@ -140,10 +136,10 @@ export const rotateKeyCommand: Command<CliContext> = buildCommand<RotateKeyFlags
   parameters: {
     flags: {
       ...operationFlags,
-      keyFile: text('File that holds the new key', 'FILE'),
-      keyEnv: text('Environment variable that holds the new key', 'NAME'),
-      finish: yes('Disable the version of the secret before, once UID2 has revoked the old key'),
-      rollback: yes('Write the key before again'),
+      keyFile: optionalTextFlag('File that holds the new key', 'FILE'),
+      keyEnv: optionalTextFlag('Environment variable that holds the new key', 'NAME'),
+      finish: switchFlag('Disable the version of the secret before, once UID2 has revoked the old key'),
+      rollback: switchFlag('Write the key before again'),
     },
     aliases: { f: 'file' },
   },
@@ -168,8 +164,8 @@ export const destroyCommand: Command<CliContext> = buildCommand<DestroyFlags, []
         brief: 'Keep the vault with its secrets (default)',
         default: true,
       },
-      purge: yes('Delete the vault and purge it, so that its name is free at once'),
-      removePool: yes('Remove the node pool from an adopted cluster as well'),
+      purge: switchFlag('Delete the vault and purge it, so that its name is free at once'),
+      removePool: switchFlag('Remove the node pool from an adopted cluster as well'),
     },
     aliases: { f: 'file' },
   },
@@ -187,7 +183,10 @@ export const diagnoseCommand: Command<CliContext> = buildCommand<DiagnoseFlags, 
     return (context: CliContext, flags: DiagnoseFlags, pod?: string) => runDiagnose(context, flags, pod);
   }),
   parameters: {
-    flags: { ...cloudFlags, namespace: text('Namespace of the pod; that of the deployment when missing', 'NAME') },
+    flags: {
+      ...cloudFlags,
+      namespace: optionalTextFlag('Namespace of the pod; that of the deployment when missing', 'NAME'),
+    },
     positional: {
       kind: 'tuple',
       parameters: [

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { homeFlag, jsonFlag } from './flags.ts';
+import { homeFlag, jsonFlag, optionalFileFlag, switchFlag, targetFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export interface DoctorFlags {
@@ -47,8 +47,6 @@ export interface StatusFlags extends CloudCommandFlags {
   readonly verbose: boolean;
 }
 
-const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
 const file = {
   kind: 'parsed',
   parse: String,
@@ -77,16 +75,10 @@ export const doctorCommand: Command<CliContext> = buildCommand<DoctorFlags, [], 
         optional: true,
       },
       home: homeFlag,
-      kubeconfig: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'Kubeconfig of the cluster of peer pods, which Azure does not know',
-        placeholder: 'FILE',
-        optional: true,
-      },
-      offline: yes('Ask nobody: only what the configuration, its files and this machine say'),
-      strict: yes('Fail on warnings, too (exit code 4)'),
-      verbose: yes('Show what passed and what was not checked as well'),
+      kubeconfig: optionalFileFlag('Kubeconfig of the cluster of peer pods, which Azure does not know'),
+      offline: switchFlag('Ask nobody: only what the configuration, its files and this machine say'),
+      strict: switchFlag('Fail on warnings, too (exit code 4)'),
+      verbose: switchFlag('Show what passed and what was not checked as well'),
       json: jsonFlag,
     },
     aliases: { f: 'file' },
@@ -102,12 +94,7 @@ export const doctorCommand: Command<CliContext> = buildCommand<DoctorFlags, [], 
 
 const cloudFlags = {
   file,
-  target: {
-    kind: 'enum',
-    values: ['azure', 'local'],
-    brief: 'The cloud that is worked in: the real one (default), or the local one of holdfast up',
-    optional: true,
-  },
+  target: targetFlag,
   home: {
     ...homeFlag,
     brief: 'Folder of journals, receipts, and of the local cloud (./.holdfast)',
@@ -156,9 +143,9 @@ export const applyCommand: Command<CliContext> = buildCommand<ApplyFlags, [strin
         placeholder: 'STAGE',
         optional: true,
       },
-      adopt: yes('Take fields over that kubectl or Helm set before'),
-      recoverVault: yes('Bring a deleted vault of the same name back, with its secrets'),
-      yes: yes('Do not ask'),
+      adopt: switchFlag('Take fields over that kubectl or Helm set before'),
+      recoverVault: switchFlag('Bring a deleted vault of the same name back, with its secrets'),
+      yes: switchFlag('Do not ask'),
     },
     positional: {
       kind: 'tuple',
@@ -189,8 +176,8 @@ export const statusCommand: Command<CliContext> = buildCommand<StatusFlags, [], 
   parameters: {
     flags: {
       ...cloudFlags,
-      watch: yes('Look again every ten seconds until Ctrl-C'),
-      verbose: yes('Show what is as it should be as well'),
+      watch: switchFlag('Look again every ten seconds until Ctrl-C'),
+      verbose: switchFlag('Show what is as it should be as well'),
     },
     aliases: { f: 'file' },
   },

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { homeFlag, jsonFlag, wholeNumber } from './flags.ts';
+import { homeFlag, jsonFlag, optionalTextFlag, switchFlag, targetFlag, textFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 /** Which cluster an identity command works on, and where that is. */
@@ -66,30 +66,21 @@ export interface RedirectFlags {
   readonly json: boolean;
 }
 
-const text = (brief: string, placeholder: string) => ({ kind: 'parsed', parse: String, brief, placeholder }) as const;
-const optionalText = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), optional: true }) as const;
-const switchFlag = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
 const cloud = {
-  subscription: optionalText('Subscription of the cluster; AZURE_SUBSCRIPTION_ID when missing', 'ID'),
-  target: {
-    kind: 'enum',
-    values: ['azure', 'local'],
-    brief: 'The cloud that is worked in: the real one (default), or the local one of holdfast up',
-    optional: true,
-  },
+  subscription: optionalTextFlag('Subscription of the cluster; AZURE_SUBSCRIPTION_ID when missing', 'ID'),
+  target: targetFlag,
   home: homeFlag,
-  kubeconfig: optionalText('Kubeconfig of the cluster; asked of Azure when missing', 'FILE'),
+  kubeconfig: optionalTextFlag('Kubeconfig of the cluster; asked of Azure when missing', 'FILE'),
 } as const;
 
 const cluster = {
-  clusterName: text('Name of the AKS cluster', 'NAME'),
-  resourceGroup: text('Resource group of the cluster', 'GROUP'),
+  clusterName: textFlag('Name of the AKS cluster', 'NAME'),
+  resourceGroup: textFlag('Resource group of the cluster', 'GROUP'),
   ...cloud,
   json: jsonFlag,
 } as const;
 
-const namespace = text('Namespace of the pods', 'NAMESPACE');
+const namespace = textFlag('Namespace of the pods', 'NAMESPACE');
 const aliases = { g: 'resourceGroup', n: 'name' } as const;
 
 const add: Command<CliContext> = buildCommand<IdentityAddFlags, [], CliContext>({
@@ -98,9 +89,9 @@ const add: Command<CliContext> = buildCommand<IdentityAddFlags, [], CliContext>(
     flags: {
       ...cluster,
       namespace,
-      identityResourceId: text('Resource id of the user-assigned managed identity', 'ID'),
-      name: optionalText('Name of the pod identity; that of the managed identity when missing', 'NAME'),
-      bindingSelector: optionalText('Value of the pod label aadpodidbinding; the name when missing', 'VALUE'),
+      identityResourceId: textFlag('Resource id of the user-assigned managed identity', 'ID'),
+      name: optionalTextFlag('Name of the pod identity; that of the managed identity when missing', 'NAME'),
+      bindingSelector: optionalTextFlag('Value of the pod label aadpodidbinding; the name when missing', 'VALUE'),
       enable: switchFlag('Turn the pod identity add-on on when it is off'),
       allowKubenet: switchFlag('Accept kubenet, where pods can take each other’s tokens (CVE-2021-1677)'),
     },
@@ -122,7 +113,7 @@ const list: Command<CliContext> = buildCommand<ClusterFlags, [], CliContext>({
 
 const remove: Command<CliContext> = buildCommand<IdentityDeleteFlags, [], CliContext>({
   loader: lazily(async () => (await import('../identity/run-identity.ts')).runDelete),
-  parameters: { flags: { ...cluster, namespace, name: text('Name of the pod identity', 'NAME') }, aliases },
+  parameters: { flags: { ...cluster, namespace, name: textFlag('Name of the pod identity', 'NAME') }, aliases },
   docs: {
     brief: 'Take a pod identity away',
     fullDescription:
@@ -144,7 +135,7 @@ const exceptionAdd: Command<CliContext> = buildCommand<ExceptionAddFlags, [], Cl
         placeholder: 'KEY=VALUE',
         variadic: true,
       },
-      name: optionalText('Name of the exception; made from the labels when missing', 'NAME'),
+      name: optionalTextFlag('Name of the exception; made from the labels when missing', 'NAME'),
     },
     aliases,
   },
@@ -159,7 +150,7 @@ const exceptionList: Command<CliContext> = buildCommand<ClusterFlags, [], CliCon
 
 const exceptionDelete: Command<CliContext> = buildCommand<IdentityDeleteFlags, [], CliContext>({
   loader: lazily(async () => (await import('../identity/run-exception.ts')).runExceptionDelete),
-  parameters: { flags: { ...cluster, namespace, name: text('Name of the exception', 'NAME') }, aliases },
+  parameters: { flags: { ...cluster, namespace, name: textFlag('Name of the exception', 'NAME') }, aliases },
   docs: { brief: 'Take an exception away' },
 });
 
@@ -167,12 +158,12 @@ const detect: Command<CliContext> = buildCommand<IdentityDetectFlags, string[], 
   loader: lazily(async () => (await import('../identity/run-detect.ts')).runDetect),
   parameters: {
     flags: {
-      namespace: optionalText('Only this namespace; for a cluster default when missing', 'NAMESPACE'),
-      clusterName: optionalText('Read this AKS cluster instead of files; its issuer is asked of Azure', 'NAME'),
-      resourceGroup: optionalText('Resource group of the cluster', 'GROUP'),
+      namespace: optionalTextFlag('Only this namespace; for a cluster default when missing', 'NAMESPACE'),
+      clusterName: optionalTextFlag('Read this AKS cluster instead of files; its issuer is asked of Azure', 'NAME'),
+      resourceGroup: optionalTextFlag('Resource group of the cluster', 'GROUP'),
       ...cloud,
-      kubeconfig: optionalText('Read the cluster of this kubeconfig instead of files', 'FILE'),
-      out: optionalText('Folder that the files are written to; nothing is written without it', 'DIR'),
+      kubeconfig: optionalTextFlag('Read the cluster of this kubeconfig instead of files', 'FILE'),
+      out: optionalTextFlag('Folder that the files are written to; nothing is written without it', 'DIR'),
       path: {
         kind: 'enum',
         values: ['sidecar', 'native'],
@@ -188,11 +179,11 @@ const detect: Command<CliContext> = buildCommand<IdentityDetectFlags, string[], 
         default: '8000',
       },
       serviceAccountTokenExpiration: {
-        ...text('Lifetime of the service account tokens, 1h to 24h', 'DURATION'),
+        ...textFlag('Lifetime of the service account tokens, 1h to 24h', 'DURATION'),
         default: '1h',
       },
-      tenantId: optionalText('Tenant of the identities, for the annotation; the webhook’s own when missing', 'ID'),
-      issuer: optionalText('Issuer of the cluster’s service account tokens', 'URL'),
+      tenantId: optionalTextFlag('Tenant of the identities, for the annotation; the webhook’s own when missing', 'ID'),
+      issuer: optionalTextFlag('Issuer of the cluster’s service account tokens', 'URL'),
       federate: switchFlag('Also make the federated credentials, which changes nothing for the pods that run'),
       json: jsonFlag,
     },
@@ -235,8 +226,8 @@ const redirect: Command<CliContext> = buildCommand<RedirectFlags, [], CliContext
         placeholder: 'PORT',
         default: '2579',
       },
-      nmiListenAddress: { ...text('Address that it listens on', 'IP'), default: '127.0.0.1' },
-      metadataIp: { ...text('Address of the metadata service', 'IP'), default: '169.254.169.254' },
+      nmiListenAddress: { ...textFlag('Address that it listens on', 'IP'), default: '127.0.0.1' },
+      metadataIp: { ...textFlag('Address of the metadata service', 'IP'), default: '169.254.169.254' },
       metadataPort: {
         kind: 'parsed',
         parse: wholeNumber,

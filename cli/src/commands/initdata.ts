@@ -5,7 +5,7 @@ import type { InitdataAlgorithm, ReferencePlatform } from '@holdfast/initdata';
 
 import type { CliContext } from '../context.ts';
 import { instant } from './evidence-values.ts';
-import { jsonFlag } from './flags.ts';
+import { jsonFlag, optionalFileFlag, switchFlag } from './flags.ts';
 import { dataFile, expectation } from './initdata-values.ts';
 import type { DataFile, Expectation } from './initdata-values.ts';
 import { lazily } from './lazily.ts';
@@ -47,20 +47,17 @@ const FORMS =
   'FILE (- is standard input) may be a document, Base64 of its gzip as annotations have it, the gzip, the block device of a bare-metal ' +
   'guest, or Kubernetes manifests with the annotation io.katacontainers.config.hypervisor.cc_init_data or INITDATA in a config map.';
 
-const fileFlag = (brief: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder: 'FILE', optional: true }) as const;
-
-const switchFlag = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
 const bareMetalFlag = switchFlag('The guests are no peer pods: no limit of user data, no vTPM');
 
 const buildDocument: Command<CliContext> = buildCommand<InitdataBuildFlags, [], CliContext>({
   loader: lazily(async () => (await import('../initdata/run-build.ts')).runBuild),
   parameters: {
     flags: {
-      aa: fileFlag('Configuration of the attestation agent, the entry aa.toml'),
-      cdh: fileFlag('Configuration of the confidential data hub, the entry cdh.toml'),
-      policy: fileFlag('Kata policy, the entry policy.rego: its text, Base64 of it, or a manifest with its annotation'),
+      aa: optionalFileFlag('Configuration of the attestation agent, the entry aa.toml'),
+      cdh: optionalFileFlag('Configuration of the confidential data hub, the entry cdh.toml'),
+      policy: optionalFileFlag(
+        'Kata policy, the entry policy.rego: its text, Base64 of it, or a manifest with its annotation',
+      ),
       data: {
         kind: 'parsed',
         parse: dataFile,
@@ -69,17 +66,17 @@ const buildDocument: Command<CliContext> = buildCommand<InitdataBuildFlags, [], 
         variadic: true,
         optional: true,
       },
-      from: fileFlag('Initdata to begin with; entries given beside it replace its own'),
+      from: optionalFileFlag('Initdata to begin with; entries given beside it replace its own'),
       algorithm: {
         kind: 'enum',
         values: ['sha256', 'sha384', 'sha512'],
         brief: 'Digest (sha256, or that of --from)',
         optional: true,
       },
-      output: fileFlag('File to write instead of standard output'),
+      output: optionalFileFlag('File to write instead of standard output'),
       base64: switchFlag('Write the encoded value, as INITDATA of peer-pods-cm has it'),
       annotation: switchFlag('Write the annotation as a line of YAML'),
-      manifest: fileFlag('Write these Kubernetes manifests with the annotation set in every pod'),
+      manifest: optionalFileFlag('Write these Kubernetes manifests with the annotation set in every pod'),
       bareMetal: bareMetalFlag,
       json: jsonFlag,
     },
@@ -96,7 +93,9 @@ const inspectInitdata: Command<CliContext> = buildCommand<InitdataInspectFlags, 
   loader: lazily(async () => (await import('../initdata/run-inspect.ts')).runInspect),
   parameters: {
     flags: {
-      global: fileFlag('Config map peer-pods-cm, or its encoded INITDATA: show what each pod of FILE starts with'),
+      global: optionalFileFlag(
+        'Config map peer-pods-cm, or its encoded INITDATA: show what each pod of FILE starts with',
+      ),
       document: switchFlag('Write the document and nothing else'),
       entry: {
         kind: 'parsed',

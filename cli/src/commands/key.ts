@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { homeFlag, jsonFlag, wholeNumber } from './flags.ts';
+import { homeFlag, jsonFlag, optionalTextFlag, switchFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 /** Which vault; without --vault that of the local cloud. */
@@ -51,22 +51,18 @@ export interface ReleaseKeyFlags extends VaultFlags {
   readonly attestation?: string;
 }
 
-const text = (brief: string, placeholder: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
-const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
 const vault = {
-  vault: text('Vault or managed HSM; the one of the local cloud when missing', 'URL'),
+  vault: optionalTextFlag('Vault or managed HSM; the one of the local cloud when missing', 'URL'),
   home: homeFlag,
   json: jsonFlag,
 } as const;
 
 const newKey = {
-  policy: text('Release policy as a JSON file; makes the key exportable', 'FILE'),
-  attestation: text('Instead of --policy: attestation service whose tokens release the key', 'HOST'),
-  hostData: text('With --attestation: SHA-256 of the policy of the pod, in hex', 'HEX'),
-  status: text('With --attestation: compliance status (azure-compliant-uvm)', 'STATUS'),
-  immutable: yes('The release policy can never be changed'),
+  policy: optionalTextFlag('Release policy as a JSON file; makes the key exportable', 'FILE'),
+  attestation: optionalTextFlag('Instead of --policy: attestation service whose tokens release the key', 'HOST'),
+  hostData: optionalTextFlag('With --attestation: SHA-256 of the policy of the pod, in hex', 'HEX'),
+  status: optionalTextFlag('With --attestation: compliance status (azure-compliant-uvm)', 'STATUS'),
+  immutable: switchFlag('The release policy can never be changed'),
   operations: {
     kind: 'parsed',
     parse: String,
@@ -75,7 +71,7 @@ const newKey = {
     placeholder: 'OPS',
     optional: true,
   },
-  files: text('Also write NAME-release-policy.json, NAME-pub.pem and NAME-info.json here', 'DIR'),
+  files: optionalTextFlag('Also write NAME-release-policy.json, NAME-pub.pem and NAME-info.json here', 'DIR'),
   ...vault,
 } as const;
 
@@ -100,7 +96,7 @@ const createKeyCommand: Command<CliContext> = buildCommand<CreateKeyFlags, [stri
         placeholder: 'N',
         optional: true,
       },
-      curve: text('Curve of an EC key (P-256)', 'CURVE'),
+      curve: optionalTextFlag('Curve of an EC key (P-256)', 'CURVE'),
       ...newKey,
     },
     positional: { kind: 'tuple', parameters: [nameArgument] },
@@ -135,7 +131,7 @@ const listKeysCommand: Command<CliContext> = buildCommand<VaultFlags, [], CliCon
 const showKeyCommand: Command<CliContext> = buildCommand<ShowKeyFlags, [string], CliContext>({
   loader: lazily(async () => (await import('../key/run-show.ts')).runShow),
   parameters: {
-    flags: { version: text('A version other than the newest', 'VERSION'), ...vault },
+    flags: { version: optionalTextFlag('A version other than the newest', 'VERSION'), ...vault },
     positional: { kind: 'tuple', parameters: [nameArgument] },
   },
   docs: {
@@ -148,8 +144,8 @@ const keyPolicyCommand: Command<CliContext> = buildCommand<KeyPolicyFlags, [stri
   loader: lazily(async () => (await import('../key/run-policy.ts')).runPolicy),
   parameters: {
     flags: {
-      set: text('Put this JSON file in place of the policy', 'FILE'),
-      immutable: yes('With --set: the policy can never be changed again'),
+      set: optionalTextFlag('Put this JSON file in place of the policy', 'FILE'),
+      immutable: switchFlag('With --set: the policy can never be changed again'),
       ...vault,
     },
     positional: { kind: 'tuple', parameters: [nameArgument] },
@@ -164,11 +160,11 @@ const releaseKeyCommand: Command<CliContext> = buildCommand<ReleaseKeyFlags, [st
   loader: lazily(async () => (await import('../key/run-release.ts')).runRelease),
   parameters: {
     flags: {
-      token: text('File with an attestation token, or - for standard input', 'FILE'),
-      sidecar: text('Instead of --token: sidecar of this pod, which attests and unwraps', 'URL'),
-      attestation: text('With --sidecar: attestation service', 'HOST'),
-      version: text('A version other than the newest', 'VERSION'),
-      nonce: text('With --token: text that the answer must carry', 'TEXT'),
+      token: optionalTextFlag('File with an attestation token, or - for standard input', 'FILE'),
+      sidecar: optionalTextFlag('Instead of --token: sidecar of this pod, which attests and unwraps', 'URL'),
+      attestation: optionalTextFlag('With --sidecar: attestation service', 'HOST'),
+      version: optionalTextFlag('A version other than the newest', 'VERSION'),
+      nonce: optionalTextFlag('With --token: text that the answer must carry', 'TEXT'),
       ...vault,
     },
     positional: { kind: 'tuple', parameters: [nameArgument] },

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { homeFlag, jsonFlag, wholeNumber } from './flags.ts';
+import { homeFlag, jsonFlag, optionalFileFlag, switchFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export interface PeerPodsCheckFlags {
@@ -57,10 +57,6 @@ export interface PeerPodsAdvertiseFlags extends PeerPodsNodeFlags {
   readonly takeOver: boolean;
 }
 
-const switchFlag = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-const fileFlag = (brief: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder: 'FILE', optional: true }) as const;
-
 const check: Command<CliContext> = buildCommand<PeerPodsCheckFlags, [string], CliContext>({
   loader: lazily(async () => (await import('../peer-pods/run-check.ts')).runCheck),
   parameters: {
@@ -106,8 +102,8 @@ const explain: Command<CliContext> = buildCommand<PeerPodsExplainFlags, [string]
   loader: lazily(async () => (await import('../peer-pods/run-explain.ts')).runExplain),
   parameters: {
     flags: {
-      settings: fileFlag('YAML with peer-pods-cm, for the sizes that pods may have'),
-      catalogue: fileFlag('JSON list of what the region offers: type, vcpus, memoryMiB, gpus'),
+      settings: optionalFileFlag('YAML with peer-pods-cm, for the sizes that pods may have'),
+      catalogue: optionalFileFlag('JSON list of what the region offers: type, vcpus, memoryMiB, gpus'),
       asAdaptor: switchFlag('Search sizes as the adaptor does, which may miss one that fits'),
       json: jsonFlag,
     },
@@ -137,7 +133,9 @@ const run: Command<CliContext> = buildCommand<PeerPodsRunFlags, [string], CliCon
         placeholder: 'URL',
         optional: true,
       },
-      initdata: fileFlag('INITDATA of peer-pods-cm, encoded or as the document: for pods without the annotation'),
+      initdata: optionalFileFlag(
+        'INITDATA of peer-pods-cm, encoded or as the document: for pods without the annotation',
+      ),
       platform: {
         kind: 'enum',
         values: ['azure-snp-vtpm', 'snp', 'sample'],
@@ -220,13 +218,7 @@ const seal: Command<CliContext> = buildCommand<PeerPodsSealFlags, [string], CliC
   },
 });
 
-const kubeconfigFlag = {
-  kind: 'parsed',
-  parse: String,
-  brief: 'Kubeconfig of the cluster ($KUBECONFIG, or the cluster of this pod)',
-  placeholder: 'FILE',
-  optional: true,
-} as const;
+const kubeconfigFlag = optionalFileFlag('Kubeconfig of the cluster ($KUBECONFIG, or the cluster of this pod)');
 
 const nodeFlags = {
   node: {

@@ -1,17 +1,13 @@
 import type { ImageFlags } from '../policy/image-flags.ts';
+import { optionalFileFlag, optionalTextFlag, switchFlag } from './flags.ts';
 
 /** Flags of several of the policy commands. */
-
-export const optionalFile = (brief: string, placeholder = 'FILE') =>
-  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
 
 export const optionalFiles = (brief: string, placeholder = 'FILE') =>
   ({ kind: 'parsed', parse: String, brief, placeholder, optional: true, variadic: true }) as const;
 
 export const optionalChoice = <const T extends string>(brief: string, values: readonly [T, ...T[]]) =>
   ({ kind: 'enum', values, brief, optional: true }) as const;
-
-export const switchedOn = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
 
 /** Parses 64 hexadecimal characters in any case. */
 export function digest(text: string): string {
@@ -25,14 +21,14 @@ export const policyType = optionalChoice('Kind of policy; recognised when missin
 
 /** Where facts of images come from. */
 export const imageFlags = {
-  tar: optionalFile(
+  tar: optionalTextFlag(
     'Archive of the image (docker save, OCI layout), or JSON map from references to archives',
     'FILE|MAP',
   ),
-  imageFacts: optionalFile('Recorded facts of images; nothing is fetched then'),
-  saveImageFacts: optionalFile('Record the facts of all images that were needed'),
-  cacheFolder: optionalFile('Where root hashes of layers are remembered (~/.cache/holdfast/layers)', 'DIR'),
-  noCache: switchedOn('Read every layer again'),
+  imageFacts: optionalFileFlag('Recorded facts of images; nothing is fetched then'),
+  saveImageFacts: optionalFileFlag('Record the facts of all images that were needed'),
+  cacheFolder: optionalTextFlag('Where root hashes of layers are remembered (~/.cache/holdfast/layers)', 'DIR'),
+  noCache: switchFlag('Read every layer again'),
   insecureRegistry: optionalFiles('Registry to speak to without TLS; may be repeated', 'HOST:PORT'),
 } as const;
 

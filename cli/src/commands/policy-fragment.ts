@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag } from './flags.ts';
+import { jsonFlag, textFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export interface FragmentSignFlags {
@@ -20,19 +20,20 @@ export interface FragmentVerifyFlags {
   readonly at?: Date;
 }
 
-const text = (brief: string, placeholder: string) => ({ kind: 'parsed', parse: String, brief, placeholder }) as const;
-
 const signCommand: Command<CliContext> = buildCommand<FragmentSignFlags, [string], CliContext>({
   loader: lazily(async () => (await import('../policy/run-fragment-sign.ts')).runFragmentSign),
   parameters: {
     flags: {
       json: jsonFlag,
-      key: text('Private key (PEM): EC P-384 signs ES384, RSA signs PS384', 'FILE'),
-      chain: text('Its certificates (PEM), leaf first, root last', 'FILE'),
-      feed: text('Where the fragment will be published, such as contoso.azurecr.io/sidecar', 'FEED'),
-      issuerPolicy: text('What the issuer says of the leaf, such as eku:1.3.6.1.4.1.311.76.59.1.3', 'POLICY'),
-      svn: { ...text('Security version for the header; that of the text counts when missing', 'N'), optional: true },
-      output: text('Where the signed fragment goes', 'FILE'),
+      key: textFlag('Private key (PEM): EC P-384 signs ES384, RSA signs PS384', 'FILE'),
+      chain: textFlag('Its certificates (PEM), leaf first, root last', 'FILE'),
+      feed: textFlag('Where the fragment will be published, such as contoso.azurecr.io/sidecar', 'FEED'),
+      issuerPolicy: textFlag('What the issuer says of the leaf, such as eku:1.3.6.1.4.1.311.76.59.1.3', 'POLICY'),
+      svn: {
+        ...textFlag('Security version for the header; that of the text counts when missing', 'N'),
+        optional: true,
+      },
+      output: textFlag('Where the signed fragment goes', 'FILE'),
     },
     positional: {
       kind: 'tuple',

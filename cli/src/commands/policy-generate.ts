@@ -4,9 +4,9 @@ import type { Command } from '@stricli/core';
 import type { CliContext } from '../context.ts';
 import type { ImageFlags } from '../policy/image-flags.ts';
 import type { PolicyType } from '../policy/found-policies.ts';
-import { jsonFlag } from './flags.ts';
+import { jsonFlag, optionalFileFlag, optionalTextFlag, switchFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
-import { imageFlags, optionalChoice, optionalFile, optionalFiles, policyType, switchedOn } from './policy-flags.ts';
+import { imageFlags, optionalChoice, optionalFiles, policyType } from './policy-flags.ts';
 
 /** What the policy is made from. */
 export interface GenerateInputFlags {
@@ -77,11 +77,11 @@ export type GenerateFlags = GenerateInputFlags &
 const inputFlags = {
   type: policyType,
   image: optionalFiles('Image of a container without a document; may be repeated', 'REF'),
-  input: optionalFile('JSON configuration of the policy generator', 'CONFIG'),
-  containerDefinitions: optionalFile('Finished container definitions (JSON list)'),
-  templateFile: optionalFile('ARM template; the same as naming it as FILE'),
-  virtualNodeYaml: optionalFile('Manifests for virtual nodes; the same as naming them as FILE'),
-  parameters: optionalFile('Parameter file of the ARM template'),
+  input: optionalTextFlag('JSON configuration of the policy generator', 'CONFIG'),
+  containerDefinitions: optionalFileFlag('Finished container definitions (JSON list)'),
+  templateFile: optionalFileFlag('ARM template; the same as naming it as FILE'),
+  virtualNodeYaml: optionalFileFlag('Manifests for virtual nodes; the same as naming them as FILE'),
+  parameters: optionalFileFlag('Parameter file of the ARM template'),
   configMapFile: optionalFiles('Further manifests with ConfigMaps, Secrets or claims; may be repeated'),
 } as const;
 
@@ -90,18 +90,18 @@ const cceFlags = {
     'Generation of the policy text, by the release of the reference generator; G3 when missing',
     ['G1', 'G2', 'G3', 'G4'],
   ),
-  debugMode: switchedOn('Allow shells in every container, stack dumps and runtime logs'),
-  disableStdio: switchedOn('Deny the host the standard streams of the containers'),
-  enableStdio: switchedOn('Allow the host the standard streams, which is the default'),
-  approveWildcards: switchedOn('Allow any value of a variable whose value is not known'),
-  omitId: switchedOn('Leave out the ids of containers, and names that equal them'),
-  includeFragments: switchedOn('Import the fragments of --fragments-json'),
-  fragmentsJson: optionalFile('JSON list of fragments to import: feed, issuer, minimum_svn, includes'),
+  debugMode: switchFlag('Allow shells in every container, stack dumps and runtime logs'),
+  disableStdio: switchFlag('Deny the host the standard streams of the containers'),
+  enableStdio: switchFlag('Allow the host the standard streams, which is the default'),
+  approveWildcards: switchFlag('Allow any value of a variable whose value is not known'),
+  omitId: switchFlag('Leave out the ids of containers, and names that equal them'),
+  includeFragments: switchFlag('Import the fragments of --fragments-json'),
+  fragmentsJson: optionalFileFlag('JSON list of fragments to import: feed, issuer, minimum_svn, includes'),
   fragmentFile: optionalFiles('Text of an imported fragment: containers it admits are left out; may be repeated'),
-  excludeDefaultFragments: switchedOn("Leave out the import of the platform's own containers"),
-  infrastructureSvn: optionalFile("Lowest security version of the platform's own fragment", 'SVN'),
-  fragmentNamespace: optionalFile('Make a fragment with this namespace instead of a policy', 'NAME'),
-  fragmentSvn: optionalFile('Security version of the fragment (1)', 'SVN'),
+  excludeDefaultFragments: switchFlag("Leave out the import of the platform's own containers"),
+  infrastructureSvn: optionalTextFlag("Lowest security version of the platform's own fragment", 'SVN'),
+  fragmentNamespace: optionalTextFlag('Make a fragment with this namespace instead of a policy', 'NAME'),
+  fragmentSvn: optionalTextFlag('Security version of the fragment (1)', 'SVN'),
   policyFlag: {
     kind: 'parsed',
     parse: policyFlag,
@@ -110,38 +110,41 @@ const cceFlags = {
     optional: true,
     variadic: true,
   },
-  allowPlatformIdentity: switchedOn(
+  allowPlatformIdentity: switchFlag(
     'Allow IDENTITY_ENDPOINT, IMDS_ENDPOINT and APP_IDENTITY_ENDPOINT, which the platform adds',
   ),
-  expandCapabilityNames: switchedOn('Read ALL, and names without CAP_, as Kubernetes means them'),
+  expandCapabilityNames: switchFlag('Read ALL, and names without CAP_, as Kubernetes means them'),
   seccompProfile: optionalFiles('Content of a Localhost seccomp profile, by its path; may be repeated', 'PATH=FILE'),
-  sortEnvRules: switchedOn('Sort environment rules by their pattern, as the oldest policies do'),
-  compatible: switchedOn('Reproduce the defects of the reference generator'),
-  definitions: switchedOn('Make container definitions from manifests, by the newer pipeline'),
-  fasterHashing: switchedOn('Accepted for compatibility: layers are always streamed'),
+  sortEnvRules: switchFlag('Sort environment rules by their pattern, as the oldest policies do'),
+  compatible: switchFlag('Reproduce the defects of the reference generator'),
+  definitions: switchFlag('Make container definitions from manifests, by the newer pipeline'),
+  fasterHashing: switchFlag('Accepted for compatibility: layers are always streamed'),
 } as const;
 
 const kataFlags = {
   profile: optionalChoice('Profile of Kata policies; ms (AKS) when missing', ['ms', 'upstream']),
-  rulesFileName: optionalFile('Rules file of the cluster; without one, rules for the local guest alone'),
-  settingsFileName: optionalFile('genpolicy-settings.json, or a folder with it and genpolicy-settings.d', 'FILE|DIR'),
-  silent: switchedOn('Accept fields of manifests that the generator does not know'),
-  initdata: optionalFile('Initdata document whose further entries are kept (upstream)'),
+  rulesFileName: optionalFileFlag('Rules file of the cluster; without one, rules for the local guest alone'),
+  settingsFileName: optionalTextFlag(
+    'genpolicy-settings.json, or a folder with it and genpolicy-settings.d',
+    'FILE|DIR',
+  ),
+  silent: switchFlag('Accept fields of manifests that the generator does not know'),
+  initdata: optionalFileFlag('Initdata document whose further entries are kept (upstream)'),
   initdataAlgorithm: optionalChoice('Digest of the initdata document (upstream)', ['sha256', 'sha384', 'sha512']),
 } as const;
 
 const outputFlags = {
   json: jsonFlag,
-  print: switchedOn('Write the document with its policies to standard output, and leave the file alone'),
-  raw: switchedOn('Write the text of the policy'),
-  pretty: switchedOn('Write the text with its containers over many lines; it measures differently'),
-  base64: switchedOn('Write the policy in Base64'),
-  output: optionalFile('Write to this file instead of the document or standard output'),
-  yes: switchedOn('Replace other policies in the document without asking'),
-  diff: switchedOn(
+  print: switchFlag('Write the document with its policies to standard output, and leave the file alone'),
+  raw: switchFlag('Write the text of the policy'),
+  pretty: switchFlag('Write the text with its containers over many lines; it measures differently'),
+  base64: switchFlag('Write the policy in Base64'),
+  output: optionalFileFlag('Write to this file instead of the document or standard output'),
+  yes: switchFlag('Replace other policies in the document without asking'),
+  diff: switchFlag(
     'Compare the policies in the document with new ones, as the reference generator does; write nothing',
   ),
-  printExistingPolicy: switchedOn('Write the policies that the document carries, decoded, and end'),
+  printExistingPolicy: switchFlag('Write the policies that the document carries, decoded, and end'),
 } as const;
 
 /** Parses `NAME=true` or `NAME=false`. */

@@ -5,17 +5,9 @@ import type { CliContext } from '../context.ts';
 import type { PolicyType } from '../policy/found-policies.ts';
 import type { JudgeFlags } from '../policy/judge-deployment.ts';
 import type { LayerFlags } from '../policy/run-layer.ts';
-import { jsonFlag, wholeNumber } from './flags.ts';
+import { jsonFlag, optionalFileFlag, optionalTextFlag, switchFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
-import {
-  digest,
-  imageFlags,
-  optionalChoice,
-  optionalFile,
-  optionalFiles,
-  policyType,
-  switchedOn,
-} from './policy-flags.ts';
+import { digest, imageFlags, optionalChoice, optionalFiles, policyType } from './policy-flags.ts';
 import { fragmentRoutes } from './policy-fragment.ts';
 import { generateCommand } from './policy-generate.ts';
 
@@ -57,11 +49,11 @@ const judgeFlags = {
   ...shared,
   ...imageFlags,
   platform: optionalChoice("Platform to predict; the document's own when missing", ['aci', 'virtual-node']),
-  announced: switchedOn('Also predict what the platform only announced'),
-  pull: switchedOn('Read the images from their registries'),
-  parameters: optionalFile('Parameter file of the ARM template'),
+  announced: switchFlag('Also predict what the platform only announced'),
+  pull: switchFlag('Read the images from their registries'),
+  parameters: optionalFileFlag('Parameter file of the ARM template'),
   configMapFile: optionalFiles('Further manifests with ConfigMaps and Secrets; may be repeated'),
-  settingsFileName: optionalFile('Settings with which a Kata policy was made', 'FILE|DIR'),
+  settingsFileName: optionalTextFlag('Settings with which a Kata policy was made', 'FILE|DIR'),
   hostData: {
     kind: 'parsed',
     parse: digest,
@@ -131,7 +123,7 @@ const verifyCommand: Command<CliContext> = buildCommand<VerifyFlags, [string], C
   parameters: {
     flags: {
       ...judgeFlags,
-      manifest: optionalFile('What will be deployed, when FILE is a policy by itself'),
+      manifest: optionalFileFlag('What will be deployed, when FILE is a policy by itself'),
       failOn: optionalChoice('Severity from which on the exit code is 1; error when missing', ['error', 'warning']),
     },
     positional: oneFile(POLICY),
@@ -149,10 +141,13 @@ const explainCommand: Command<CliContext> = buildCommand<ExplainFlags, string[],
   parameters: {
     flags: {
       ...judgeFlags,
-      manifest: optionalFile('What will be deployed, when FILE is a policy by itself'),
-      policy: optionalFile('Policy to judge with, when FILE does not carry it'),
-      message: optionalFile('Denial as a pod event or log shows it, a file with one, or - for standard input', 'TEXT'),
-      request: optionalFile('Recorded request: {"point", "input"}, {"steps"}, or of Kata {"kind", "input"}'),
+      manifest: optionalFileFlag('What will be deployed, when FILE is a policy by itself'),
+      policy: optionalFileFlag('Policy to judge with, when FILE does not carry it'),
+      message: optionalTextFlag(
+        'Denial as a pod event or log shows it, a file with one, or - for standard input',
+        'TEXT',
+      ),
+      request: optionalFileFlag('Recorded request: {"point", "input"}, {"steps"}, or of Kata {"kind", "input"}'),
     },
     positional: {
       kind: 'array',
@@ -185,9 +180,9 @@ const evaluateCommand: Command<CliContext> = buildCommand<EvaluateFlags, [string
   parameters: {
     flags: {
       ...shared,
-      policy: optionalFile('Policy to evaluate, instead of the one that the recording names'),
+      policy: optionalFileFlag('Policy to evaluate, instead of the one that the recording names'),
       profile: optionalChoice('Profile of a Kata policy, when it does not say', ['ms', 'upstream']),
-      separate: switchedOn('Ask each Kata request in a sandbox of its own'),
+      separate: switchFlag('Ask each Kata request in a sandbox of its own'),
     },
     positional: oneFile('Recorded requests (JSON); - for standard input'),
   },

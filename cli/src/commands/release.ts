@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag } from './flags.ts';
+import { jsonFlag, optionalTextFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 export type ReleaseEnvironment = 'integ' | 'prod';
@@ -25,8 +25,6 @@ export interface ReleaseInspectFlags {
   readonly json: boolean;
 }
 
-const text = (brief: string, placeholder: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
 const environments = ['integ', 'prod'] as const;
 
 const buildReleaseCommand: Command<CliContext> = buildCommand<ReleaseBuildFlags, [], CliContext>({
@@ -34,14 +32,17 @@ const buildReleaseCommand: Command<CliContext> = buildCommand<ReleaseBuildFlags,
   parameters: {
     flags: {
       out: { kind: 'parsed', parse: String, brief: 'Folder of the release', placeholder: 'DIR', default: 'release' },
-      base: text(
+      base: optionalTextFlag(
         'Image with Node 24 that ours lie on: a reference in a registry, best by digest, or the path of a layout or archive',
         'IMAGE',
       ),
-      node: text('Program of Node in the base image; found by its entrypoint or PATH when missing', 'PATH'),
-      registry: text('Registry and path under which the images are pushed, such as registry.example/uid2', 'REF'),
-      layout: text('OCI image layout for the images; DIR/images of --out when missing', 'DIR'),
-      version: text('Version of the release, a tag; that of holdfast when missing', 'V'),
+      node: optionalTextFlag('Program of Node in the base image; found by its entrypoint or PATH when missing', 'PATH'),
+      registry: optionalTextFlag(
+        'Registry and path under which the images are pushed, such as registry.example/uid2',
+        'REF',
+      ),
+      layout: optionalTextFlag('OCI image layout for the images; DIR/images of --out when missing', 'DIR'),
+      version: optionalTextFlag('Version of the release, a tag; that of holdfast when missing', 'V'),
       environment: {
         kind: 'enum',
         values: environments,
@@ -73,7 +74,10 @@ const inspectReleaseCommand: Command<CliContext> = buildCommand<ReleaseInspectFl
   loader: lazily(async () => (await import('../release/run-inspect.ts')).runReleaseInspect),
   parameters: {
     flags: {
-      digest: text('Digest of the policy that was published, from somewhere else than the bundle', 'SHA256'),
+      digest: optionalTextFlag(
+        'Digest of the policy that was published, from somewhere else than the bundle',
+        'SHA256',
+      ),
       environment: {
         kind: 'enum',
         values: environments,

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag, wholeNumber } from './flags.ts';
+import { jsonFlag, switchFlag, wholeNumber } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 /** What `--tamper` changes after the key was made. */
@@ -39,7 +39,6 @@ function tampering(text: string): Tampering {
   return found;
 }
 
-const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
 const text = (brief: string, placeholder: string, value: string) =>
   ({ kind: 'parsed', parse: String, brief, placeholder, default: value }) as const;
 
@@ -71,8 +70,8 @@ const encryptedKafkaCommand: Command<CliContext> = buildCommand<EncryptedKafkaFl
         inferEmpty: true,
         optional: true,
       },
-      outsideTee: yes('Run the consumer as an ordinary pod, without a guest and without the sidecar'),
-      check: yes('Prove that messages arrive as they should, stop, and exit with 0 or 1'),
+      outsideTee: switchFlag('Run the consumer as an ordinary pod, without a guest and without the sidecar'),
+      check: switchFlag('Prove that messages arrive as they should, stop, and exit with 0 or 1'),
       json: jsonFlag,
     },
   },
@@ -96,10 +95,10 @@ const voteCommand: Command<CliContext> = buildCommand<VoteFlags, [], CliContext>
           'How the pod reaches the vault: with pod identity, as the published article has it, or workload identity',
         default: 'pod',
       },
-      migrate: yes('Then take the running pod from pod identity to workload identity'),
+      migrate: switchFlag('Then take the running pod from pod identity to workload identity'),
       home: text('Home folder of the local cloud that is used', 'DIR', '.holdfast-vote'),
       portBase,
-      check: yes('Prove what the article says, stop, and exit with 0 or 1'),
+      check: switchFlag('Prove what the article says, stop, and exit with 0 or 1'),
       json: jsonFlag,
     },
   },

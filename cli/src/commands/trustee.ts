@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Command, RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../context.ts';
-import { jsonFlag } from './flags.ts';
+import { jsonFlag, optionalTextFlag, switchFlag } from './flags.ts';
 import { lazily } from './lazily.ts';
 
 /** Which key broker, and as whom. */
@@ -27,14 +27,10 @@ export interface SetReferenceFlags extends BrokerFlags {
   readonly asBool: boolean;
 }
 
-const text = (brief: string, placeholder: string) =>
-  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
-const yes = (brief: string) => ({ kind: 'boolean', brief, default: false, withNegated: false }) as const;
-
 const broker = {
   url: { kind: 'parsed', parse: String, brief: 'Address of the key broker, as https://kbs:8080', placeholder: 'URL' },
-  adminTokenFile: text('File with the bearer token of an administrator (~/.trustee/admin-token)', 'FILE'),
-  ca: text('PEM certificate that the broker is trusted under', 'FILE'),
+  adminTokenFile: optionalTextFlag('File with the bearer token of an administrator (~/.trustee/admin-token)', 'FILE'),
+  ca: optionalTextFlag('PEM certificate that the broker is trusted under', 'FILE'),
   json: jsonFlag,
 } as const;
 
@@ -63,14 +59,14 @@ const setPolicyCommand: Command<CliContext> = buildCommand<SetPolicyFlags, [], C
   loader: lazily(async () => (await import('../trustee/run-policy.ts')).runSetPolicy),
   parameters: {
     flags: {
-      file: text('Policy in Rego', 'FILE'),
+      file: optionalTextFlag('Policy in Rego', 'FILE'),
       preset: {
         kind: 'enum',
         values: ['default', 'allow-all', 'deny-all', 'affirming'],
         brief: 'Instead of --file: a resource policy that comes with Holdfast',
         optional: true,
       },
-      attestation: text(
+      attestation: optionalTextFlag(
         'The attestation policy of this name, such as default_cpu, instead of the resource policy',
         'ID',
       ),
@@ -94,9 +90,9 @@ const setReferenceCommand: Command<CliContext> = buildCommand<SetReferenceFlags,
   loader: lazily(async () => (await import('../trustee/run-reference-value.ts')).runSetReference),
   parameters: {
     flags: {
-      asSingleValue: yes('One value that is no list'),
-      asInteger: yes('The values are integers'),
-      asBool: yes('The values are true or false'),
+      asSingleValue: switchFlag('One value that is no list'),
+      asInteger: switchFlag('The values are integers'),
+      asBool: switchFlag('The values are true or false'),
       ...broker,
     },
     positional: {

@@ -1,5 +1,5 @@
 import { RequestError } from '@holdfast/base';
-import { confirmationNeeded, environmentOf } from '@holdfast/deployment';
+import { environmentOf } from '@holdfast/deployment';
 import type { Run } from '@holdfast/deployment';
 
 import type { CliIo } from '../context.ts';
@@ -15,7 +15,6 @@ export async function confirmRun(io: CliIo, run: Run, what: string, yes: boolean
   const group = config.resourceGroup.name;
   const environment = environmentOf(config);
   if (yes) return;
-  if (io.stdin.isTTY !== true || !io.stderr.isTerminal) throw confirmationNeeded(what);
   io.stderr.write(
     `${what}\n` +
       `  subscription  ${subscriptionName} (${resolved.subscriptionId})\n` +
@@ -23,6 +22,11 @@ export async function confirmRun(io: CliIo, run: Run, what: string, yes: boolean
       `  environment   ${environment}\n` +
       `  region        ${config.location}\n`,
   );
+  if (io.stdin.isTTY !== true || !io.stderr.isTerminal) {
+    throw new RequestError('DEPLOYMENT_UNCONFIRMED', 'nothing was changed: this needs a confirmation', {
+      action: 'Confirm it on a terminal, or give --yes.',
+    });
+  }
   const typed = environment === 'prod';
   io.stderr.write(typed ? 'Type the name of the group to go on: ' : 'Go on? [y/N] ');
   const answer = (await readLine(io)).trim();

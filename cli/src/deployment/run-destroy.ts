@@ -30,7 +30,7 @@ export async function runDestroy(context: CliContext, flags: DestroyFlags, conne
 function question({ steps, forgotten }: DestroyPlan): string {
   const lines = steps.flatMap(({ node, action, why }) => {
     if (action === 'absent') return [];
-    return [`  ${action.padEnd(8)} ${node.name}${action === 'remove' ? '' : `: ${why}`}`];
+    return [`  ${action.padEnd(8)} ${node.id.padEnd(11)} ${node.name}${action === 'remove' ? '' : `: ${why}`}`];
   });
   return ['holdfast destroy:', ...lines, ...forgotten.map((id) => `  not known any more, left alone: ${id}`)].join(
     '\n',

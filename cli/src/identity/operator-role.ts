@@ -1,12 +1,10 @@
 import { DependencyError } from '@holdfast/base';
-import { assignmentName, problemOf } from '@holdfast/deployment';
+import { assignmentName, problemOf, roleDefinitionId, roles } from '@holdfast/deployment';
 import type { ArmPort, JsonObject } from '@holdfast/deployment';
 
 import { objectIn, textIn } from './pod-identity-profile.ts';
 
 const ASSIGNMENTS_API = '2022-04-01';
-/** The built-in role Managed Identity Operator. */
-const OPERATOR_ROLE = 'f1a07417-d97a-45cb-824c-7a7467783830';
 
 /** The object id of the cluster's own identity: the one Azure made, or the first of those it was given. */
 export function clusterPrincipal(cluster: JsonObject): string {
@@ -38,16 +36,19 @@ export async function grantOperatorRole(
     const properties = objectIn(each, 'properties');
     return (
       textIn(properties, 'principalId').toLowerCase() === principalId.toLowerCase() &&
-      textIn(properties, 'roleDefinitionId').toLowerCase().endsWith(OPERATOR_ROLE)
+      textIn(properties, 'roleDefinitionId').toLowerCase().endsWith(roles.managedIdentityOperator)
     );
   });
   if (has) return 'already';
   const subscriptionId = /^\/subscriptions\/([^/]+)/i.exec(scope)?.[1] ?? '';
-  const roleDefinitionId = `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${OPERATOR_ROLE}`;
-  const name = assignmentName(scope, cluster.id, OPERATOR_ROLE);
+  const name = assignmentName(scope, cluster.id, roles.managedIdentityOperator);
   try {
     await arm.write(`${path}/${name}`, ASSIGNMENTS_API, {
-      properties: { roleDefinitionId, principalId, principalType: 'ServicePrincipal' },
+      properties: {
+        roleDefinitionId: roleDefinitionId(subscriptionId, 'managedIdentityOperator'),
+        principalId,
+        principalType: 'ServicePrincipal',
+      },
     });
   } catch (error) {
     // Somebody else gave the role between the question and now.

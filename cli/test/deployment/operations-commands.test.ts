@@ -262,8 +262,8 @@ describe('holdfast destroy', () => {
     await applied();
     const captured = await destroyed({ yes: false }, 'n\n');
     expect(captured.exitCode()).toBe(6);
-    expect(captured.stderr()).toMatch(/restore {2}openshift-vnet\/worker/);
-    expect(captured.stderr()).toMatch(/remove {3}peer-pods-nat/);
+    expect(captured.stderr()).toMatch(/restore {2}P-\S+ +openshift-vnet\/worker/);
+    expect(captured.stderr()).toMatch(/remove {3}P-NAT +peer-pods-nat/);
     expect(world.requests.writes()).toEqual([]);
   });
 

@@ -68,6 +68,14 @@ export interface RedisCacheState {
   readonly secondaryKey: string;
 }
 
+/** A container group that a virtual node runs a pod in. */
+export interface ContainerGroupState {
+  readonly name: string;
+  /** That of the nodes when missing. */
+  readonly resourceGroup: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 export type Happened = 'created' | 'updated' | 'deleted';
 
 /** How other emulators take part in what Azure Resource Manager does. Everything has a default that works alone. */
@@ -87,6 +95,8 @@ export interface ArmEffects {
   onFederatedCredential(credential: FederatedCredentialState, happened: Happened): Promise<void> | void;
   onRoleAssignment(assignment: RoleAssignmentState, happened: Happened): Promise<void> | void;
   onCluster(clusterId: string, happened: Happened): Promise<void> | void;
+  /** Those that the virtual nodes of a cluster have now. */
+  containerGroups(clusterId: string): readonly ContainerGroupState[];
   /** The kubeconfig of a cluster, YAML. */
   kubeconfig(clusterId: string): Promise<string> | string;
   /** The issuer of service account tokens of a cluster, with a slash at the end. */
@@ -111,6 +121,7 @@ export function standAloneEffects(uuid: () => string): ArmEffects {
     onFederatedCredential: none,
     onRoleAssignment: none,
     onCluster: none,
+    containerGroups: () => [],
     onRedis: none,
     kubeconfig: (clusterId) => emptyKubeconfig(clusterId),
     oidcIssuer: (clusterId) => `https://eastus.oic.prod-aks.azure.com/${guidLike(clusterId)}/`,

@@ -7,6 +7,7 @@ export type {
   ArmEffects,
   FederatedCredentialState,
   Happened,
+  ContainerGroupState,
   RedisCacheState,
   RoleAssignmentState,
   VaultKeyState,
@@ -22,6 +23,8 @@ export type { RecordedRequest } from './recorder.ts';
 export type { StoredResource } from './resource-store.ts';
 export { defaultSettings } from './settings.ts';
 export type { ArmSettings, CallerPermission, DenyingPolicy, Usage } from './settings.ts';
+export { CLUSTER } from './types/managed-clusters.ts';
+export { IDENTITY } from './types/managed-identities.ts';
 export { isRedisReachable, REDIS, redisCacheState } from './types/redis-caches.ts';
 export { autoscale, upgradePatch } from './types/node-group.ts';
 export { clusterSource, vaultProperties, vaultsWithSecret } from './vault-properties.ts';

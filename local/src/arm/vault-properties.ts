@@ -6,11 +6,10 @@ import type { StoredResource } from './resource-store.ts';
 import { AGENT_POOL } from './types/agent-pools.ts';
 import { ASSIGNMENT, assignmentState } from './types/authorization.ts';
 import { VAULT } from './types/key-vaults.ts';
+import { PEERING } from './types/network/peerings.ts';
+import { PRIVATE_ENDPOINT } from './types/network/private-access.ts';
+import { SECRET } from './types/vault-objects.ts';
 import type { ArmWorld } from './world.ts';
-
-const ENDPOINT = 'Microsoft.Network/privateEndpoints';
-const PEERING = 'Microsoft.Network/virtualNetworks/virtualNetworkPeerings';
-const SECRET = 'Microsoft.KeyVault/vaults/secrets';
 
 /** Names of the roles that a vault knows, by GUID. */
 const roleNames: Readonly<Record<string, string>> = {
@@ -104,7 +103,7 @@ interface Endpoint {
 }
 
 function endpointsOf(world: ArmWorld, vaultId: string): readonly Endpoint[] {
-  return world.store.ofType(ENDPOINT).flatMap(({ id, body }) => {
+  return world.store.ofType(PRIVATE_ENDPOINT).flatMap(({ id, body }) => {
     const connection = objectsAt(body, 'properties.privateLinkServiceConnections').find(
       (one) => keyOf(textAt(one, 'properties.privateLinkServiceId') ?? '') === keyOf(vaultId),
     );

@@ -1,20 +1,16 @@
-import { createPublicKey, verify } from 'node:crypto';
-import type { JsonWebKey } from 'node:crypto';
-
-import { toUtf8 } from '@holdfast/base';
-
 import type { FederatedCredential } from './directory.ts';
 import { EntraRefusal } from './entra-refusal.ts';
 import { parseCompactJwt } from './jwt.ts';
 import type { CompactJwt } from './jwt.ts';
+import { isSignedBy } from './jwt-signature.ts';
+import type { PublishedKey } from './jwt-signature.ts';
 
 /** The signing keys that an issuer publishes; rejects when they cannot be fetched. */
-export type FetchIssuerKeys = (issuer: string) => Promise<readonly (JsonWebKey & { readonly kid?: string })[]>;
+export type FetchIssuerKeys = (issuer: string) => Promise<readonly PublishedKey[]>;
 
 const SKEW_SECONDS = 300;
 /** Assertions that are made to live longer than a day are refused, with some slack. */
 const LONGEST_ASSERTION_SECONDS = 24 * 60 * 60 + SKEW_SECONDS;
-const EC_HASHES: Readonly<Record<string, string>> = { ES256: 'sha256', ES384: 'sha384', ES512: 'sha512' };
 
 /**
  * Checks a client assertion (RFC 7523) against the federated credentials of an application, in the order of Entra ID:
@@ -91,21 +87,7 @@ async function verifySignature(jwt: CompactJwt, issuer: string, fetchIssuerKeys:
   } catch {
     throw new EntraRefusal(400, 'invalid_request', 90061, 'Request to External OIDC endpoint failed.');
   }
-  const { kid, alg } = jwt.header;
-  const key = keys.find((candidate) => candidate.kid === kid);
-  if (key === undefined || !signatureHolds(jwt, key, alg)) {
+  if (!isSignedBy(keys, jwt)) {
     throw new EntraRefusal(401, 'invalid_client', 700027, 'Client assertion failed signature validation.');
-  }
-}
-
-function signatureHolds(jwt: CompactJwt, jwk: JsonWebKey, alg: unknown): boolean {
-  // The kind of the key decides which algorithms are possible, never the header alone.
-  const hash = jwk.kty === 'RSA' ? (alg === 'RS256' ? 'sha256' : undefined) : EC_HASHES[String(alg)];
-  if (hash === undefined || (jwk.kty !== 'RSA' && jwk.kty !== 'EC')) return false;
-  try {
-    const key = createPublicKey({ key: jwk, format: 'jwk' });
-    return verify(hash, toUtf8(jwt.signingInput), { key, dsaEncoding: 'ieee-p1363' }, jwt.signature);
-  } catch {
-    return false; // an issuer that publishes a key which is none has signed nothing
   }
 }

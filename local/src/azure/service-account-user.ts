@@ -1,13 +1,11 @@
-import { createPublicKey, verify } from 'node:crypto';
-import type { JsonWebKey } from 'node:crypto';
-
-import { MalformedError, toUtf8 } from '@holdfast/base';
+import { MalformedError } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 
 import type { ClusterStore, User } from '../kubernetes/api/index.ts';
 import type { ClusterIssuer } from './cluster-issuer.ts';
 import { parseCompactJwt } from './jwt.ts';
 import type { CompactJwt } from './jwt.ts';
+import { isSignedBy } from './jwt-signature.ts';
 
 interface Bound {
   readonly name?: unknown;
@@ -51,10 +49,7 @@ export function serviceAccountUser(
 function signedBy(issuer: Pick<ClusterIssuer, 'jwks'>, token: string): CompactJwt | undefined {
   try {
     const jwt = parseCompactJwt(token);
-    const key = issuer.jwks().keys.find(({ kid }) => kid === jwt.header['kid']);
-    if (key === undefined || jwt.header['alg'] !== key.alg) return undefined;
-    const publicKey = createPublicKey({ key: key as unknown as JsonWebKey, format: 'jwk' });
-    return verify('sha256', toUtf8(jwt.signingInput), publicKey, jwt.signature) ? jwt : undefined;
+    return isSignedBy(issuer.jwks().keys, jwt) ? jwt : undefined;
   } catch (error) {
     if (error instanceof MalformedError) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -7,6 +7,7 @@ import { DependencyError, toHex } from '@holdfast/base';
 import { writeFileAtomic } from '@holdfast/process';
 
 import type { CertificateAuthority } from '../azure/index.ts';
+import { lastLogLine } from '../process/log-file.ts';
 import { describeExit, ManagedProcess } from '../process/managed-process.ts';
 import { redisCommands } from './redis-commands.ts';
 
@@ -28,7 +29,7 @@ export interface RedisServerOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly authority: Pick<CertificateAuthority, 'caPem' | 'issueServerCertificate'>;
   readonly settings: RedisSettings;
-  /** Told when it ends without having been asked to; the sentence says how. */
+  /** Told when it ends without having been asked to, once it has answered; the sentence says how. */
   readonly onEnd: (sentence: string) => void;
 }
 
@@ -87,10 +88,6 @@ export class RedisServer {
     this.#process = process;
     this.#keeperPassword = keeperPassword;
     this.#settings = options.settings;
-    void process.exited.then((exit) => {
-      if (!this.#stopping)
-        options.onEnd(`redis-server of ${options.settings.hostName} ended with ${describeExit(exit)}`);
-    });
   }
 
   /**
@@ -109,11 +106,19 @@ export class RedisServer {
     const server = new RedisServer(options, process, keeperPassword);
     try {
       await server.#ready();
-      return server;
     } catch (error) {
       await server.stop();
       throw error;
     }
+    void process.exited.then((exit) => {
+      if (!server.#stopping)
+        options.onEnd(`redis-server of ${options.settings.hostName} ended with ${describeExit(exit)}`);
+    });
+    return server;
+  }
+
+  get running(): boolean {
+    return this.#process.running;
   }
 
   get settings(): RedisSettings {
@@ -150,7 +155,9 @@ export class RedisServer {
           continue;
         }
         const { hostName } = this.#settings;
-        const why = this.#process.running ? 'does not answer' : `ended: ${await lastLine(this.#options.logFile)}`;
+        const why = this.#process.running
+          ? 'does not answer'
+          : `ended: ${(await lastLogLine(this.#options.logFile)) ?? 'it said nothing'}`;
         throw new DependencyError('REDIS_SERVER_FAILED', `redis-server of ${hostName} ${why}`, {
           retryable: true,
           cause,
@@ -203,9 +210,4 @@ function digestOf(key: string): string {
 
 function quoted(path: string): string {
   return `"${path.replaceAll(/["\\]/g, '\\$&')}"`;
-}
-
-async function lastLine(file: string): Promise<string> {
-  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
-  return lines.at(-1)?.slice(0, 300) ?? 'it said nothing';
 }

@@ -131,14 +131,13 @@ export class RedisServers {
     }
   }
 
-  async #start(cache: RedisCacheState, address: string): Promise<Entry['server']> {
+  async #start(cache: RedisCacheState, address: string, backOff = new BackOff(REVIVAL)): Promise<Entry['server']> {
     const { program, environment, authority, logsFolder, onNotice } = this.#options;
     if (program === undefined) {
       onNotice(`Redis ${cache.name} has no data plane: ${REDIS_SERVER_MISSING}`);
       return MissingRedis.start(address, cache, authority);
     }
     await mkdir(logsFolder, { recursive: true });
-    const backOff = new BackOff(REVIVAL);
     const begun = performance.now();
     return RedisServer.start({
       program,
@@ -166,8 +165,9 @@ export class RedisServers {
     try {
       await this.#inTurn(async () => {
         const entry = this.#entries.get(keyOf(id));
-        if (entry === undefined || signal.aborted) return;
-        this.#entries.set(keyOf(id), { ...entry, server: await this.#start(entry.cache, entry.address) });
+        // Removed meanwhile, or started anew with other settings.
+        if (!(entry?.server instanceof RedisServer) || entry.server.running || signal.aborted) return;
+        this.#entries.set(keyOf(id), { ...entry, server: await this.#start(entry.cache, entry.address, backOff) });
       });
     } catch (error) {
       this.#options.onNotice(errorMessage(error));

@@ -4,13 +4,15 @@ import { listen } from '@holdfast/http';
 
 import {
   buildArmApp,
+  CLUSTER,
   clusterSettings,
   clusterSource,
-  setIssuer,
   createArmWorld,
+  IDENTITY,
   isRedisReachable,
   REDIS,
   redisCacheState,
+  setIssuer,
   vaultProperties,
   vaultsWithSecret,
 } from '../arm/index.ts';
@@ -19,6 +21,7 @@ import type { FederatedCredential, KeyStore, KeyVault, ManagedIdentity, TokenIss
 import type { VaultProperties, VaultRequestSource } from '../azure/vault-access.ts';
 import { readIfPresent } from '../home/read-if-present.ts';
 import type { RedisServers } from '../redis/index.ts';
+import { containerGroupsOf } from './container-groups.ts';
 import { DebouncedFile } from './debounced-file.ts';
 import { addForeignResources } from './foreign-resources.ts';
 import type { LocalClusters } from './local-clusters.ts';
@@ -67,8 +70,6 @@ const AUDIENCES = ['https://management.azure.com', 'https://management.core.wind
   url,
   `${url}/`,
 ]);
-const CLUSTER = 'Microsoft.ContainerService/managedClusters';
-const IDENTITY = 'Microsoft.ManagedIdentity/userAssignedIdentities';
 const CREDENTIAL = `${IDENTITY}/federatedIdentityCredentials`;
 
 /**
@@ -169,6 +170,10 @@ function effectsOf({
     },
     oidcIssuer: async (id) => clusters.issuer(id),
     onRedis: async (cache, happened) => (happened === 'deleted' ? caches.remove(cache.id) : caches.put(cache)),
+    containerGroups: (id) =>
+      clusters.running
+        .filter((cluster) => cluster.id.toLowerCase() === id.toLowerCase())
+        .flatMap(({ store }) => containerGroupsOf(store)),
     kubeconfig: async (id) => clusters.kubeconfig(id),
     attestationUrl: () => attestationUrl,
   };

@@ -33,7 +33,7 @@ import type { RedisServers } from '../redis/index.ts';
 import type { LocalClusters } from './local-clusters.ts';
 import { guidOf, SUBSCRIPTION_ID, TENANT_ID, VAULT_NAME } from './local-names.ts';
 import type { LocalPorts } from './ports.ts';
-import { vaultRights } from './vault-rights.ts';
+import { RELEASE_ROLE, vaultRights } from './vault-rights.ts';
 
 /** The identity that pods run as which no deployment has made: those of samples. */
 export const SAMPLE_IDENTITY: ManagedIdentity = {
@@ -46,7 +46,6 @@ export const SAMPLE_IDENTITY: ManagedIdentity = {
 /** Names by which programs in pods know these endpoints; their certificates have them. */
 const AUTHORITY_NAME = 'login.microsoftonline.com';
 const VAULT_NAMES = '*.vault.azure.net';
-const RELEASE_ROLE = 'Key Vault Crypto Service Release User';
 
 export interface AzureEndpointsOptions {
   readonly layout: HomeLayout;

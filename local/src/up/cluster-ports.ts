@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { DependencyError, toUtf8 } from '@holdfast/base';
+import { DependencyError } from '@holdfast/base';
 import { claimPort } from '@holdfast/http';
 import { writeFileAtomic } from '@holdfast/process';
 
 import { readIfPresent } from '../home/read-if-present.ts';
+import { numberOf } from './local-names.ts';
 
 const HOST = '127.0.0.1';
 /** Below the ports that outgoing connections take. */
@@ -95,10 +96,9 @@ async function isFree(port: number): Promise<boolean> {
 }
 
 async function freePort(name: string, others: ReadonlySet<number>): Promise<number> {
-  let sum = 0;
-  for (const byte of toUtf8(name)) sum = (sum * 31 + byte) % COUNT;
+  const first = numberOf(name, COUNT);
   for (let step = 0; step < TRIES; step += 1) {
-    const port = FIRST + ((sum + step) % COUNT);
+    const port = FIRST + ((first + step) % COUNT);
     if (!others.has(port) && (await isFree(port))) return port;
   }
   throw new DependencyError('PORT_IN_USE', `no port from ${FIRST} to ${FIRST + COUNT - 1} is free for ${name}`, {

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { InternalError, toUtf8 } from '@holdfast/base';
+import { InternalError } from '@holdfast/base';
 import type { Clock, RandomBytes } from '@holdfast/base';
 import { writeFileAtomic } from '@holdfast/process';
 
@@ -14,6 +14,7 @@ import type { LocalCluster, LocalClusterOptions } from '../kubernetes/kubelet/in
 import type { NodeView } from '../virtual-node/api.ts';
 import { ClusterPorts } from './cluster-ports.ts';
 import { openClusterToken } from './cluster-token.ts';
+import { numberOf } from './local-names.ts';
 import { OPERATOR_LABEL } from './operator-watch.ts';
 import type { LocalPorts } from './ports.ts';
 import { issuerOf, startCluster } from './start-cluster.ts';
@@ -225,7 +226,5 @@ function fileNameOf(id: string): string {
 
 /** The first two numbers of loopback addresses: others for another cloud or cluster, most of the time; claims decide. */
 export function networkOf(text: string): string {
-  let sum = 0;
-  for (const byte of toUtf8(text)) sum = (sum * 31 + byte) % 186;
-  return `127.${64 + sum}`;
+  return `127.${64 + numberOf(text, 186)}`;
 }

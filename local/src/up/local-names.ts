@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
 
+import { toUtf8 } from '@holdfast/base';
+
 /** A GUID that is the same on every machine, so that manifests and configurations can be moved between them. */
 export function guidOf(name: string): string {
   const hex = createHash('sha256').update(`holdfast local ${name}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
     '-',
   );
+}
+
+/** A number from 0 to below `count`, the same for the same text, and most of the time another one for another text. */
+export function numberOf(text: string, count: number): number {
+  let sum = 0;
+  for (const byte of toUtf8(text)) sum = (sum * 31 + byte) % count;
+  return sum;
 }
 
 export const TENANT_ID: string = guidOf('tenant');

@@ -19,12 +19,7 @@ import {
 import type { ClusterSnapshot, ClusterStore } from '../kubernetes/api/index.ts';
 import { machineTimers } from '../kubernetes/controllers/index.ts';
 import { installSecretsStore, LocalCluster } from '../kubernetes/kubelet/index.ts';
-import type {
-  LocalClusterOptions,
-  NodeIdentity,
-  PodEnvironmentHook,
-  PodSurroundings,
-} from '../kubernetes/kubelet/index.ts';
+import type { LocalClusterOptions, PodEnvironmentHook, PodSurroundings } from '../kubernetes/kubelet/index.ts';
 import { ClusterAddOns } from './add-ons/cluster-add-ons.ts';
 import { secretsStoreSettings } from './add-ons/secrets-store.ts';
 import { DebouncedFile } from './debounced-file.ts';
@@ -151,13 +146,6 @@ async function start(options: StartClusterOptions, undo: (() => Promise<unknown>
   const settings = azure.settings(id);
   if (settings !== undefined) await addOns.apply(settings);
   installSecretsStore(store);
-  const identity: NodeIdentity = {
-    serviceAccountToken: podTokens(store, issueToken),
-    metadataUrl: addOns.metadataUrl,
-    nmiUrl: () => addOns.nmiUrl,
-    authorityHost: `https://${azure.authorityPlace}/`,
-    tenantId: tokenIssuer.tenantId,
-  };
   const cluster = await LocalCluster.start({
     store,
     timers: machineTimers(clock),
@@ -166,9 +154,11 @@ async function start(options: StartClusterOptions, undo: (() => Promise<unknown>
     machine: {
       ...options.machine,
       podEnvironment: withPlaces(options, addOns),
-      identity,
+      serviceAccountToken: podTokens(store, issueToken),
       secretsStore: secretsStoreSettings({
-        identity,
+        metadataUrl: addOns.metadataUrl,
+        nmiUrl: () => addOns.nmiUrl,
+        authorityHost: `https://${azure.authorityPlace}/`,
         vaultPlace: azure.vaultPlace,
         nodeAddress: `${options.network}.1.1`,
         hasVault: azure.hasVault,

@@ -20,7 +20,8 @@ export interface VaultRightsOptions {
   readonly ownVault: string;
 }
 
-const RELEASE_ROLE = 'Key Vault Crypto Service Release User';
+/** Lets its principal ask for the release of a key. */
+export const RELEASE_ROLE = 'Key Vault Crypto Service Release User';
 
 /**
  * Who may do what in the vaults, which share one data plane. By its public host name a vault is judged by its own rights, policies

@@ -11,8 +11,9 @@ import { loadVectors } from '@holdfast/base/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openCertificateAuthority } from '../../src/azure/index.ts';
+import type { SdkAnswer } from '../../testing/sdk-client.ts';
 import { inTurns, runSdkProcess } from './sdk-process.ts';
-import type { SdkAnswer, SdkCredential } from './sdk-process.ts';
+import type { SdkCredential } from './sdk-process.ts';
 
 interface Response {
   readonly status: number;

@@ -2,29 +2,20 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { SDK_CLIENT } from '../../testing/sdk-client.ts';
+import type { SdkAnswer } from '../../testing/sdk-client.ts';
+
 export type SdkCredential =
   | { readonly kind: 'managed-identity'; readonly clientId?: string; readonly resourceId?: string }
   | { readonly kind: 'workload-identity' }
   | { readonly kind: 'client-secret'; readonly tenantId: string; readonly clientId: string; readonly secret: string };
 
-export interface SdkAnswer {
-  readonly ok?: Readonly<Record<string, unknown>>;
-  readonly error?: {
-    readonly name?: string;
-    readonly code?: string;
-    readonly statusCode?: number;
-    readonly message?: string;
-  };
-}
-
 const KEPT = ['PATH', 'HOME', 'NODE_COMPILE_CACHE'];
 
 /** What the SDKs made of a request in a process of their own. `env` is added to an environment without Azure settings. */
 export async function runSdkProcess(request: object, env: Readonly<Record<string, string>>): Promise<SdkAnswer> {
-  // By path, not by import: only a process of its own may load the SDKs, and this workspace does not depend on them.
-  const script = fileURLToPath(new URL('../../../services/secrets-store/testing/sdk-client.ts', import.meta.url));
   const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(request)], {
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(SDK_CLIENT), JSON.stringify(request)], {
     env: { ...kept, ...env },
     timeout: 60_000,
   });

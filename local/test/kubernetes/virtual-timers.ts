@@ -5,7 +5,15 @@ export class VirtualTimers implements Timers {
   #now = Date.parse('2026-01-01T00:00:00Z');
   readonly #tasks = new Set<{ readonly at: number; readonly run: () => void }>();
 
+  /** Waits for what a task began. */
+  settled: () => Promise<void> = () => Promise.resolve();
+
   readonly clock = (): number => this.#now;
+
+  /** Whether something is to be done in so many milliseconds from now. */
+  has(ms: number): boolean {
+    return [...this.#tasks].some(({ at }) => at === this.#now + ms);
+  }
 
   after(ms: number, run: () => void): Cancel {
     const task = { at: this.#now + ms, run };
@@ -16,7 +24,7 @@ export class VirtualTimers implements Timers {
   }
 
   /** Lets time pass, task by task; after each, `settled` is waited for. */
-  async pass(ms: number, settled: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  async pass(ms: number): Promise<void> {
     const until = this.#now + ms;
     for (;;) {
       const next = [...this.#tasks].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
@@ -24,7 +32,7 @@ export class VirtualTimers implements Timers {
       this.#tasks.delete(next);
       this.#now = Math.max(this.#now, next.at);
       next.run();
-      await settled();
+      await this.settled();
     }
     this.#now = until;
   }

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,9 +41,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function open(): RedisServers {
+function open(server = program): RedisServers {
   return new RedisServers({
-    program,
+    program: server,
     folder: join(folder, 'redis'),
     logsFolder: join(folder, 'logs'),
     network: `127.${200 + (process.pid % 50)}.3`,
@@ -186,6 +186,34 @@ describe.skipIf(program === undefined)('a cache with a real redis-server', () =>
       () => notices.join('\n'),
     );
     expect(notices.at(-1)).toMatch(/redis-server of votes.* ended with .*; it is started again/);
+    await servers.stop();
+  });
+
+  it('is started by one only, however often that fails', async () => {
+    const [wrapper, broken] = [join(folder, 'redis-server'), join(folder, 'broken')];
+    await writeFile(wrapper, `#!/bin/sh\n[ -e '${broken}' ] && exit 1\nexec '${program}' "$@"\n`, { mode: 0o755 });
+    const servers = open(wrapper);
+    await servers.put(cache);
+    await ask(servers, cache.primaryKey, ['SET', 'Dogs', '3']);
+    const told = notices.length;
+    await writeFile(broken, '');
+    process.kill(await pidOf(servers), 'SIGKILL');
+    await waitFor(
+      async () => Promise.resolve(notices.length >= told + 3), // its end, and two starts that failed
+      60_000,
+      () => notices.join('\n'),
+    );
+    await rm(broken);
+    await waitFor(
+      async () =>
+        ask(servers, cache.primaryKey, ['GET', 'Dogs']).then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+      () => notices.join('\n'),
+    );
+    expect(notices.slice(told).filter((text) => text.endsWith('it is started again'))).toHaveLength(1);
     await servers.stop();
   });
 

@@ -91,11 +91,6 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A stage ran without an error, and the cloud does not show what it should.',
     action: 'Look at the named resources, and run the same command again.',
   },
-  DEPLOYMENT_UNCONFIRMED: {
-    family: 'request',
-    meaning: 'A command that changes something was not confirmed.',
-    action: 'Confirm it when asked, or give --yes.',
-  },
   DEPLOYMENT_VERSION_UNRESOLVED: {
     family: 'dependency',
     meaning: 'No Kubernetes version of the region fits.',

@@ -12,4 +12,5 @@ export * from './manifests/index.ts';
 export * from './peer-pods/index.ts';
 export * from './plan/index.ts';
 export * from './release/index.ts';
+export { roleDefinitionId, roles } from './rules/roles.ts';
 export { errorCodes } from './error-codes.ts';

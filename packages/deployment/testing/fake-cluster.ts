@@ -244,6 +244,7 @@ export class FakeCluster {
 
 function podOf(owner: KubernetesObject, name: string, template: Json, ready: boolean): KubernetesObject {
   const metadata = template['metadata'] as Json;
+  const spec = template['spec'] as Json;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -252,13 +253,17 @@ function podOf(owner: KubernetesObject, name: string, template: Json, ready: boo
       namespace: owner.metadata.namespace ?? 'default',
       labels: metadata['labels'] as Record<string, string>,
     },
-    spec: template['spec'],
+    spec,
     status: {
       phase: ready ? 'Running' : 'Pending',
       conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
-      containerStatuses: [],
+      containerStatuses: ready ? (spec['containers'] as readonly Json[]).map(running) : [],
     },
   };
+}
+
+function running({ name }: Json): Json {
+  return { name, ready: true, restartCount: 0, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } };
 }
 
 function nodeOf(name: string, ready: boolean, since: string): KubernetesObject {

@@ -20,8 +20,6 @@ export type { DriverCluster, MountProvider, PublishOutcome, VolumeDriverOptions 
 export { errorCodes } from './error-codes.ts';
 export { createEvents } from './events.ts';
 export type { Events } from './events.ts';
-export { buildProviderServer, listenProvider, providerService } from './grpc/provider-server.ts';
-export type { ProviderServerOptions } from './grpc/provider-server.ts';
 export { mountObjects } from './provider/provider.ts';
 export type {
   MountedFile,
@@ -31,6 +29,7 @@ export type {
   OpenVault,
   ProviderOptions,
 } from './provider/provider.ts';
+export { BINDING_AUDIENCE, EXCHANGE_AUDIENCE } from './provider/service-account-tokens.ts';
 export { startSecretsStore };
 
 export const service: { readonly name: string; readonly start: StartService; readonly exitCodes: ExitCodes } = {

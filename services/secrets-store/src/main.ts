@@ -12,7 +12,6 @@ import type { IssueToken } from './driver/secrets-store.ts';
 import type { MountProvider } from './driver/volume-driver.ts';
 import { createEvents } from './events.ts';
 import type { Events } from './events.ts';
-import { buildProviderServer, listenProvider } from './grpc/provider-server.ts';
 import { buildHealthApp } from './health-app.ts';
 import { VERSION } from './version.ts';
 
@@ -67,6 +66,8 @@ async function serveProvider(
   events: Events,
   undo: Undo,
 ): Promise<void> {
+  // Only behind a CSI driver is gRPC spoken: nobody else loads it.
+  const { buildProviderServer, listenProvider } = await import('./grpc/provider-server.ts');
   const mountTimeoutMs = config.mount_timeout_seconds * 1000;
   const server = buildProviderServer({ mount, version: VERSION, mountTimeoutMs, events });
   undo.push(

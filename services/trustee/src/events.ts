@@ -29,7 +29,15 @@ const ENDPOINTS = new Set(['auth', 'attest', 'resource', 'attestation-policy', '
 
 /** @param sessions how many there are, asked when metrics are read */
 export function createEvents(logger: Logger, registry: Registry, sessions: () => Promise<number>): Events {
-  const count = createCounters(registry, sessions);
+  const count = createCounters(registry, async () => {
+    try {
+      return await sessions();
+    } catch (error) {
+      // A storage that does not answer must not take all other numbers with it.
+      logger.warn(describe(error), 'sessions could not be counted');
+      return Number.NaN;
+    }
+  });
   return {
     challengeIssued: (tee) => count.auth.inc({ tee }),
     attested: (requestId, tee, token, appraisals) => {

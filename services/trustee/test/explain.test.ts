@@ -2,7 +2,7 @@ import { createRegoEngine, parseRegoModule } from '@holdfast/policy';
 import type { RegoJson } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 
-import { claimsQuery, unmetReferences } from '../src/appraisal/explain.ts';
+import { unmetReferences } from '../src/appraisal/explain.ts';
 import type { UnmetReference } from '../src/appraisal/explain.ts';
 
 const HEAD = 'package policy\n\nimport rego.v1\n';
@@ -19,7 +19,7 @@ function explain(
       query_reference_value: { arity: 1, call: (name) => references[typeof name === 'string' ? name : ''] ?? null },
     },
   });
-  return unmetReferences(vector, claimsQuery(engine, evidence));
+  return unmetReferences(vector, engine, evidence);
 }
 
 describe('unmetReferences', () => {

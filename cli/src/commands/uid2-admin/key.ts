@@ -3,9 +3,9 @@ import type { RouteMap } from '@stricli/core';
 import type { KeySelection } from '@holdfast/uid2/administration';
 
 import type { CliContext } from '../../context.ts';
-import { wholeNumber } from '../flags.ts';
+import { switchFlag, wholeNumber } from '../flags.ts';
 import { lazily } from '../lazily.ts';
-import { changeFlags, switchFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags, WorldFlags } from './flags.ts';
 import { duration, keysetId } from './parsers.ts';
 

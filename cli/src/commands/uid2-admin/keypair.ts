@@ -3,9 +3,10 @@ import type { RouteMap } from '@stricli/core';
 import type { ApiKeyEnvironment } from '@holdfast/uid2';
 
 import type { CliContext } from '../../context.ts';
+import { optionalTextFlag } from '../flags.ts';
 import { lazily } from '../lazily.ts';
 import type { SiteFilterFlags } from './client.ts';
-import { changeFlags, optionalTextFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags } from './flags.ts';
 import { nonBlank } from './parsers.ts';
 import { environmentFlag, siteFilter, siteFlag } from './shared-flags.ts';

@@ -2,9 +2,10 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { RouteMap } from '@stricli/core';
 
 import type { CliContext } from '../../context.ts';
+import { optionalTextFlag } from '../flags.ts';
 import { lazily } from '../lazily.ts';
 import type { SiteFilterFlags } from './client.ts';
-import { changeFlags, optionalTextFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags } from './flags.ts';
 import { allowedSites, keysetId } from './parsers.ts';
 import { siteFilter, siteFlag } from './shared-flags.ts';

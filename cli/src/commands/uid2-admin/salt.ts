@@ -3,8 +3,9 @@ import type { RouteMap } from '@stricli/core';
 import type { SaltMaterial } from '@holdfast/uid2/administration';
 
 import type { CliContext } from '../../context.ts';
+import { switchFlag } from '../flags.ts';
 import { lazily } from '../lazily.ts';
-import { changeFlags, switchFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags, WorldFlags } from './flags.ts';
 import { fraction, utcDate } from './parsers.ts';
 

@@ -3,9 +3,9 @@ import type { RouteMap } from '@stricli/core';
 import type { Role } from '@holdfast/uid2';
 
 import type { CliContext } from '../../context.ts';
-import { wholeNumber } from '../flags.ts';
+import { optionalTextFlag, textFlag, wholeNumber } from '../flags.ts';
 import { lazily } from '../lazily.ts';
-import { changeFlags, optionalTextFlag, textFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags, WorldFlags } from './flags.ts';
 import { nonBlank, role } from './parsers.ts';
 import { siteFlag } from './shared-flags.ts';

@@ -3,9 +3,9 @@ import type { RouteMap } from '@stricli/core';
 import type { ClientType } from '@holdfast/uid2/administration';
 
 import type { CliContext } from '../../context.ts';
-import { wholeNumber } from '../flags.ts';
+import { optionalTextFlag, wholeNumber } from '../flags.ts';
 import { lazily } from '../lazily.ts';
-import { changeFlags, listFlag, optionalTextFlag, worldFlags } from './flags.ts';
+import { changeFlags, listFlag, worldFlags } from './flags.ts';
 import type { ChangeFlags, WorldFlags } from './flags.ts';
 import { clientType, nonBlank } from './parsers.ts';
 

@@ -2,8 +2,9 @@ import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 
 import type { CliContext } from '../../context.ts';
+import { switchFlag } from '../flags.ts';
 import { lazily } from '../lazily.ts';
-import { changeFlags, switchFlag, worldFlags } from './flags.ts';
+import { changeFlags, worldFlags } from './flags.ts';
 import type { ChangeFlags, WorldFlags } from './flags.ts';
 import { nonBlank } from './parsers.ts';
 

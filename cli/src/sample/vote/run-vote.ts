@@ -37,7 +37,7 @@ import type { Votes } from './vote-page.ts';
 
 const SALTS = 16;
 /** Who the objects of the sample belong to. */
-export const FIELD_MANAGER = 'holdfast-sample';
+const FIELD_MANAGER = 'holdfast-sample';
 const STRANGER = 'azure-vote-stranger';
 const REFUSED = 'azure-vote-refused';
 /** What the event of a pod says whose identity is not to be had. */

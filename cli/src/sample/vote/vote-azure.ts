@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-
+import { assignmentName, roleDefinitionId, roles } from '@holdfast/deployment';
 import type { ArmPort, JsonObject } from '@holdfast/deployment';
 
 import { writeFederatedCredential } from '../../identity/federate.ts';
@@ -17,7 +16,6 @@ export const CLOSED_VAULT = 'azure-vote-closed';
 /** Whom a service account of the guide's application is in the eyes of Entra ID. */
 const SUBJECT = `system:serviceaccount:${NAMESPACE}:${NAME}`;
 const LOCATION = 'eastus';
-const SECRETS_USER = '4633458b-17de-408a-b874-0445c86b69e6';
 
 /** What the application needs of Azure, and how it is called there. */
 export interface VoteResources {
@@ -61,7 +59,7 @@ export async function makeVoteResources(azure: Azure, kind: VoteIdentity): Promi
   await writeSecret(arm, vaultId, 'redis-key', textIn(keys, 'primaryKey'));
   const issuer = textIn(objectIn(cluster, 'properties', 'oidcIssuerProfile'), 'issuerURL');
   if (kind === 'workload') {
-    await giveRole(arm, vaultId, subscriptionId, principalId);
+    await letRead(arm, vaultId, subscriptionId, { id: identityId, principalId });
     await writeFederatedCredential(arm, {
       name: NAME,
       identityResourceId: identityId,
@@ -119,23 +117,19 @@ async function writeSecret(arm: Pick<ArmPort, 'write'>, vaultId: string, name: s
   await arm.write(`${vaultId}/secrets/${name}`, '2023-07-01', { properties: { value } });
 }
 
-async function giveRole(
+/** Lets an identity read the secrets of a vault. */
+async function letRead(
   arm: Pick<ArmPort, 'write'>,
-  scope: string,
+  vaultId: string,
   subscriptionId: string,
-  principalId: string,
+  { id, principalId }: { readonly id: string; readonly principalId: string },
 ): Promise<void> {
-  const roleDefinitionId = `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${SECRETS_USER}`;
-  const name = guidFor(`${scope} ${principalId}`);
-  await arm.write(`${scope}/providers/Microsoft.Authorization/roleAssignments/${name}`, '2022-04-01', {
-    properties: { roleDefinitionId, principalId, principalType: 'ServicePrincipal' },
+  const name = assignmentName(vaultId, id, roles.keyVaultSecretsUser);
+  await arm.write(`${vaultId}/providers/Microsoft.Authorization/roleAssignments/${name}`, '2022-04-01', {
+    properties: {
+      roleDefinitionId: roleDefinitionId(subscriptionId, 'keyVaultSecretsUser'),
+      principalId,
+      principalType: 'ServicePrincipal',
+    },
   });
-}
-
-/** The same assignment has the same name, so that a second run makes none anew. */
-function guidFor(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  );
 }

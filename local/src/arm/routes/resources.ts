@@ -32,16 +32,17 @@ function list(request: ArmRequest): ArmAnswer {
   if (id === undefined || kind === undefined) throw unknownType(id?.type ?? path);
   checkVersion(kind, request.apiVersion);
   mustHaveSubscription(world, id.subscriptionId);
-  if (id.resourceGroup !== undefined) {
-    const group = `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}`;
-    if (world.store.get(group) === undefined)
-      throw notFound({ ...id, type: 'Microsoft.Resources/resourceGroups', name: id.resourceGroup });
-  }
+  const { resourceGroup, subscriptionId } = id;
+  const group =
+    resourceGroup === undefined ? undefined : `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`;
+  if (group !== undefined && world.store.get(group) === undefined)
+    throw notFound({ ...id, type: 'Microsoft.Resources/resourceGroups', name: resourceGroup ?? '' });
   const parent = id.name.includes('/') ? path.split('/').slice(0, -1).join('/') : id.scope;
-  const found = world.store.ofType(kind.type).filter((resource) => keyOf(resource.id).startsWith(`${keyOf(parent)}/`));
+  const kept = world.store.ofType(kind.type).filter((resource) => keyOf(resource.id).startsWith(`${keyOf(parent)}/`));
+  const others = group === undefined ? [] : (kind.others?.(world, group) ?? []);
   return page(
     request,
-    found.map((resource) => present(world, resource)),
+    [...kept, ...others].map((resource) => present(world, resource)),
   );
 }
 

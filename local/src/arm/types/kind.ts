@@ -44,6 +44,8 @@ export interface ResourceKind {
   readonly view?: (resource: StoredResource, world: ArmWorld) => JsonObject;
   /** The resource where somebody else keeps it; undefined to look at what is kept here. */
   readonly find?: (world: ArmWorld, id: ResourceId) => Promise<StoredResource | undefined>;
+  /** More resources of a group, for lists of it: those that somebody else keeps. */
+  readonly others?: (world: ArmWorld, groupId: string) => readonly StoredResource[];
   /** Refuses a removal. */
   readonly beforeRemoval?: (resource: StoredResource, world: ArmWorld) => void;
   readonly removed?: (resource: StoredResource, world: ArmWorld) => Promise<void> | void;

@@ -3,6 +3,9 @@ import { lastName } from '../resource-id.ts';
 import { keyOf } from '../resource-store.ts';
 import { anyOf, commonShape, readOnly } from '../shape.ts';
 import type { ResourceKind } from './kind.ts';
+import { CLUSTER } from './managed-clusters.ts';
+
+const CONTAINER_GROUP = 'Microsoft.ContainerInstance/containerGroups';
 
 export const attestationProviders: ResourceKind = {
   type: 'Microsoft.Attestation/attestationProviders',
@@ -27,15 +30,29 @@ export const attestationProviders: ResourceKind = {
   }),
 };
 
-/** What virtual nodes make. It is here so that subnets are in use, and can be drained. */
+/** What virtual nodes make: those that run now are listed, written ones keep subnets in use. */
 export const containerGroups: ResourceKind = {
-  type: 'Microsoft.ContainerInstance/containerGroups',
+  type: CONTAINER_GROUP,
   apiVersions: ['2023-05-01', '2024-05-01-preview', '2025-09-01'],
   shape: { ...commonShape, ...anyOf('identity', 'zones'), properties: 'any' },
   name: 'containerGroup',
   ends: 'async-operation',
   unfinished: 'Pending',
   write: ({ body }) => ({ ...body, properties: { ...objectAt(body, 'properties'), provisioningState: 'Succeeded' } }),
+  others: (world, groupId) =>
+    world.store.ofType(CLUSTER).flatMap((cluster) => {
+      const nodeGroup = textAt(cluster.body, 'properties.nodeResourceGroup') ?? '';
+      const location = textAt(cluster.body, 'location') ?? '';
+      return world.effects
+        .containerGroups(cluster.id)
+        .filter(({ resourceGroup = nodeGroup }) => keyOf(besideGroup(cluster.id, resourceGroup)) === keyOf(groupId))
+        .map(({ name, tags }) => ({
+          id: `${groupId}/providers/${CONTAINER_GROUP}/${name}`,
+          type: CONTAINER_GROUP,
+          name,
+          body: { location, tags, properties: { provisioningState: 'Succeeded' } },
+        }));
+    }),
   removal: 'at-once',
   removed: (resource, world) => {
     for (const subnet of objectsAt(resource.body, 'properties.subnetIds')) {
@@ -43,3 +60,8 @@ export const containerGroups: ResourceKind = {
     }
   },
 };
+
+/** The group of this name in the subscription of a resource. */
+function besideGroup(resourceId: string, group: string): string {
+  return `/subscriptions/${resourceId.split('/')[2] ?? ''}/resourceGroups/${group}`;
+}

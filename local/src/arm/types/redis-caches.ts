@@ -9,9 +9,9 @@ import type { StoredResource } from '../resource-store.ts';
 import { anyOf, commonShape, readOnly } from '../shape.ts';
 import type { ArmWorld } from '../world.ts';
 import type { Action, ResourceKind } from './kind.ts';
+import { PRIVATE_ENDPOINT } from './network/private-access.ts';
 
 export const REDIS = 'Microsoft.Cache/redis';
-const PRIVATE_ENDPOINT = 'Microsoft.Network/privateEndpoints';
 const ROLES = ['primary', 'secondary'] as const;
 
 /** Members of a cache that nobody sees: what its keys are made from. */

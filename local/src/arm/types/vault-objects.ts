@@ -33,8 +33,10 @@ async function findSecret(world: ArmWorld, id: ResourceId): Promise<StoredResour
   };
 }
 
+export const SECRET = 'Microsoft.KeyVault/vaults/secrets';
+
 export const secrets: ResourceKind = {
-  type: 'Microsoft.KeyVault/vaults/secrets',
+  type: SECRET,
   apiVersions: vaultVersions,
   shape: {
     ...commonShape,

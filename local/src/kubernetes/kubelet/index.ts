@@ -1,7 +1,6 @@
 export type { MachineSettings, PodEnvironmentHook, PodSurroundings } from './kubelet-host.ts';
 export { LocalCluster } from './local-cluster.ts';
 export type { LocalClusterOptions, ServicePlace } from './local-cluster.ts';
-export type { NodeIdentity } from './node-identity.ts';
 export { poolNodeDescription, virtualNodeDescription } from './node-object.ts';
 export type { NodeDescription } from './node-object.ts';
 export { operatorSurroundings } from './operator-surroundings.ts';
@@ -11,5 +10,6 @@ export { LocalPodBackend } from './pod-backend.ts';
 export type { PodRunner } from './pod-runner.ts';
 export { createVirtualKubelet, VirtualKubelet } from './virtual-kubelet.ts';
 export type { VirtualKubeletOptions } from './virtual-kubelet.ts';
+export { kubeletVariable, runsKubelet } from './virtual-nodes.ts';
 export { installSecretsStore } from './volumes/node-secrets-store.ts';
 export type { SecretsStoreSettings } from './volumes/node-secrets-store.ts';

@@ -1,3 +1,4 @@
+import type { PodTokenSource } from '../api/index.ts';
 import type { HttpClient } from '@holdfast/http';
 
 import type { LocalImage } from '../../images/build-local-image.ts';
@@ -8,7 +9,6 @@ import type { EventRecorder } from '../controllers/event-recorder.ts';
 import type { LoopbackAddresses } from '../controllers/loopback-addresses.ts';
 import type { PodObject } from '../controllers/objects.ts';
 import type { Timers } from '../controllers/timers.ts';
-import type { NodeIdentity } from './node-identity.ts';
 import type { NodeSecretsStore, SecretsStoreSettings } from './volumes/node-secrets-store.ts';
 
 /** What one pod finds in the local cloud that it would find elsewhere in Azure. */
@@ -46,8 +46,8 @@ export interface MachineSettings extends Pick<
   /** Addresses for pods. */
   readonly addresses: LoopbackAddresses;
   readonly podEnvironment?: PodEnvironmentHook;
-  /** Where the pods of the cluster get tokens; without it there are none. */
-  readonly identity?: NodeIdentity;
+  /** Tokens of pods' service accounts; without it there are none. */
+  readonly serviceAccountToken?: PodTokenSource;
   /** The Secrets Store CSI driver of the cluster; pods with its volumes wait when missing. */
   readonly secretsStore?: SecretsStoreSettings;
   /**
@@ -59,8 +59,8 @@ export interface MachineSettings extends Pick<
   readonly isPlatformImage?: (image: string) => boolean;
 }
 
-/** What a node gives to the pods it runs. */
-export interface KubeletHost {
+/** A node as the parts of its kubelet see it. */
+export interface NodeHost {
   readonly nodeName: string;
   readonly nodeIp: string;
   /** The kinds of guests it has. Pods that ask for another kind run on the node itself, as they would on a real one. */
@@ -70,5 +70,9 @@ export interface KubeletHost {
   readonly events: EventRecorder;
   readonly machine: MachineSettings;
   readonly probeClient: HttpClient;
+}
+
+/** What a node gives to the pods it runs. */
+export interface KubeletHost extends NodeHost {
   readonly secretsStore: NodeSecretsStore | undefined;
 }

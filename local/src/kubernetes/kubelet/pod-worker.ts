@@ -56,11 +56,7 @@ export class PodWorker implements PodRunner {
     this.#log = new EventLog(host.timers.clock);
     this.#log.subscribe((event) => this.#tell(event));
     this.#folderName = podFolderName(object);
-    this.#volumes = new PodVolumes(object, {
-      ...host,
-      podsFolder: host.machine.podsFolder,
-      issueToken: host.machine.identity?.serviceAccountToken,
-    });
+    this.#volumes = new PodVolumes(object, host);
   }
 
   get address(): string | undefined {

@@ -7,7 +7,7 @@ import { Cluster, keyOf, kindReference } from '../controllers/cluster.ts';
 import { EventRecorder } from '../controllers/event-recorder.ts';
 import type { PodObject } from '../controllers/objects.ts';
 import type { Timers } from '../controllers/timers.ts';
-import type { KubeletHost, MachineSettings } from './kubelet-host.ts';
+import type { KubeletHost, MachineSettings, NodeHost } from './kubelet-host.ts';
 import type { NodeDescription } from './node-object.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { isPlatformPod, isVirtualNodeImage, PlatformPod } from './platform-pod.ts';
@@ -58,17 +58,20 @@ export class VirtualKubelet {
     const readyForMs = machine.eagerProbes === true ? SETTLED_MS : 0;
     this.#registration = new NodeRegistration(this.#cluster, timers, node, address, readyForMs);
     this.#probeClient = new HttpClient(options.ca === undefined ? {} : { ca: options.ca });
-    const events = new EventRecorder(this.#cluster, timers, 'kubelet', node.name);
-    this.#host = {
+    const host: NodeHost = {
       nodeName: node.name,
       nodeIp: address,
       runtimes: options.runtimes,
       cluster: this.#cluster,
       timers,
-      events,
+      events: new EventRecorder(this.#cluster, timers, 'kubelet', node.name),
       machine,
       probeClient: this.#probeClient,
-      secretsStore: secretsStoreOf(options, this.#cluster, events),
+    };
+    const { secretsStore } = machine;
+    this.#host = {
+      ...host,
+      secretsStore: secretsStore === undefined ? undefined : new NodeSecretsStore(host, secretsStore, options.onError),
     };
   }
 
@@ -198,26 +201,6 @@ export class VirtualKubelet {
   #remove(pod: PodObject): void {
     this.#cluster.remove(pod, 0);
   }
-}
-
-function secretsStoreOf(
-  { machine, timers, node, onError }: VirtualKubeletOptions,
-  cluster: Cluster,
-  events: EventRecorder,
-): NodeSecretsStore | undefined {
-  const { secretsStore: settings, podsFolder, identity } = machine;
-  if (settings === undefined) return undefined;
-  const issueToken = identity?.serviceAccountToken;
-  return new NodeSecretsStore({
-    settings,
-    cluster,
-    timers,
-    events,
-    nodeName: node.name,
-    podsFolder,
-    issueToken,
-    onError,
-  });
 }
 
 /** A node of a cluster that runs pods on this machine; call `start`. */

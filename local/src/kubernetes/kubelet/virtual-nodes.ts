@@ -75,7 +75,8 @@ export class VirtualNodes implements Controller {
   }
 }
 
-function runsKubelet({ spec }: PodObject): boolean {
+/** Whether a pod is the kubelet of a virtual node, which has the pod's name. */
+export function runsKubelet({ spec }: PodObject): boolean {
   return spec.containers.some(({ name, image }) => name === 'kubelet' && isVirtualNodeImage(image));
 }
 
@@ -83,11 +84,17 @@ function isNotReady({ type, status }: { readonly type: string; readonly status: 
   return type === 'Ready' && status !== 'True';
 }
 
-/** `CustomNodeLabels` of the kubelet's container: `key=value,key=value`. */
-function customLabels({ spec }: PodObject): StringMap {
-  const kubelet = spec.containers.find(({ name }) => name === 'kubelet');
-  const variable = kubelet?.env?.find((one) => one['name'] === 'CustomNodeLabels')?.['value'];
-  if (typeof variable !== 'string') return {};
-  const pairs = variable.split(',').map((pair) => pair.split('=') as [string, string?]);
+/** `CustomNodeLabels` of the kubelet: `key=value,key=value`. */
+function customLabels(pod: PodObject): StringMap {
+  const pairs = (kubeletVariable(pod, 'CustomNodeLabels') ?? '')
+    .split(',')
+    .map((pair) => pair.split('=') as [string, string?]);
   return Object.fromEntries(pairs.filter(([name]) => name !== '').map(([name, value = '']) => [name, value]));
+}
+
+/** A variable of the kubelet of a virtual node; undefined when it is missing or empty. */
+export function kubeletVariable({ spec }: PodObject, name: string): string | undefined {
+  const kubelet = spec.containers.find((container) => container.name === 'kubelet');
+  const value = kubelet?.env?.find((one) => one['name'] === name)?.['value'];
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -3,10 +3,15 @@ import { createMetricsRegistry } from '@holdfast/http';
 import type { Logger } from '@holdfast/process';
 import { createEvents, mountObjects, sdkVaults } from '@holdfast/secrets-store';
 
-import type { NodeIdentity, SecretsStoreSettings } from '../../kubernetes/kubelet/index.ts';
+import type { SecretsStoreSettings } from '../../kubernetes/kubelet/index.ts';
 
 export interface VaultProviderOptions {
-  readonly identity: NodeIdentity;
+  /** The metadata service of the nodes, such as `http://127.0.0.1:4001`: it knows the identities that are attached to them. */
+  readonly metadataUrl: string;
+  /** The node's server of pod identity; undefined while the add-on is off. */
+  readonly nmiUrl: () => string | undefined;
+  /** Entra ID, with a slash at the end. */
+  readonly authorityHost: string;
   /** Where vaults are, by whatever name: `127.0.0.1:8444`. */
   readonly vaultPlace: string;
   /** Address of the cluster's nodes, which the network rules of vaults judge. */
@@ -25,13 +30,13 @@ export interface VaultProviderOptions {
  * public names, which their certificates have; only the connections lead to this machine.
  */
 export function secretsStoreSettings(options: VaultProviderOptions): SecretsStoreSettings {
-  const { identity, vaultPlace, nodeAddress, hasVault, ca, logger, clock } = options;
+  const { metadataUrl, nmiUrl, authorityHost, vaultPlace, nodeAddress, hasVault, ca, logger, clock } = options;
   const { hostname: host, port } = new URL(`https://${vaultPlace}`);
   const events = createEvents(logger, createMetricsRegistry('secrets-store'));
   const openVault = sdkVaults({
-    nmiUrl: identity.nmiUrl,
-    metadataUrl: identity.metadataUrl,
-    authorityUrl: identity.authorityHost,
+    nmiUrl,
+    metadataUrl,
+    authorityUrl: authorityHost,
     ca,
     // There is no token proxy here: classes that want one are told so.
     tokenProxy: { url: 'https://127.0.0.1:1', ca: undefined, serverName: undefined },

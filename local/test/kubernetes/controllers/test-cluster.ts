@@ -54,6 +54,7 @@ export class TestCluster implements AsyncDisposable {
     this.cluster = new Cluster(this.store, 'test');
     const onError = (error: unknown): void => void this.errors.push(error);
     this.#controllers = startControllers({ store: this.store, timers, onError, ...options });
+    timers.settled = () => this.settled();
   }
 
   async apply(object: Parameters<ClusterStore['apply']>[0]): Promise<ClusterObject> {
@@ -127,7 +128,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Lets virtual time pass. */
   pass(ms: number): Promise<void> {
-    return this.timers.pass(ms, () => this.settled());
+    return this.timers.pass(ms);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,8 +6,10 @@ import { generateCce } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 
 import { buildVirtualNodeApp } from '../../../src/virtual-node/api.ts';
+import { KUBERNETES_BACK_OFF } from '../../../src/virtual-node/back-off.ts';
 import { POLICY_ANNOTATION } from '../../../src/virtual-node/manifest.ts';
 import { scriptImage } from '../../../testing/script-image.ts';
+import { VirtualTimers } from '../virtual-timers.ts';
 import { ALLOW_ALL, ON_VIRTUAL_NODE, RunningCluster, serverScript } from './test-local-cluster.ts';
 
 /** A policy that admits the script image with the command `/run 1` and nothing else. */
@@ -151,6 +153,22 @@ describe('VirtualKubelet', () => {
     cluster.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'words' }, data: { greeting: 'hello' } });
     await cluster.ready('env');
     await cluster.until(async () => (await cluster.log('env')).includes('hello env ok'));
+  });
+
+  it('tries variables whose ConfigMap is not there again every ten seconds, however long it has waited', async () => {
+    const timers = new VirtualTimers();
+    await using cluster = await RunningCluster.start({ backOff: KUBERNETES_BACK_OFF }, false, { timers });
+    const tries = (): number => {
+      const events = cluster.store.list({ apiVersion: 'v1', kind: 'Event' });
+      return Number(events.find(({ reason }) => reason === 'Failed')?.['count'] ?? 0);
+    };
+    const env = [{ name: 'WORD', valueFrom: { configMapKeyRef: { name: 'nobody', key: 'word' } } }];
+    cluster.applyPod('waits', { container: { env } });
+    await cluster.until(() => tries() === 1);
+    for (let round = 2; round < 5; round += 1) {
+      await timers.pass(10_000);
+      await cluster.until(() => tries() === round);
+    }
   });
 
   it('gives a pod what the local cloud has for it, after its policy was asked', async () => {

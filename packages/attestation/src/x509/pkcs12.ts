@@ -38,10 +38,17 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keyBytes: number]
   '608648016503040102': ['aes-128-cbc', 16],
   '60864801650304012a': ['aes-256-cbc', 32],
 };
-/** A file that asks for more work than any program that writes one. */
+/** More work than any program asks for that writes such files: for one part, and for all parts of a file together. */
 const MAX_ITERATIONS = 1_000_000;
+const MAX_ITERATIONS_OF_FILE = 2_000_000;
 const CODE = 'X509_PKCS12_UNREADABLE';
 const CONTEXT_0 = contextTag(0);
+
+/** The password, and the work that may still be spent on it. */
+interface Unlocking {
+  readonly password: string;
+  iterationsLeft: number;
+}
 
 /**
  * Reads the private keys and certificates of a PKCS#12 file. The MAC is not checked: whoever could write the file knows the
@@ -58,7 +65,8 @@ export function readPkcs12(der: Uint8Array, password = ''): Pkcs12Content {
     if (type !== oid.data) throw unreadable('the file is signed instead of password-protected');
     const [safe] = readAll(readOne(readAll(content)[0], tag.octetString));
     const found = { keys: [] as Uint8Array[], certificates: [] as Uint8Array[] };
-    for (const part of readAll(readOne(safe, tag.sequence))) readBags(safeContents(part, password), password, found);
+    const unlocking: Unlocking = { password, iterationsLeft: MAX_ITERATIONS_OF_FILE };
+    for (const part of readAll(readOne(safe, tag.sequence))) readBags(safeContents(part, unlocking), unlocking, found);
     return found;
   } catch (error) {
     if (error instanceof MalformedError) throw error;
@@ -96,19 +104,19 @@ function contentInfo(element: DerElement | undefined): { readonly type: string; 
   return { type: toHex(readOne(type, tag.oid)), content: readOne(content, CONTEXT_0) };
 }
 
-function safeContents(part: DerElement, password: string): Uint8Array {
+function safeContents(part: DerElement, unlocking: Unlocking): Uint8Array {
   const { type, content } = contentInfo(part);
   const [body] = readAll(content);
   if (type === oid.data) return readOne(body, tag.octetString);
   if (type !== oid.encryptedData) throw unreadable('a part is enveloped, which is not supported');
   const [, encrypted] = readAll(readOne(body, tag.sequence));
   const [, algorithm, bytes] = readAll(readOne(encrypted, tag.sequence));
-  return decrypt(algorithm, readOne(bytes, contextTag(0, false)), password);
+  return decrypt(algorithm, readOne(bytes, contextTag(0, false)), unlocking);
 }
 
 function readBags(
   contents: Uint8Array,
-  password: string,
+  unlocking: Unlocking,
   found: { keys: Uint8Array[]; certificates: Uint8Array[] },
 ): void {
   const [list] = readAll(contents);
@@ -118,7 +126,7 @@ function readBags(
     if (type === oid.keyBag && value !== undefined) found.keys.push(value.der);
     if (type === oid.shroudedKeyBag) {
       const [algorithm, bytes] = readAll(readOne(value, tag.sequence));
-      found.keys.push(decrypt(algorithm, readOne(bytes, tag.octetString), password));
+      found.keys.push(decrypt(algorithm, readOne(bytes, tag.octetString), unlocking));
     }
     if (type === oid.certBag) {
       const [kind, certificate] = readAll(readOne(value, tag.sequence));
@@ -128,18 +136,18 @@ function readBags(
   }
 }
 
-function decrypt(algorithm: DerElement | undefined, bytes: Uint8Array, password: string): Uint8Array {
+function decrypt(algorithm: DerElement | undefined, bytes: Uint8Array, unlocking: Unlocking): Uint8Array {
   const [name, parameters] = readAll(readOne(algorithm, tag.sequence));
   const scheme = toHex(readOne(name, tag.oid));
-  if (scheme === oid.pbes2) return decryptPbes2(readAll(readOne(parameters, tag.sequence)), bytes, password);
+  if (scheme === oid.pbes2) return decryptPbes2(readAll(readOne(parameters, tag.sequence)), bytes, unlocking);
   if (scheme === oid.pbeSha1TripleDes) {
-    return decryptTripleDes(readAll(readOne(parameters, tag.sequence)), bytes, password);
+    return decryptTripleDes(readAll(readOne(parameters, tag.sequence)), bytes, unlocking);
   }
   throw unreadable(`encryption scheme ${scheme} is not supported`);
 }
 
 /** RFC 8018 section 6.2. */
-function decryptPbes2([kdf, scheme]: readonly DerElement[], bytes: Uint8Array, password: string): Uint8Array {
+function decryptPbes2([kdf, scheme]: readonly DerElement[], bytes: Uint8Array, unlocking: Unlocking): Uint8Array {
   const [kdfName, kdfParameters] = readAll(readOne(kdf, tag.sequence));
   if (toHex(readOne(kdfName, tag.oid)) !== oid.pbkdf2) throw unreadable('the key derivation is not PBKDF2');
   const [salt, rounds, ...rest] = readAll(readOne(kdfParameters, tag.sequence));
@@ -148,7 +156,8 @@ function decryptPbes2([kdf, scheme]: readonly DerElement[], bytes: Uint8Array, p
   const [cipherName, iv] = readAll(readOne(scheme, tag.sequence));
   const cipher = CIPHERS[toHex(readOne(cipherName, tag.oid))];
   if (prf === undefined || cipher === undefined) throw unreadable('the cipher or its key derivation is not supported');
-  const key = pbkdf2Sync(password, readOne(salt, tag.octetString), iterations(rounds), cipher[1], prf);
+  const count = iterations(rounds, unlocking);
+  const key = pbkdf2Sync(unlocking.password, readOne(salt, tag.octetString), count, cipher[1], prf);
   const decipher = createDecipheriv(cipher[0], key, readOne(iv, tag.octetString));
   return Buffer.concat([decipher.update(bytes), decipher.final()]);
 }
@@ -161,11 +170,12 @@ function spellingsOf(password: string): readonly Uint8Array[] {
 }
 
 /** RFC 7292 appendix C: pbeWithSHAAnd3-KeyTripleDES-CBC. */
-function decryptTripleDes([salt, rounds]: readonly DerElement[], bytes: Uint8Array, password: string): Uint8Array {
+function decryptTripleDes([salt, rounds]: readonly DerElement[], bytes: Uint8Array, unlocking: Unlocking): Uint8Array {
+  const count = iterations(rounds, unlocking);
   let failure: unknown;
-  for (const spelling of spellingsOf(password)) {
+  for (const spelling of spellingsOf(unlocking.password)) {
     const derive = (id: number, length: number): Uint8Array =>
-      deriveKey(spelling, readOne(salt, tag.octetString), { id, rounds: iterations(rounds), length });
+      deriveKey(spelling, readOne(salt, tag.octetString), { id, rounds: count, length });
     try {
       const decipher = createDecipheriv('des-ede3-cbc', derive(1, 24), derive(2, 8));
       return Buffer.concat([decipher.update(bytes), decipher.final()]);
@@ -176,9 +186,12 @@ function decryptTripleDes([salt, rounds]: readonly DerElement[], bytes: Uint8Arr
   throw failure;
 }
 
-function iterations(element: DerElement | undefined): number {
+function iterations(element: DerElement | undefined, unlocking: Unlocking): number {
   const count = smallInteger(element);
-  if (count < 1 || count > MAX_ITERATIONS) throw unreadable('the number of iterations is out of bounds');
+  unlocking.iterationsLeft -= count;
+  if (count < 1 || count > MAX_ITERATIONS || unlocking.iterationsLeft < 0) {
+    throw unreadable('the number of iterations is out of bounds');
+  }
   return count;
 }
 

@@ -1,3 +1,4 @@
+import { peerPodsDefaults } from '@holdfast/admission';
 import { z } from 'zod';
 
 import {
@@ -82,7 +83,7 @@ const podVms = z
       .array(z.string().min(1))
       .default([])
       .describe('Namespaces that may hold peer pods; the cluster refuses them elsewhere. Empty allows all'),
-    runtimeClass: name('Runtime class of peer pods').default('kata-remote'),
+    runtimeClass: name('Runtime class of peer pods').default(peerPodsDefaults.runtimeClass),
   })
   .describe('The machines of peer pods: what peer-pods-cm says. Without it only the network is deployed');
 

@@ -3,13 +3,11 @@ import { decodeInitdata, initdataClaims } from '@holdfast/initdata';
 
 import { textAt } from '../bundle/shape.ts';
 import type { PeerPodsConfig } from '../config/peer-pods.ts';
-import { cidrOf, containsAddress, parseAddress, usableAddresses } from '../network/cidr.ts';
+import { cidrOf, containsAddress, keptAddresses, parseAddress, usableAddresses } from '../network/cidr.ts';
 import { peerPodsProblems } from '../peer-pods/settings-objects.ts';
 import { checkFor, notChecked } from './check.ts';
 import type { Check, Finding } from './check.ts';
 import type { PeerPodClusterFacts } from './facts.ts';
-
-const AZURE_KEPT = 5;
 
 /** Where each setting comes from. */
 const PLACES: Readonly<Record<string, string>> = {
@@ -222,7 +220,7 @@ function workerFindings(config: PeerPodsConfig, cluster: PeerPodClusterFacts): r
     const limits = [
       ['its processors', runtimeClass?.cpuCores ? Math.floor(cpuCores / runtimeClass.cpuCores) : Infinity],
       ['its memory', runtimeClass?.memoryBytes ? Math.floor(memoryBytes / runtimeClass.memoryBytes) : Infinity],
-      [`addresses of the subnet (Azure keeps ${AZURE_KEPT})`, addresses],
+      [`addresses of the subnet (Azure keeps ${keptAddresses})`, addresses],
     ] as const;
     const slots = offered ?? podVms.limitPerNode;
     const [reason, least] = limits.reduce((a, b) => (b[1] < a[1] ? b : a));

@@ -1,5 +1,6 @@
 import { checkFor, findings, notChecked } from './check.ts';
 import type { Check } from './check.ts';
+import { quantity } from './quantity.ts';
 
 /** What one operator pod asks for: 6 cores and 24 GiB, and a tenth of a core and half a GiB for its sidecar. */
 const POD = { cores: 6.1, memoryGb: 26.3 } as const;
@@ -197,23 +198,4 @@ function podSize(deployment: unknown): { readonly cores: number; readonly memory
     memoryGb += quantity(resources?.limits?.memory) / 1e9;
   }
   return { cores, memoryGb: Math.round(memoryGb * 10) / 10 };
-}
-
-/** A Kubernetes quantity as a number. */
-export function quantity(value: unknown): number {
-  const match = /^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(
-    typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '',
-  );
-  const units: Readonly<Record<string, number>> = {
-    m: 1e-3,
-    k: 1e3,
-    M: 1e6,
-    G: 1e9,
-    T: 1e12,
-    Ki: 2 ** 10,
-    Mi: 2 ** 20,
-    Gi: 2 ** 30,
-    Ti: 2 ** 40,
-  };
-  return match === null ? 0 : Number(match[1]) * (units[match[2] ?? ''] ?? 1);
 }

@@ -35,7 +35,6 @@ export interface SubscriptionFacts {
   readonly quotaId: string;
 }
 
-/** What the caller may do; undefined where it could not be found out. */
 /** Whether somebody may do something; what is given out of sight, such as in a management group, cannot be ruled out. */
 export type Right = 'allowed' | 'refused' | 'unknown';
 

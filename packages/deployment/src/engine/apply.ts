@@ -1,4 +1,4 @@
-import { PolicyError, RequestError } from '@holdfast/base';
+import { PolicyError } from '@holdfast/base';
 
 import type { CheckResult } from '../doctor/doctor.ts';
 import type { Stage, StageId } from '../graph/stages.ts';
@@ -215,11 +215,4 @@ async function finish(
     await journal.append(run.ports.clock(), { stage: 'S9', event: 'finished' });
   }
   return receipt;
-}
-
-/** The error when somebody has to say yes first. */
-export function confirmationNeeded(what: string): RequestError {
-  return new RequestError('DEPLOYMENT_UNCONFIRMED', `${what} needs a confirmation`, {
-    action: 'Confirm it when asked, or give --yes.',
-  });
 }

@@ -1,10 +1,7 @@
-import type { JsonValue } from '../arm/template.ts';
 import type { KubernetesObject } from '../manifests/object.ts';
 import { kubernetesReason } from './errors.ts';
-import { numberAt, objectsAt, textAt } from './json.ts';
-import type { KubernetesPort } from './ports.ts';
-
-type Member = Readonly<Record<string, JsonValue>>;
+import { numberAt, objectsAt, textAt, valueAt } from './json.ts';
+import type { JsonObject, KubernetesPort } from './ports.ts';
 
 /**
  * A workload as it is to be applied when a HorizontalPodAutoscaler may set its number of replicas: without that number,
@@ -20,7 +17,7 @@ export async function withoutScaledReplicas(
 ): Promise<KubernetesObject> {
   if (live === undefined || numberAt(object, 'spec.replicas') === undefined) return object;
   if (!(await isAutoscaled(cluster, object, signal))) return object;
-  const { replicas: _, ...spec } = object['spec'] as Member;
+  const { replicas: _, ...spec } = object['spec'] as JsonObject;
   const current = numberAt(live, 'spec.replicas');
   if (current === undefined || hasOtherOwner(live, fieldManager)) return { ...object, spec };
   return { ...object, spec: { ...spec, replicas: current } };
@@ -50,15 +47,6 @@ async function isAutoscaled(
 
 function hasOtherOwner(live: KubernetesObject, fieldManager: string): boolean {
   return objectsAt(live, 'metadata.managedFields').some(
-    (entry) => entry['manager'] !== fieldManager && ownsReplicas(entry['fieldsV1']),
+    (entry) => entry['manager'] !== fieldManager && valueAt(entry, 'fieldsV1.f:spec.f:replicas') !== undefined,
   );
-}
-
-function ownsReplicas(fields: JsonValue | undefined): boolean {
-  const spec = isMember(fields) ? fields['f:spec'] : undefined;
-  return isMember(spec) && 'f:replicas' in spec;
-}
-
-function isMember(value: JsonValue | undefined): value is Member {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import { RequestError } from '@holdfast/base';
 import type { Uid2Vn2Config } from '../config/uid2-vn2.ts';
 import { diagnosePod } from '../diagnostics/diagnose-pod.ts';
 import { gatherPodFacts } from '../diagnostics/gather-pod-facts.ts';
+import { conditionOf, isReady } from '../diagnostics/read-pod.ts';
 import type { KubernetesObject } from '../manifests/object.ts';
 import { chartCompatibility, minorOf } from '../rules/kubernetes-versions.ts';
 import { kubernetesReason, problemOf } from './errors.ts';
@@ -69,7 +70,7 @@ async function nodeRows(run: Run, config: Uid2Vn2Config, cluster: KubernetesPort
 /** A node without the pod that it comes from takes pods and runs none. */
 function nodeRow(node: KubernetesObject, pods: ReadonlySet<string>): StatusRow {
   const { name } = node.metadata;
-  const ready = objectsAt(node, 'status.conditions').find((each) => each['type'] === 'Ready')?.['status'] === 'True';
+  const ready = isReady(node);
   const orphan = !pods.has(name);
   const detail = orphan ? 'has no pod behind it: delete the Node' : ready ? 'is ready' : 'is not ready';
   return { area: nodeArea, name, state: orphan || !ready ? 'degraded' : 'healthy', detail };
@@ -89,9 +90,7 @@ async function groupRow(run: Run, config: Uid2Vn2Config, pods: readonly Kubernet
     return { ...row, state: 'unknown', detail: `cannot be listed: ${(error as Error).message}` };
   }
   const running = pods.filter((pod) => textAt(pod, 'status.phase') === 'Running');
-  const counts = `${groups.length} container groups for ${running.length} running pods`;
-  // A local cloud runs pods without container groups; in Azure no pod of a virtual node runs without one.
-  if (groups.length === 0 && running.length > 0) return { ...row, state: 'information', detail: counts };
+  const counts = `${groups.length} for ${running.length} running pods`;
   const left = groups.filter((group) => {
     const texts = [group.name, ...group.tags];
     return !pods.some(({ metadata }) => texts.some((text) => text.includes(metadata.name)));
@@ -170,7 +169,7 @@ async function podRowWithCause(run: Run, cluster: KubernetesPort, pod: Kubernete
 
 /** Containers of the operator end with 0 whatever happens, so restarts count and not exit codes. */
 function podRow(pod: KubernetesObject): StatusRow {
-  const ready = objectsAt(pod, 'status.conditions').find((each) => each['type'] === 'Ready');
+  const ready = conditionOf(pod, 'Ready');
   const containers = objectsAt(pod, 'status.containerStatuses');
   const restarts = containers.reduce((sum, each) => sum + (numberAt(each, 'restartCount') ?? 0), 0);
   const last = containers
@@ -181,13 +180,13 @@ function podRow(pod: KubernetesObject): StatusRow {
         : `${reason} with exit code ${numberAt(each, 'lastState.terminated.exitCode') ?? '?'}`;
     })
     .find((each) => each !== undefined);
-  const isReady = ready?.['status'] === 'True';
-  const why = isReady ? 'ready' : (textAt(ready, 'message') ?? textAt(pod, 'status.phase') ?? 'not ready');
+  const well = ready.status === 'True';
+  const why = well ? 'ready' : ready.message || (textAt(pod, 'status.phase') ?? 'not ready');
   const history = restarts === 0 ? '' : `; ${restarts} restarts${last === undefined ? '' : `, last ended: ${last}`}`;
   return {
     area: 'operator',
     name: pod.metadata.name,
-    state: isReady ? 'healthy' : 'degraded',
+    state: well ? 'healthy' : 'degraded',
     detail: `${why}${history}`,
   };
 }

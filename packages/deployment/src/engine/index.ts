@@ -1,4 +1,4 @@
-export { apply, blockedBy, confirmationNeeded } from './apply.ts';
+export { apply, blockedBy } from './apply.ts';
 export type { AppliedStage, ApplyOptions, ApplyResult } from './apply.ts';
 export { isComplete, lookAt } from './completion.ts';
 export type { LookOptions, RegistrationState, SecretState, StageState } from './completion.ts';

@@ -2,10 +2,10 @@ import { DependencyError } from '@holdfast/base';
 
 import { durationText } from '../diagnostics/attestation.ts';
 import type { KubernetesObject } from '../manifests/object.ts';
+import { operatorPort } from '../manifests/operator.ts';
 import { numberAt, textAt, valueAt } from './json.ts';
 import type { CallOptions, KubernetesPort } from './ports.ts';
 
-const OPERATOR_PORT = 8080;
 const STATUS_PATH = '/ops/status';
 const HOUR_SECONDS = 3_600;
 const LIMIT_SECONDS = 12 * HOUR_SECONDS;
@@ -38,7 +38,7 @@ export async function askOperator(
 ): Promise<OperatorReport | undefined> {
   try {
     const { name, namespace = 'default' } = metadata;
-    const answer = await cluster.proxyGet(namespace, name, OPERATOR_PORT, STATUS_PATH, options);
+    const answer = await cluster.proxyGet(namespace, name, operatorPort, STATUS_PATH, options);
     return answer.status === 200 ? reportIn(answer.body) : undefined;
   } catch (error) {
     options.signal?.throwIfAborted();

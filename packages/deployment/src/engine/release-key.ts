@@ -1,6 +1,7 @@
 import { consumerMeasurement } from '../config/kata-cc.ts';
 import type { Stage } from '../graph/stages.ts';
 import type { ArmResource, DataPlaneStep } from '../graph/types.ts';
+import { vaultType } from '../graph/ids.ts';
 import { idOf } from '../graph/parts.ts';
 import { sortedJson } from '../manifests/object.ts';
 import { attestationHostOf } from './attestation-host.ts';
@@ -24,7 +25,7 @@ export interface ReleaseKeyState {
  * Releases the key to pods of one policy under one attestation service: genuine SEV-SNP, that policy, a utility VM that Azure
  * has signed, no debugging.
  */
-export function releasePolicyOf(attestationHost: string, measurement: string): string {
+function releasePolicyOf(attestationHost: string, measurement: string): string {
   const equal = (claim: string, equals: string): object => ({ claim, equals });
   const allOf = [
     equal('x-ms-attestation-type', 'sevsnpvm'),
@@ -79,9 +80,7 @@ async function stateOf(
 
 /** A vault of this deployment that is not there yet has no address to ask at; an HSM is there already. */
 async function hasAddress({ graph, ports, signal }: Pick<Run, 'graph' | 'ports' | 'signal'>): Promise<boolean> {
-  const vault = graph.nodes.find(
-    (node): node is ArmResource => node.kind === 'arm' && node.type === 'Microsoft.KeyVault/vaults',
-  );
+  const vault = graph.nodes.find((node): node is ArmResource => node.kind === 'arm' && node.type === vaultType);
   return vault === undefined || (await ports.arm.read(idOf(vault), vault.apiVersion, { signal })) !== undefined;
 }
 

@@ -1,3 +1,4 @@
+import { normaliseRegion } from '../rules/regions.ts';
 import type { Scope } from './types.ts';
 
 /** The id of a resource; `name` holds the names of the parents as well: `vault/secret`. */
@@ -24,6 +25,14 @@ export function dnsPrefix(cluster: string, group: string, subscriptionId: string
 /** The name that Azure gives to the group of the nodes. */
 export function defaultNodeGroup(group: string, cluster: string, location: string): string {
   return `MC_${group}_${cluster}_${location}`;
+}
+
+export const vaultType = 'Microsoft.KeyVault/vaults';
+
+/** The id under which Azure keeps a softly deleted vault. */
+export function deletedVaultId(subscriptionId: string, location: string, name: string): string {
+  const place = `/subscriptions/${subscriptionId}/providers/Microsoft.KeyVault/locations/${normaliseRegion(location)}`;
+  return `${place}/deletedVaults/${name}`;
 }
 
 /**

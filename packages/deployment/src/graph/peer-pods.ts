@@ -5,11 +5,11 @@ import { firstStages, stage } from './stages.ts';
 import type { Stage } from './stages.ts';
 import type { ArmResource, Graph, GraphNode, Resolved, ResourceObject, Scope } from './types.ts';
 
-/**
- * Ports between the Kata shim on the worker and the agent in the pod VM, which is TCP, and of the tunnel of the pod network,
- * for which the guide says no protocol and the adaptor uses UDP.
- */
-const peerPodPorts = [15_150, 9_000] as const;
+/** Between the Kata shim on the worker and the agent in the pod VM: TCP. */
+export const agentPort = 15_150;
+/** The tunnel of the pod network, for which the guide says no protocol and the adaptor uses UDP. */
+export const tunnelPort = 9_000;
+const peerPodPorts = [agentPort, tunnelPort] as const;
 
 function peerPodsNames(config: PeerPodsConfig, subscriptionId: string) {
   const scope: Scope = { subscriptionId, resourceGroup: config.resourceGroup.name };
@@ -186,7 +186,7 @@ function inboundRule(port: number, from: string, to: string, priority: number): 
   return {
     direction: 'Inbound',
     access: 'Allow',
-    protocol: port === 9_000 ? '*' : 'Tcp',
+    protocol: port === tunnelPort ? '*' : 'Tcp',
     priority,
     sourceAddressPrefix: from,
     sourcePortRange: '*',

@@ -10,11 +10,6 @@ const SIDECAR_SETTINGS =
   '{"certcache":{"endpoint_type":"LocalTHIM","endpoint":"169.254.169.254/metadata/THIM/amd/certification"}}';
 const limits = { limits: { memory: '1Gi', cpu: '200m' } };
 
-/** Stands where a value is known only after something else has been done. */
-export const identityClientIdPlaceholder = 'IDENTITY_CLIENT_ID_PLACEHOLDER';
-export const attestationHostPlaceholder = 'ATTESTATION_HOST_PLACEHOLDER';
-export const publicKeyPlaceholder = 'PUBLIC_KEY_PLACEHOLDER';
-
 /** Namespace, and the service account that may act as the identity. */
 export function kafkaNamespace(config: KataCcConfig, clientId: string): readonly KubernetesObject[] {
   const { namespace, serviceAccount } = config.kafka;

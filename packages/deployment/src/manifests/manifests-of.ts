@@ -8,16 +8,15 @@ import { kataNames } from '../graph/kata-cc.ts';
 import type { Resolved } from '../graph/types.ts';
 import { peerPodsSets } from '../peer-pods/settings-objects.ts';
 import { uid2Names } from '../graph/uid2-vn2.ts';
+import { kafkaCluster, kafkaNamespace, kafkaPods } from './kafka.ts';
+import type { ManifestSet } from './object.ts';
+import { bundleVersion, operatorObjects, operatorSkeleton } from './operator.ts';
 import {
   attestationHostPlaceholder,
   identityClientIdPlaceholder,
-  kafkaCluster,
-  kafkaNamespace,
-  kafkaPods,
   publicKeyPlaceholder,
-} from './kafka.ts';
-import type { ManifestSet } from './object.ts';
-import { bundleVersion, operatorObjects, operatorSkeleton } from './operator.ts';
+  tenantPlaceholder,
+} from './placeholders.ts';
 import { virtualNodeObjects } from './virtual-node.ts';
 import { pinnedChartVersion, virtualNodeValues } from './virtual-node-values.ts';
 import { isPublishedVoteImage, voteApp, voteSecrets } from './vote.ts';
@@ -33,8 +32,6 @@ export interface ManifestInputs {
   /** Public part of the consumer's key in PEM, once it exists. */
   readonly publicKey?: string;
 }
-
-const TENANT_PLACEHOLDER = 'TENANT_ID_PLACEHOLDER';
 
 /** Kubernetes objects of a configuration, in the order in which they are applied. */
 export function manifestsOf(
@@ -139,7 +136,7 @@ function privateLinkSets(
 ): readonly ManifestSet[] {
   const ids = {
     clientId: inputs.identityClientId ?? identityClientIdPlaceholder,
-    tenantId: config.tenantId ?? resolved.tenantId ?? TENANT_PLACEHOLDER,
+    tenantId: config.tenantId ?? resolved.tenantId ?? tenantPlaceholder,
   };
   const secrets = voteSecrets(config, ids);
   const fieldManager = 'holdfast-app';

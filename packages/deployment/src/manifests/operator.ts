@@ -19,6 +19,8 @@ const ENDORSEMENTS = '/opt/confidential-containers/share/kata-containers/referen
 
 /** The name that pods of all versions have in common; another one than the guide's, whose Service must not find them. */
 export const operatorName = 'uid2-operator';
+/** Where the operator listens in its pod. */
+export const operatorPort = 8080;
 const NAME = { 'app.kubernetes.io/name': operatorName } as const;
 /** The label that tells the versions apart. */
 export const slotLabel = 'uid2/slot';
@@ -89,12 +91,12 @@ function operator(): Json {
       value: `${name}_PLACEHOLDER`,
     })),
     ports: [
-      { containerPort: 8080, protocol: 'TCP' },
+      { containerPort: operatorPort, protocol: 'TCP' },
       { name: 'prometheus', containerPort: 9080, protocol: 'TCP' },
     ],
     readinessProbe: {
       failureThreshold: 3,
-      httpGet: { path: '/ops/healthcheck', port: 8080, scheme: 'HTTP' },
+      httpGet: { path: '/ops/healthcheck', port: operatorPort, scheme: 'HTTP' },
       initialDelaySeconds: 30,
       periodSeconds: 10,
       successThreshold: 1,
@@ -111,7 +113,7 @@ function skeletonService(): Json {
     spec: {
       type: 'LoadBalancer',
       selector: { 'app.kubernetes.io/name': 'operator' },
-      ports: [{ protocol: 'TCP', port: 80, targetPort: 8080 }],
+      ports: [{ protocol: 'TCP', port: 80, targetPort: operatorPort }],
     },
   };
 }

@@ -70,9 +70,12 @@ function sizeOf(range: Cidr): number {
   return 2 ** (32 - range.length);
 }
 
-/** Addresses of an Azure subnet that can be given out: Azure keeps five. */
+/** Addresses of every subnet that Azure keeps for itself. */
+export const keptAddresses = 5;
+
+/** Addresses of an Azure subnet that can be given out. */
 export function usableAddresses(range: Cidr): number {
-  return Math.max(0, sizeOf(range) - 5);
+  return Math.max(0, sizeOf(range) - keptAddresses);
 }
 
 export function lastAddress(range: Cidr): number {

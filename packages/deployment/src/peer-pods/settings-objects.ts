@@ -1,24 +1,21 @@
 import { peerPodsNamespacePolicy } from '@holdfast/admission';
 
 import type { PeerPodsConfig } from '../config/peer-pods.ts';
-import { podVmPlaces } from '../graph/peer-pods.ts';
+import { podVmPlaces, tunnelPort } from '../graph/peer-pods.ts';
 import type { Resolved } from '../graph/types.ts';
 import { manifestYaml } from '../manifests/object.ts';
 import type { KubernetesObject, ManifestSet } from '../manifests/object.ts';
+import { tenantPlaceholder } from '../manifests/placeholders.ts';
 import { checkPeerPodsSettings } from './check-settings.ts';
 import type { PeerPodsSurroundings } from './check-settings.ts';
 import { readPeerPodsSettings } from './read-settings.ts';
 import type { SettingProblem } from './read-settings.ts';
 import type { SettingName } from './settings-keys.ts';
 
-const TENANT_PLACEHOLDER = 'TENANT_ID_PLACEHOLDER';
-/** The port of the tunnel that the network rules of the profile open. */
-const TUNNEL_PORT = 9000;
-
 type PodVms = NonNullable<PeerPodsConfig['podVms']>;
 
 /** `peer-pods-cm` of a deployment. The secret of the identity is not in it: that is for `peer-pods-secret`. */
-export function peerPodsData(
+function peerPodsData(
   config: PeerPodsConfig,
   podVms: PodVms,
   resolved: Pick<Resolved, 'subscriptionId' | 'tenantId'>,
@@ -28,7 +25,7 @@ export function peerPodsData(
   return {
     CLOUD_PROVIDER: 'azure',
     AZURE_SUBSCRIPTION_ID: resolved.subscriptionId,
-    AZURE_TENANT_ID: config.tenantId ?? resolved.tenantId ?? TENANT_PLACEHOLDER,
+    AZURE_TENANT_ID: config.tenantId ?? resolved.tenantId ?? tenantPlaceholder,
     AZURE_CLIENT_ID: podVms.clientId,
     AZURE_REGION: config.location,
     AZURE_RESOURCE_GROUP: config.resourceGroup.name,
@@ -40,7 +37,7 @@ export function peerPodsData(
     DISABLECVM: String(!podVms.confidential),
     ENABLE_SECURE_BOOT: String(podVms.secureBoot),
     ROOT_VOLUME_SIZE: String(podVms.rootVolumeGb),
-    VXLAN_PORT: String(TUNNEL_PORT),
+    VXLAN_PORT: String(tunnelPort),
     PEERPODS_LIMIT_PER_NODE: String(podVms.limitPerNode),
     PROXY_TIMEOUT: podVms.proxyTimeout,
     ...(tags.length === 0 ? {} : { TAGS: tags.join(',') }),
@@ -67,7 +64,7 @@ export function peerPodsSets(
       'A secret of the identity belongs in the Secret peer-pods-secret as AZURE_CLIENT_SECRET; with workload identity there is none.',
       'Changes count once the pods of the DaemonSet of the cloud API adaptor are new.',
       'Set spec.enablePeerPods of the KataConfig to true: that makes the runtime class, and restarts nodes.',
-      ...(data.AZURE_TENANT_ID === TENANT_PLACEHOLDER ? ['Not complete: put in the tenant id (tenantId).'] : []),
+      ...(data.AZURE_TENANT_ID === tenantPlaceholder ? ['Not complete: put in the tenant id (tenantId).'] : []),
     ],
   };
   if (podVms.allowedNamespaces.length === 0) return [settings];

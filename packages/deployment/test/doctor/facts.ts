@@ -115,7 +115,8 @@ export const withNetwork = (part: Part<NetworkFacts> = {}): Facts =>
   withAzure({ network: { subnets: [cg], connected: [], blockedHosts: [], ...part } });
 export const withSubnet = (part: Part<SubnetFacts> = {}): Facts => withNetwork({ subnets: [{ ...cg, ...part }] });
 
-const namespaces = [
+/** What follows `Microsoft.` in the names of the providers that every deployment on AKS needs. */
+export const providerNames = [
   'ContainerService',
   'ContainerInstance',
   'Network',
@@ -128,7 +129,7 @@ const namespaces = [
 export const withProviders = (state = 'Registered', part: Part<ProviderFacts> = {}): Facts => ({
   azure: {
     permissions: { ...permissions, registerProviders: 'refused' },
-    providers: namespaces.map((name) => ({
+    providers: providerNames.map((name) => ({
       namespace: `Microsoft.${name}`,
       state,
       types: name === 'KeyVault' ? { vaults: { apiVersions: ['2023-07-01'], locations: ['East US'] } } : {},

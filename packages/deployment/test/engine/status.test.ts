@@ -47,13 +47,14 @@ describe('the status', () => {
       JSON.stringify({ attestation: { attested: true, shutdown: countdown }, shutdown: cause });
 
     /** The rows of the pods of a deployed operator, each of which answers `GET /ops/status` with this. */
-    async function podRows(body: string, answerStatus = 200): Promise<readonly StatusRow[]> {
+    async function podRows(body: string, answerStatus = 200, log = ''): Promise<readonly StatusRow[]> {
       const world = worldFor(uid2);
       await apply(await runOf(world, uid2));
       world.cluster.proxyAnswer = (_pod, path) => ({
         status: path === '/ops/status' ? answerStatus : 200,
         body: path === '/ops/status' ? body : 'OK',
       });
+      world.cluster.logText = () => log;
       const { rows } = await status(await runOf(world, uid2));
       return rows.filter(({ name }) => /^operator-.*-\d$/.test(name));
     }
@@ -84,6 +85,8 @@ describe('the status', () => {
     });
 
     it('without that page is judged by its log', async () => {
+      const failed =
+        '{"time":"2026-01-01T00:00:00Z","result":"failed","status":500,"msg":"attestation did not succeed"}';
       for (const [body, code] of [
         ['<html>', 200],
         ['{}', 200],
@@ -91,7 +94,10 @@ describe('the status', () => {
       ] as const) {
         const rows = await podRows(body, code);
         expect(rows.map(({ state, detail }) => [state, detail])).toEqual(rows.map(() => ['healthy', 'ready']));
+        const [failing] = await podRows(body, code, failed);
+        expect(failing).toMatchObject({ state: 'degraded', detail: expect.stringContaining('attestation') as string });
       }
+      expect((await podRows(page(null), 200, failed))[0]?.state).toBe('healthy');
     });
   });
 
@@ -118,7 +124,7 @@ describe('the status', () => {
     it('compares them with the pods of the virtual node', async () => {
       expect(await groupRow(['a', 'b'], ['default-a-1', 'default-b-1'])).toMatchObject({
         state: 'healthy',
-        detail: '2 container groups for 2 running pods',
+        detail: '2 for 2 running pods',
       });
     });
 
@@ -128,10 +134,7 @@ describe('the status', () => {
         detail: expect.stringMatching(/without a pod: default-pod-b$/) as string,
       });
       expect(await groupRow(['pod-a', 'pod-b'], ['default-pod-a'])).toMatchObject({ state: 'degraded' });
-    });
-
-    it('does not judge a cloud that has none at all', async () => {
-      expect(await groupRow(['pod-a'], [])).toMatchObject({ state: 'information' });
+      expect(await groupRow(['pod-a'], [])).toMatchObject({ state: 'degraded' });
     });
   });
 });

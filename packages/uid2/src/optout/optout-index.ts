@@ -49,8 +49,9 @@ export class OptOutIndex {
     const rawUidFilter = BloomFilter.withCapacity(idealBloomCapacity(count) / 4);
     let identities = 0;
     for (const [number, { records }] of segments.entries()) {
+      const before = segments.slice(0, number);
       for (let offset = 0; offset < records.length; offset += OPTOUT_RECORD_LENGTH) {
-        if (!hashFilter.add(records, offset) || !occursBefore(segments, number, offset)) identities += 1;
+        if (!hashFilter.add(records, offset) || !occursBefore(records, offset, before)) identities += 1;
         rawUidFilter.add(records, offset + OPTOUT_HASH_LENGTH + RAW_UID_FILTER_OFFSET);
       }
     }
@@ -105,12 +106,10 @@ export class OptOutIndex {
   }
 }
 
-/** Whether the hash of the record at `offset` of a segment is also that of an earlier record, there or in a segment before. */
-function occursBefore(segments: readonly OptOutSegment[], number: number, offset: number): boolean {
-  const own = segments[number]?.records;
-  if (own === undefined) return false;
+/** Whether the hash of the record at `offset` is also that of an earlier record, among its own or in a segment before. */
+function occursBefore(own: Uint8Array, offset: number, before: readonly OptOutSegment[]): boolean {
   if (offset > 0 && compareHashes(own, offset - OPTOUT_RECORD_LENGTH, own, offset) === 0) return true;
-  return segments.slice(0, number).some((segment) => findByIdentityHash(segment, own, offset) !== undefined);
+  return before.some((segment) => findByIdentityHash(segment, own, offset) !== undefined);
 }
 
 function isAllZero(hash: Uint8Array, offset: number): boolean {

@@ -18,8 +18,8 @@ const MAX_SEGMENT_BITS = 23;
 const MAX_ENTRY_TEXT = TEXTS_PER_ENTRY * 255;
 
 /**
- * Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. Or faster, for who has put the texts where
- * `textTarget` and `textStart` say already: `writtenEntry`, then `keyIds`.
+ * Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. Or faster, for who puts the texts in their place:
+ * `makeRoom`, `writtenEntry`, `keyIds`.
  */
 export class SaltTableBuilder {
   readonly #data: SaltTableData & { readonly segments: Uint8Array<SharedArrayBuffer>[] };
@@ -52,18 +52,20 @@ export class SaltTableBuilder {
       this.#rows.floats[at] = Number.NaN;
   }
 
-  /** The memory for the texts of the next entry, one after the other from `textStart` on. */
-  get textTarget(): DataView {
-    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize && this.#index >= 0) this.#addSegment();
+  /** Makes room for the texts of the next entry: in `texts` one after the other, from `textStart` on. */
+  makeRoom(): void {
+    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize) this.#addSegment();
+  }
+
+  get texts(): DataView {
     return this.#segmentView;
   }
 
-  /** Valid after `textTarget`. */
   get textStart(): number {
     return this.#used;
   }
 
-  /** Adds an entry whose texts lie at `textStart` already; `lengths` has their six lengths. */
+  /** Adds an entry whose texts are in their place already; `lengths` has their six lengths. */
   writtenEntry(id: number, lastUpdated: number, refreshFrom: number, lengths: Uint8Array): void {
     this.entry(id, lastUpdated, refreshFrom);
     for (let column = 0; column < TEXTS_PER_ENTRY; column += 1) {
@@ -76,7 +78,7 @@ export class SaltTableBuilder {
   /** Starts the next entry. */
   entry(id: number, lastUpdated: number, refreshFrom: number): void {
     this.#index += 1;
-    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize && this.#index > 0) this.#addSegment();
+    this.makeRoom();
     const { floats, ints, words } = this.#rows;
     const row = this.#index * ROW_BYTES;
     floats[row / 8 + ROW_LAST_UPDATED] = lastUpdated;

@@ -39,7 +39,8 @@ export class UsualSaltLine {
    * or not a usual line.
    */
   add(bytes: DataView, start: number, builder: SaltTableBuilder): number {
-    const target = builder.textTarget;
+    builder.makeRoom();
+    const target = builder.texts;
     const lengths = this.#lengths;
     const id = this.#number(bytes, start, MOST_ID_DIGITS);
     if (id === NONE) return NONE;

@@ -108,6 +108,7 @@ describe('OptOutIndex', () => {
     });
     const again = many.slice(0, 500).map((record) => ({ ...record, optedOutAt: NOW - 5 }));
     const own = optOut();
+    expect(indexOf(delta([own, own, { ...own, optedOutAt: NOW - 1 }, optOut()])).size).toBe(2);
     const index = indexOf(
       encodePartitionFile([delta(many)]),
       delta([...again, own, own]),

@@ -30,6 +30,17 @@ describe('orderedOffsets', () => {
     expect(order(records)).toEqual(sortedOffsets(records));
   });
 
+  it.each([2, 10, 48, 49])('orders groups of %i records that share their first four bytes', (size) => {
+    const records = seededBytes(`groups of ${size}`)(3000 * LENGTH);
+    const view = Buffer.from(records.buffer, records.byteOffset, records.length);
+    const groups = Math.ceil(3000 / size);
+    for (let index = 0; index < 3000; index++) {
+      view.writeUInt32BE((index % groups) * 999_983, index * LENGTH);
+      if (index % 3 === 0) view.fill(7, index * LENGTH + 4, index * LENGTH + 32);
+    }
+    expect(order(records)).toEqual(sortedOffsets(records));
+  });
+
   it('orders by what it is told, whose first four bytes lie anywhere', () => {
     const records = seededBytes('tail')(3000 * LENGTH);
     const word = (at: number): number => Buffer.from(records.subarray(at + 60, at + 64)).readUInt32BE();

@@ -43,25 +43,30 @@ function entry(table: SaltTable, index: number) {
 }
 
 describe('the usual line', () => {
-  const number = fc.oneof(
-    fc.nat({ max: 10 ** 9 }).map(String),
-    fc.integer({ min: -9, max: 2 ** 44 }).map(String),
-    fc.constantFrom('', '0', '007', '+5', '1x', '999999999999999', '9007199254740993', '12345678901234567890'),
-  );
-  const word = fc.oneof(
-    fc.base64String({ maxLength: 60 }),
-    fc.constantFrom('', ' ', ' a ', 'a b', '\u00e4', 'x'.repeat(255), 'x'.repeat(256), '\u0000', '\t'),
-  );
-  const material = fc.oneof(fc.constant(['', '', '']), fc.tuple(number, word, word));
-  const line = fc
-    .tuple(number, number, word, number, word, material, material)
-    .map(([id, updated, salt, refresh, previous, one, other]) =>
-      [id, updated, salt, refresh, previous, ...one, ...other].join(','),
+  const id = fc.nat({ max: 999_999_999 }).map(String);
+  const time = fc.nat({ max: 2 ** 44 }).map(String);
+  const word = fc.base64String({ maxLength: 60 });
+  const material = fc.oneof(fc.constant(['', '', '']), fc.tuple(id, fc.base64String({ minLength: 4 }), word));
+  const usual = fc
+    .tuple(id, time, word, time, word, material, material)
+    .map(([number, updated, salt, refresh, previous, one, other]) =>
+      [number, updated, salt, refresh, previous].concat(one, other),
     );
+  const odd = fc.oneof(
+    fc.integer({ min: -9, max: 2 ** 33 }).map(String),
+    fc.constantFrom('', '0', '007', '+5', '1x', '999999999999999', '9007199254740993', '12345678901234567890'),
+    fc.constantFrom(' ', ' a ', 'a b', 'abcd efg', ' abcdefg', 'abcdefg ', '\u00e4', '\u0000', '\t', 'a\tbcdefg\t'),
+    fc.constantFrom('x'.repeat(255), 'x'.repeat(256), 'x,y'),
+  );
+  const changes = fc.array(fc.tuple(fc.nat({ max: 10 }), odd), { maxLength: 2 });
+  const line = fc.tuple(usual, changes).map(([columns, changed]) => {
+    for (const [column, value] of changed) columns[column] = value;
+    return columns.join(',');
+  });
   const outcome = (file: string): unknown => {
     try {
       const table = parseSaltFile(toUtf8(file), { size: 3, idPrefix: 'a', idSecret: 'b' });
-      return [0, 1, 2].map((index) => entry(table, index));
+      return [0, 1, 2].map((index) => (table.isLoaded(index) ? entry(table, index) : undefined));
     } catch (error) {
       return (error as Error).message;
     }

@@ -2,6 +2,7 @@ import type { AccessToken, TokenCredential } from '@azure/identity';
 import { DependencyError, errorMessage, fromUtf8 } from '@holdfast/base';
 import type { Clock } from '@holdfast/base';
 import { HttpClient } from '@holdfast/http';
+import type { HttpAnswer } from '@holdfast/http';
 
 import type { Cloud } from '../provider/clouds.ts';
 import type { MountParameters, VaultIdentity } from '../provider/parameters.ts';
@@ -107,13 +108,8 @@ async function metadataToken(metadataUrl: string, clientId: string, cloud: Cloud
     timeoutMs: TIMEOUT_MS,
     maxBytes: MAX_ANSWER_BYTES,
   });
-  const body = readJson(fromUtf8(answer.body));
-  const { access_token: value, expires_on: expiresOn, error_description: description } = body;
-  if (answer.status !== 200 || typeof value !== 'string') {
-    const reason = typeof description === 'string' ? description.slice(0, 1000) : `status ${answer.status}`;
-    throw refused(`the metadata service of the node gave no token: ${reason}`);
-  }
-  return { token: value, expiresOnTimestamp: Number(expiresOn) * 1000 || 0 };
+  const { token, body } = granted(answer, 'the metadata service of the node');
+  return { token, expiresOnTimestamp: Number(body['expires_on']) * 1000 || 0 };
 }
 
 /** The exchange of RFC 7523 through the token proxy of the cluster, which holds the trust of the managed identity. */
@@ -146,13 +142,20 @@ async function proxyToken(
     .catch((cause: unknown) => {
       throw refused(`failed to get keyvault client: proxy transport not available: ${errorMessage(cause)}`, cause);
     });
-  const body = readJson(fromUtf8(answer.body));
-  const { access_token: value, expires_in: expiresIn, error_description: description } = body;
-  if (answer.status !== 200 || typeof value !== 'string') {
-    const reason = typeof description === 'string' ? description.slice(0, 1000) : `status ${answer.status}`;
-    throw refused(`the token proxy gave no token: ${reason}`);
-  }
-  return { token: value, expiresOnTimestamp: settings.clock() + (Number(expiresIn) || 0) * 1000 };
+  const { token: value, body } = granted(answer, 'the token proxy');
+  return { token: value, expiresOnTimestamp: settings.clock() + (Number(body['expires_in']) || 0) * 1000 };
+}
+
+/** The access token of an answer as OAuth 2.0 has them, with the rest of the answer. */
+function granted(
+  { status, body: bytes }: HttpAnswer,
+  who: string,
+): { readonly token: string; readonly body: Readonly<Record<string, unknown>> } {
+  const body = readJson(fromUtf8(bytes));
+  const { access_token: token, error_description: description } = body;
+  if (status === 200 && typeof token === 'string') return { token, body };
+  const reason = typeof description === 'string' ? description.slice(0, 1000) : `status ${status}`;
+  throw refused(`${who} gave no token: ${reason}`);
 }
 
 /** One token is enough for a mount; it is asked for again when it is about to run out. */

@@ -5,7 +5,7 @@ import { regoToJson } from '@holdfast/policy';
 import type { RegoEngine, RegoJson, RegoValue } from '@holdfast/policy';
 
 import type { ReferenceValues } from '../reference-values/reference-value-service.ts';
-import { claimsQuery, unmetReferences } from './explain.ts';
+import { unmetReferences } from './explain.ts';
 import type { UnmetReference } from './explain.ts';
 import type { CompiledPolicy, PolicyStore } from './policy-store.ts';
 
@@ -52,7 +52,7 @@ export async function appraise(
       const isAffirmed = trustStatus(vector) === 'affirming';
       return {
         appraisal: { vector, policyId, evidence, extensions: extensionsOf(extensions, key) },
-        unmet: isAffirmed ? [] : unmetReferences(vector, claimsQuery(engine, evidence)),
+        unmet: isAffirmed ? [] : unmetReferences(vector, engine, evidence),
       };
     };
   });

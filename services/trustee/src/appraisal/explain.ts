@@ -23,22 +23,20 @@ const MAX_TEXT = 200;
 /**
  * Says which reference values evidence did not meet, by asking the policy once more and watching what it compares. Rules
  * whose claim is affirmed are left out; so is everything that was not compared with a reference value.
- * @param query asks the policy for its trust claims
+ * @param vector what it answered to this evidence
+ * @param engine the policy, with the same reference values
  */
 export function unmetReferences(
   vector: TrustVector,
-  query: (observe: (observation: RegoObservation) => void) => void,
+  engine: RegoEngine,
+  evidence: JsonObject,
 ): readonly UnmetReference[] {
   const trace = new ReferenceTrace();
-  query((observation) => trace.add(observation));
+  engine.query('data.policy.trust_claims', {
+    input: evidence as RegoJson,
+    observe: (observation) => trace.add(observation),
+  });
   return trace.unmet(vector);
-}
-
-/** The question of `unmetReferences` to a policy. */
-export function claimsQuery(engine: RegoEngine, evidence: JsonObject) {
-  return (observe: (observation: RegoObservation) => void): void => {
-    engine.query('data.policy.trust_claims', { input: evidence as RegoJson, observe });
-  };
 }
 
 interface Lookup {
@@ -54,10 +52,10 @@ class ReferenceTrace {
   #comparisons = 0;
 
   add(observation: RegoObservation): void {
-    const claim = claimOf(observation.rules);
     if (observation.kind === 'host-call') {
       const [reference] = observation.values;
       if (typeof reference !== 'string' || this.#lookups.length >= MAX_CALLS) return;
+      const claim = claimOf(observation.rules);
       this.#lookups.push({ claim, reference, value: observation.result ?? null, compared: false });
       return;
     }
@@ -71,6 +69,7 @@ class ReferenceTrace {
     lookup.compared = true;
     if (holds) return;
     const received = isFrom(lookup.value, right) ? left : right;
+    const claim = claimOf(observation.rules);
     this.#note({ claim, reference: lookup.reference, ...sides(lookup.value, received) });
   }
 

@@ -17,10 +17,13 @@ export class GrpcCaller {
   readonly #address: string;
 
   constructor(address: string, definition: ServiceDefinition) {
-    const { protocol, host } = new URL(address);
+    const { protocol, hostname, port } = new URL(address);
+    const isEncrypted = protocol === 'https:';
+    // An URL leaves out the usual port of its scheme, and gRPC takes 443 when there is none.
+    const target = `${hostname}:${port || (isEncrypted ? '443' : '80')}`;
     const Constructor = makeGenericClientConstructor(definition, 'service');
-    const channel = protocol === 'https:' ? credentials.createSsl() : credentials.createInsecure();
-    this.#client = new Constructor(host, channel, { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES });
+    const channel = isEncrypted ? credentials.createSsl() : credentials.createInsecure();
+    this.#client = new Constructor(target, channel, { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES });
     this.#definition = definition;
     this.#address = address;
   }

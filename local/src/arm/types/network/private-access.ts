@@ -6,11 +6,12 @@ import { anyOf, commonShape, entryShape, readOnly } from '../../shape.ts';
 import type { ResourceKind } from '../kind.ts';
 import { mustExist, networkVersions } from './references.ts';
 
+export const PRIVATE_ENDPOINT = 'Microsoft.Network/privateEndpoints';
 const LINK = 'Microsoft.Network/privateDnsZones/virtualNetworkLinks';
 const dnsVersions = ['2018-09-01', '2020-01-01', '2020-06-01', '2024-06-01'] as const;
 
 export const privateEndpoints: ResourceKind = {
-  type: 'Microsoft.Network/privateEndpoints',
+  type: PRIVATE_ENDPOINT,
   apiVersions: networkVersions,
   shape: {
     ...commonShape,

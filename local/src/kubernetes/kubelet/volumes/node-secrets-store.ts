@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 
-import { createSecretsStore, customResourceDefinitions, DRIVER_NAME } from '@holdfast/secrets-store';
+import {
+  BINDING_AUDIENCE,
+  createSecretsStore,
+  customResourceDefinitions,
+  DRIVER_NAME,
+  EXCHANGE_AUDIENCE,
+} from '@holdfast/secrets-store';
 import type { Events, MountProvider, PodObject as StorePod, SecretsStore } from '@holdfast/secrets-store';
 
 import type { ClusterStore } from '../../api/cluster-store.ts';
-import type { PodTokenSource } from '../../api/index.ts';
-import type { Cluster } from '../../controllers/cluster.ts';
-import type { EventRecorder } from '../../controllers/event-recorder.ts';
 import type { PodObject } from '../../controllers/objects.ts';
-import type { Cancel, Timers } from '../../controllers/timers.ts';
+import type { Cancel } from '../../controllers/timers.ts';
+import type { NodeHost } from '../kubelet-host.ts';
 import { volumeFolder } from '../pod-folder.ts';
 import { clusterPort } from './cluster-port.ts';
 
@@ -22,18 +26,6 @@ export interface SecretsStoreSettings {
   readonly rotationMs?: () => number | undefined;
 }
 
-export interface NodeSecretsStoreOptions {
-  readonly settings: SecretsStoreSettings;
-  readonly cluster: Cluster;
-  readonly timers: Timers;
-  readonly events: EventRecorder;
-  readonly nodeName: string;
-  /** Folder in which each pod gets one. */
-  readonly podsFolder: string;
-  readonly issueToken: PodTokenSource | undefined;
-  readonly onError: (error: unknown) => void;
-}
-
 const ROTATION_MS = 2 * 60_000;
 const LOOK_MS = 1_000;
 const MOUNT_TIMEOUT_MS = 60_000;
@@ -42,15 +34,19 @@ const MAX_MESSAGE = 1024;
 
 /** The Secrets Store CSI driver of one node, with its provider. */
 export class NodeSecretsStore {
-  readonly #options: NodeSecretsStoreOptions;
+  readonly #host: Pick<NodeHost, 'machine' | 'timers'>;
+  readonly #onError: (error: unknown) => void;
   readonly #store: SecretsStore;
   #cancel: Cancel | undefined;
   #looking: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: NodeSecretsStoreOptions) {
-    const { settings, cluster, timers, events, nodeName, issueToken } = options;
-    this.#options = options;
+  /** @param onError Told about what goes wrong while mounted volumes are looked after. */
+  constructor(host: NodeHost, settings: SecretsStoreSettings, onError: (error: unknown) => void) {
+    const { cluster, timers, events, nodeName, machine } = host;
+    const issueToken = machine.serviceAccountToken;
+    this.#host = host;
+    this.#onError = onError;
     this.#store = createSecretsStore({
       cluster: clusterPort(cluster.store),
       provider: settings.provider,
@@ -76,7 +72,7 @@ export class NodeSecretsStore {
 
   /** Where the files of a volume are. */
   folderOf(pod: Pick<StorePod, 'metadata'>, volume: string): string {
-    return join(volumeFolder(this.#options.podsFolder, pod, { plugin: 'csi', name: volume }), 'mount');
+    return join(volumeFolder(this.#host.machine.podsFolder, pod, { plugin: 'csi', name: volume }), 'mount');
   }
 
   /** @throws RequestError, DependencyError after an event on the pod */
@@ -102,10 +98,10 @@ export class NodeSecretsStore {
 
   #lookLater(): void {
     if (this.#closed || this.#cancel !== undefined) return;
-    this.#cancel = this.#options.timers.after(LOOK_MS, () => {
+    this.#cancel = this.#host.timers.after(LOOK_MS, () => {
       this.#looking = this.#store
         .tick()
-        .catch(this.#options.onError)
+        .catch(this.#onError)
         .finally(() => {
           this.#cancel = undefined;
           if (this.#store.mountedPods > 0) this.#lookLater();
@@ -127,7 +123,7 @@ export function installSecretsStore(store: ClusterStore): void {
         attachRequired: false,
         podInfoOnMount: true,
         requiresRepublish: true,
-        tokenRequests: [{ audience: 'api://AzureADTokenExchange' }, { audience: 'api://AKSIdentityBinding' }],
+        tokenRequests: [{ audience: EXCHANGE_AUDIENCE }, { audience: BINDING_AUDIENCE }],
         volumeLifecycleModes: ['Ephemeral'],
       },
     },

@@ -6,13 +6,10 @@ import { DRIVER_NAME, mountFailure, writeVolume } from '@holdfast/secrets-store'
 
 import type { ContainerMount } from '../../../virtual-node/mount-paths.ts';
 import type { ClusterEvent } from '../../api/cluster-store.ts';
-import type { PodTokenSource } from '../../api/index.ts';
-import type { Cluster } from '../../controllers/cluster.ts';
-import type { EventRecorder } from '../../controllers/event-recorder.ts';
 import type { PodObject } from '../../controllers/objects.ts';
-import type { Cancel, Timers } from '../../controllers/timers.ts';
+import type { Cancel } from '../../controllers/timers.ts';
+import type { KubeletHost } from '../kubelet-host.ts';
 import { podFolderName, volumeFolder } from '../pod-folder.ts';
-import type { NodeSecretsStore } from './node-secrets-store.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { livePart, partNow, subPathOf } from './sub-path.ts';
 import { valuesOf, volumeFiles, VolumeProblem } from './volume-files.ts';
@@ -20,15 +17,8 @@ import type { VolumeSources } from './volume-files.ts';
 import { kindOf, mountedVolumes, mountsOf } from './volume-objects.ts';
 import type { VolumeMountObject, VolumeObject } from './volume-objects.ts';
 
-export interface PodVolumesOptions {
-  /** Folder in which each pod gets one. */
-  readonly podsFolder: string;
-  readonly cluster: Cluster;
-  readonly timers: Timers;
-  readonly events: EventRecorder;
-  readonly issueToken: PodTokenSource | undefined;
-  readonly secretsStore: NodeSecretsStore | undefined;
-}
+/** What volumes of a pod take from its node. */
+type VolumeHost = Pick<KubeletHost, 'machine' | 'cluster' | 'timers' | 'events' | 'secretsStore'>;
 
 const PLUGINS: readonly (readonly [member: keyof VolumeObject, plugin: string])[] = [
   ['emptyDir', 'empty-dir'],
@@ -42,7 +32,7 @@ const SOON_MS = 5_000;
 
 /** The volumes of one pod as folders of this machine: filled before its containers start, and kept as their sources are. */
 export class PodVolumes {
-  readonly #options: PodVolumesOptions;
+  readonly #host: VolumeHost;
   readonly #tokens: ServiceAccountTokens;
   #pod: PodObject;
   #unsubscribe: (() => void) | undefined;
@@ -51,10 +41,10 @@ export class PodVolumes {
   #wanted = false;
   #closed = false;
 
-  constructor(pod: PodObject, options: PodVolumesOptions) {
+  constructor(pod: PodObject, host: VolumeHost) {
     this.#pod = pod;
-    this.#options = options;
-    this.#tokens = new ServiceAccountTokens(options.issueToken, options.timers.clock);
+    this.#host = host;
+    this.#tokens = new ServiceAccountTokens(host.machine.serviceAccountToken, host.timers.clock);
   }
 
   /**
@@ -80,22 +70,19 @@ export class PodVolumes {
    * What a container mounts, as it is now.
    * @throws VolumeProblem when a part of a volume cannot be mounted
    */
-  async mounts(
-    container: string,
-    variables: Readonly<Record<string, string>> = {},
-  ): Promise<readonly ContainerMount[]> {
+  async mounts(container: string, variables: Readonly<Record<string, string>>): Promise<readonly ContainerMount[]> {
     const volumes = new Map(mountedVolumes(this.#pod).map((volume) => [volume.name, volume]));
     const found = this.#pod.spec.containers.find(({ name }) => name === container);
     const mounts: ContainerMount[] = [];
     for (const [index, mount] of (found === undefined ? [] : mountsOf(found)).entries()) {
       const volume = volumes.get(mount.name);
       if (volume === undefined || kindOf(volume) === 'other') continue;
-      const path = this.#checkedPath(container, mount, variables);
       const isLive = kindOf(volume) === 'emptyDir';
       const readOnly = mount.readOnly === true || !isLive;
       const part = join(this.#folder, 'volume-subpaths', container, String(index));
       const root = this.#folderOf(volume);
       try {
+        const path = subPathOf(mount, variables);
         const folder = path === '' ? root : await (isLive ? livePart(root, path) : partNow(root, path, part));
         mounts.push({ mountPath: mount.mountPath, folder, readOnly });
       } catch (error) {
@@ -115,45 +102,42 @@ export class PodVolumes {
     this.#unsubscribe?.();
     this.#cancel?.();
     await this.#filling;
-    await this.#options.secretsStore?.unmountFor(this.#pod);
+    await this.#host.secretsStore?.unmountFor(this.#pod);
   }
 
   get #folder(): string {
-    return join(this.#options.podsFolder, podFolderName(this.#pod));
+    return join(this.#host.machine.podsFolder, podFolderName(this.#pod));
   }
 
   #folderOf(volume: VolumeObject): string {
-    const { podsFolder, secretsStore } = this.#options;
+    const { machine, secretsStore } = this.#host;
     if (secretsStore !== undefined && kindOf(volume) === 'secrets-store') {
       return secretsStore.folderOf(this.#pod, volume.name);
     }
     const plugin = PLUGINS.find(([member]) => volume[member] !== undefined)?.[1] ?? 'csi';
-    return volumeFolder(podsFolder, this.#pod, { plugin, name: volume.name });
+    return volumeFolder(machine.podsFolder, this.#pod, { plugin, name: volume.name });
   }
 
   async #setUp(volume: VolumeObject): Promise<void> {
     const kind = kindOf(volume);
     if (kind === 'other') {
       const message = `Volume "${volume.name}" is of a kind that this machine has no files for: its mounts are left out`;
-      this.#options.events.normal(this.#pod, 'VolumeNotMapped', message);
+      this.#host.events.normal(this.#pod, 'VolumeNotMapped', message);
       return;
     }
     if (kind === 'secrets-store') return;
-    // What is in it is for this user only, whatever the modes of the files say.
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await chmod(this.#folder, 0o700);
+    await this.#makeFolder();
     const folder = this.#folderOf(volume);
     await mkdir(folder, { recursive: true });
     if (kind === 'emptyDir') await chmod(folder, 0o777);
-    else await writeVolume(folder, await volumeFiles(volume, this.#sources()), this.#options.timers.clock);
+    else await writeVolume(folder, await volumeFiles(volume, this.#sources()), this.#host.timers.clock);
   }
 
   async #mountSecrets(volumes: readonly VolumeObject[]): Promise<void> {
-    const { secretsStore } = this.#options;
+    const { secretsStore } = this.#host;
     const first = volumes.find((volume) => kindOf(volume) === 'secrets-store');
     if (first === undefined) return;
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await chmod(this.#folder, 0o700);
+    await this.#makeFolder();
     if (secretsStore !== undefined) {
       await secretsStore.mountFor(this.#pod).catch((error: unknown) => {
         throw new VolumeProblem(mountFailure(first.name, error));
@@ -165,8 +149,14 @@ export class PodVolumes {
     throw new VolumeProblem(this.#tellFailure(first, text));
   }
 
+  /** The folder of the pod, for this user only, whatever the modes of the files in it say. */
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await chmod(this.#folder, 0o700);
+  }
+
   #sources(): VolumeSources {
-    const { cluster } = this.#options;
+    const { cluster } = this.#host;
     const { namespace } = this.#pod.metadata;
     return {
       pod: this.#pod,
@@ -178,14 +168,14 @@ export class PodVolumes {
 
   #tellFailure({ name }: VolumeObject, reason: string): string {
     const message = `MountVolume.SetUp failed for volume "${name}" : ${reason}`;
-    this.#options.events.warning(this.#pod, 'FailedMount', message);
+    this.#host.events.warning(this.#pod, 'FailedMount', message);
     return message;
   }
 
   #follow(volumes: readonly VolumeObject[]): void {
     const files = volumes.filter((volume) => kindOf(volume) === 'files');
     if (files.length === 0 || this.#closed) return;
-    const { store } = this.#options.cluster;
+    const { store } = this.#host.cluster;
     const text = JSON.stringify(files);
     this.#unsubscribe ??= store.subscribe(undefined, ({ type, object }: ClusterEvent) => {
       const { kind, metadata } = object;
@@ -205,7 +195,7 @@ export class PodVolumes {
     this.#filling = this.#filling.then(async () => {
       this.#wanted = false;
       const { name, namespace, uid } = this.#pod.metadata;
-      const live = this.#options.cluster.find('Pod', name, namespace);
+      const live = this.#host.cluster.find('Pod', name, namespace);
       if (this.#closed || live === undefined || live.metadata.uid !== uid) return;
       this.#pod = live;
       for (const volume of files) {
@@ -220,17 +210,9 @@ export class PodVolumes {
     this.#cancel?.();
     const { renewAt } = this.#tokens;
     if (renewAt === undefined || this.#closed) return;
-    const { timers } = this.#options;
+    const { timers } = this.#host;
     const pause = Math.max(renewAt - timers.clock(), SOON_MS);
     this.#cancel = timers.after(pause, () => this.#refresh(files));
-  }
-
-  #checkedPath(container: string, mount: VolumeMountObject, variables: Readonly<Record<string, string>>): string {
-    try {
-      return subPathOf(mount, variables);
-    } catch (error) {
-      throw subPathProblem(container, mount, error);
-    }
   }
 }
 

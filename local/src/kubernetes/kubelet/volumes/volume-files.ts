@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 import { toUtf8 } from '@holdfast/base';
+import type { MountedFile } from '@holdfast/secrets-store';
 
 import type { PodObject, StringMap } from '../../controllers/objects.ts';
 import { quantity } from '../../controllers/quantity.ts';
@@ -15,14 +16,6 @@ import type {
   TokenSource,
   VolumeObject,
 } from './volume-objects.ts';
-
-/** A file of a volume. */
-export interface VolumeFile {
-  /** Relative, with forward slashes. */
-  readonly path: string;
-  readonly mode: number;
-  readonly contents: Uint8Array;
-}
 
 /** What volumes are made of. */
 export interface VolumeSources {
@@ -43,13 +36,13 @@ const DEFAULT_MODE = 0o644;
  * The files of a configMap, secret, downwardAPI or projected volume.
  * @throws VolumeProblem for a source that is not there, and for a key that it does not have
  */
-export async function volumeFiles(volume: VolumeObject, sources: VolumeSources): Promise<readonly VolumeFile[]> {
+export async function volumeFiles(volume: VolumeObject, sources: VolumeSources): Promise<readonly MountedFile[]> {
   const { configMap, secret, downwardAPI, projected } = volume;
   const defaultMode = (configMap ?? secret ?? downwardAPI ?? projected)?.defaultMode ?? DEFAULT_MODE;
   if (configMap !== undefined) return configMapFiles(configMap, defaultMode, sources);
   if (secret !== undefined) return secretFiles(secret, defaultMode, sources);
   if (downwardAPI !== undefined) return downwardFiles(downwardAPI, defaultMode, sources);
-  const files: VolumeFile[] = [];
+  const files: MountedFile[] = [];
   for (const source of projected?.sources ?? []) files.push(...(await projectedFiles(source, defaultMode, sources)));
   return files;
 }
@@ -70,7 +63,7 @@ async function projectedFiles(
   source: ProjectedSource,
   mode: number,
   sources: VolumeSources,
-): Promise<readonly VolumeFile[]> {
+): Promise<readonly MountedFile[]> {
   const { configMap, secret, downwardAPI, serviceAccountToken } = source;
   if (configMap !== undefined) return configMapFiles(configMap, mode, sources);
   if (secret !== undefined) return secretFiles(secret, mode, sources);
@@ -82,14 +75,14 @@ async function projectedFiles(
   return [{ path: serviceAccountToken.path, mode, contents }];
 }
 
-function configMapFiles(source: ConfigMapSource, mode: number, sources: VolumeSources): readonly VolumeFile[] {
+function configMapFiles(source: ConfigMapSource, mode: number, sources: VolumeSources): readonly MountedFile[] {
   const { name = '', optional = false, items } = source;
   const values = sources.configMap(name);
   if (values === undefined && !optional) throw new VolumeProblem(`configmap "${name}" not found`);
   return selected(values ?? new Map(), { items, optional, mode }, 'configmap references non-existent config key');
 }
 
-function secretFiles(source: SecretSource, mode: number, sources: VolumeSources): readonly VolumeFile[] {
+function secretFiles(source: SecretSource, mode: number, sources: VolumeSources): readonly MountedFile[] {
   const { optional = false, items } = source;
   const name = source.secretName ?? source.name ?? '';
   const values = sources.secret(name);
@@ -102,7 +95,7 @@ function selected(
   values: ReadonlyMap<string, Uint8Array>,
   wanted: { readonly items: readonly KeyToPath[] | undefined; readonly optional: boolean; readonly mode: number },
   problem: string,
-): readonly VolumeFile[] {
+): readonly MountedFile[] {
   const { items = [], optional, mode } = wanted;
   if (items.length === 0) return [...values].map(([path, contents]) => ({ path, mode, contents }));
   return items.flatMap((item) => {
@@ -113,7 +106,7 @@ function selected(
   });
 }
 
-function downwardFiles({ items = [] }: DownwardSource, mode: number, { pod }: VolumeSources): readonly VolumeFile[] {
+function downwardFiles({ items = [] }: DownwardSource, mode: number, { pod }: VolumeSources): readonly MountedFile[] {
   return items.map((item) => ({
     path: item.path,
     mode: item.mode ?? mode,

@@ -1,3 +1,5 @@
+import { DRIVER_NAME } from '@holdfast/secrets-store';
+
 import type { ContainerObject, PodObject } from '../../controllers/objects.ts';
 
 /* The members of volumes that a kubelet of this machine uses. The API server has checked their shapes. */
@@ -74,10 +76,8 @@ export interface VolumeMountObject {
 /** How the files of a volume come about; `other` is what no folder of this machine can stand for. */
 export type VolumeKind = 'emptyDir' | 'files' | 'secrets-store' | 'other';
 
-const SECRETS_STORE = 'secrets-store.csi.k8s.io';
-
 export function kindOf(volume: VolumeObject): VolumeKind {
-  if (volume.csi !== undefined) return volume.csi.driver === SECRETS_STORE ? 'secrets-store' : 'other';
+  if (volume.csi !== undefined) return volume.csi.driver === DRIVER_NAME ? 'secrets-store' : 'other';
   if (volume.emptyDir !== undefined) return 'emptyDir';
   const { configMap, secret, downwardAPI, projected } = volume;
   return (configMap ?? secret ?? downwardAPI ?? projected) === undefined ? 'other' : 'files';

@@ -6,12 +6,12 @@ import { createMetricsRegistry } from '@holdfast/http';
 import { createLogger } from '@holdfast/process';
 import { createEvents, mountObjects } from '@holdfast/secrets-store';
 import type { MountProvider } from '@holdfast/secrets-store';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { podFolderName } from '../../../../src/kubernetes/kubelet/pod-folder.ts';
 import { installSecretsStore } from '../../../../src/kubernetes/kubelet/volumes/node-secrets-store.ts';
 import { RunningCluster } from '../test-local-cluster.ts';
-import { VirtualTimers } from './virtual-timers.ts';
+import { VirtualTimers } from '../../virtual-timers.ts';
 
 const CLASS = { apiVersion: 'secrets-store.csi.x-k8s.io/v1', kind: 'SecretProviderClass' } as const;
 const OBJECTS = `array:
@@ -96,9 +96,17 @@ const password = (cluster: RunningCluster): string | undefined => {
 };
 
 describe('Key Vault volumes of a pod', () => {
+  let vault: Vault;
+  let timers: VirtualTimers;
+  let cluster: RunningCluster;
+  beforeEach(async () => {
+    vault = new Vault();
+    timers = new VirtualTimers();
+    cluster = await start(vault, timers);
+    return async () => cluster[Symbol.asyncDispose]();
+  });
+
   it('are filled before its containers start, and the Secret that mirrors them is there for their variables', async () => {
-    const [vault, timers] = [new Vault(), new VirtualTimers()];
-    await using cluster = await start(vault, timers);
     applyClass(cluster);
     expect(cluster.cluster.find('Secret', 'redis', 'default')).toBeUndefined();
     expect(vault.reads).toBe(0);
@@ -116,8 +124,6 @@ describe('Key Vault volumes of a pod', () => {
   });
 
   it('wait for a class that is not there, and for a variable whose Secret no class mirrors', async () => {
-    const [vault, timers] = [new Vault(), new VirtualTimers()];
-    await using cluster = await start(vault, timers);
     applyPod(cluster);
     await cluster.until(() => cluster.messages('FailedMount').length > 0);
     expect(cluster.messages('FailedMount')).toEqual([
@@ -141,8 +147,6 @@ describe('Key Vault volumes of a pod', () => {
   ])(
     'refuse hostile objects (%s) with the reason in the event, and ask the vault for nothing',
     async (_, item, text) => {
-      const [vault, timers] = [new Vault(), new VirtualTimers()];
-      await using cluster = await start(vault, timers);
       applyClass(cluster, { objects: item === '{}' ? item : `array:\n${item}\n` });
       applyPod(cluster);
       await cluster.until(() => cluster.messages('FailedMount').length > 0);
@@ -153,8 +157,6 @@ describe('Key Vault volumes of a pod', () => {
   );
 
   it('follow the vault within the interval of rotation, and a reader never sees files of two moments', async () => {
-    const [vault, timers] = [new Vault(), new VirtualTimers()];
-    await using cluster = await start(vault, timers);
     applyClass(cluster);
     const script = `const fs = require('node:fs'); let before = '';
       const look = () => { const folder = fs.realpathSync('/mnt/secrets-store/..data');
@@ -177,8 +179,6 @@ describe('Key Vault volumes of a pod', () => {
   });
 
   it('keep the last good files while the vault is down, and the status of the pod says so', async () => {
-    const [vault, timers] = [new Vault(), new VirtualTimers()];
-    await using cluster = await start(vault, timers);
     applyClass(cluster);
     applyPod(cluster);
     await cluster.ready('vote');

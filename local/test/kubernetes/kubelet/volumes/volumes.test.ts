@@ -5,28 +5,17 @@ import { generateCce } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 
 import type { PodTokenSource } from '../../../../src/kubernetes/api/index.ts';
-import type { NodeIdentity } from '../../../../src/kubernetes/kubelet/node-identity.ts';
 import { podFolderName } from '../../../../src/kubernetes/kubelet/pod-folder.ts';
 import { StatusError } from '../../../../src/kubernetes/api/index.ts';
 import { KUBERNETES_BACK_OFF } from '../../../../src/virtual-node/back-off.ts';
 import { POLICY_ANNOTATION } from '../../../../src/virtual-node/manifest.ts';
 import { scriptImage } from '../../../../testing/script-image.ts';
 import { ALLOW_ALL, ON_VIRTUAL_NODE, RunningCluster } from '../test-local-cluster.ts';
-import { VirtualTimers } from './virtual-timers.ts';
+import { VirtualTimers } from '../../virtual-timers.ts';
 
 const PRINT = `const { readFileSync, readdirSync, statSync } = require('node:fs');
   const show = (path) => { try { return readFileSync(path, 'utf8'); } catch (e) { return e.code; } };
   const stay = () => setInterval(() => {}, 1000);`;
-
-function identity(serviceAccountToken: PodTokenSource): NodeIdentity {
-  return {
-    serviceAccountToken,
-    metadataUrl: 'http://127.0.0.1:1',
-    nmiUrl: () => undefined,
-    authorityHost: 'https://127.0.0.1:1/',
-    tenantId: 'tenant',
-  };
-}
 
 function configMap(name: string, data: Readonly<Record<string, string>>) {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data };
@@ -232,7 +221,7 @@ describe('volumes of a pod', () => {
       asked.push(request);
       return Promise.resolve({ token: `token ${asked.length}`, expiresAt: timers.clock() + 3_600_000 });
     };
-    await using cluster = await RunningCluster.start({ identity: identity(issued) }, false, { timers });
+    await using cluster = await RunningCluster.start({ serviceAccountToken: issued }, false, { timers });
     timers.settled = async () => cluster.local.settled();
     const serviceAccountToken = { path: 'token', audience: 'api://AzureADTokenExchange', expirationSeconds: 3600 };
     const volumes = [{ name: 'token', projected: { sources: [{ serviceAccountToken }] } }];

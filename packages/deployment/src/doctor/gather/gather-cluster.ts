@@ -17,8 +17,8 @@ import {
   readOne,
   readVersions,
   sameId,
-  statusOf,
   textsAt,
+  unlessAbsent,
 } from './gather-context.ts';
 import type { GatherContext } from './gather-context.ts';
 import { gatherInside } from './gather-inside.ts';
@@ -79,15 +79,10 @@ async function openInside(context: GatherContext): Promise<KubernetesPort | 'unr
 /** Roles that are there: those of the nodes, and those that were given to something that is no principal. */
 export async function gatherAssignments(context: GatherContext): Promise<AssignmentFacts | undefined> {
   const cluster = await readCluster(context);
-  const identities = await readAll(
-    context,
-    `${groupPath(context)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities`,
-    IDENTITIES,
-  ).catch((error: unknown) => {
-    // The list of a group that does not exist is an error, and there is nothing to look at.
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  });
+  // The list of a group that does not exist is an error, and there is nothing to look at.
+  const identities = await unlessAbsent(
+    readAll(context, `${groupPath(context)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities`, IDENTITIES),
+  );
   if (identities === undefined) return undefined;
   const clientIds = identities.flatMap((one) => textAt(one, 'properties', 'clientId') ?? []);
   const assignments = await readAll(

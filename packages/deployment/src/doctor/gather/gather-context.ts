@@ -107,6 +107,16 @@ export function statusOf(error: unknown): number | undefined {
   return problemOf(error)?.status ?? kubernetesReason(error)?.status;
 }
 
+/** An answer; undefined when there is no such thing, or the cluster has no such kind. */
+export async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
 /** The innermost code of an answer that was an error. */
 export function codeOf(error: unknown): string | undefined {
   return problemOf(error)?.code;

@@ -2,9 +2,9 @@ import { at, listAt, objectAt, textAt } from '../../bundle/shape.ts';
 import type { KubernetesPort, ObjectReference } from '../../engine/ports.ts';
 import { manifestsOf } from '../../manifests/manifests-of.ts';
 import type { KubernetesObject } from '../../manifests/object.ts';
-import { quantity } from '../checks-quota.ts';
 import type { ClusterFacts } from '../facts.ts';
-import { clusterId, readAll, statusOf } from './gather-context.ts';
+import { quantity } from '../quantity.ts';
+import { clusterId, readAll, statusOf, unlessAbsent } from './gather-context.ts';
 import type { GatherContext } from './gather-context.ts';
 
 type Inside = NonNullable<ClusterFacts['inside']>;
@@ -61,12 +61,7 @@ async function listed(
   kind: string,
   options: { readonly namespace?: string; readonly labelSelector?: string; readonly fieldSelector?: string } = {},
 ): Promise<readonly KubernetesObject[]> {
-  try {
-    return await cluster.list(apiVersion, kind, { ...options, signal });
-  } catch (error) {
-    if (statusOf(error) === 404) return [];
-    throw error;
-  }
+  return (await unlessAbsent(cluster.list(apiVersion, kind, { ...options, signal }))) ?? [];
 }
 
 async function readObject(
@@ -143,16 +138,14 @@ async function foreign(context: GatherContext, cluster: KubernetesPort): Promise
         .filter(({ kind }) => kind !== 'Namespace')
         .map(async (object): Promise<readonly string[]> => {
           const { name, namespace } = object.metadata;
-          const live = await readObject(context, cluster, {
-            apiVersion: object.apiVersion,
-            kind: object.kind,
-            name,
-            ...(namespace === undefined ? {} : { namespace }),
-          }).catch((error: unknown) => {
-            // A kind that the cluster does not have yet has no objects.
-            if (statusOf(error) === 404) return undefined;
-            throw error;
-          });
+          const live = await unlessAbsent(
+            readObject(context, cluster, {
+              apiVersion: object.apiVersion,
+              kind: object.kind,
+              name,
+              ...(namespace === undefined ? {} : { namespace }),
+            }),
+          );
           if (live === undefined) return [];
           const managers = listAt(live, 'metadata', 'managedFields').flatMap((one) => textAt(one, 'manager') ?? []);
           return managers.length === 0 || managers.includes(fieldManager) ? [] : [`${object.kind} ${name}`];

@@ -4,6 +4,7 @@ import type { PrivateLinkConfig } from '../../config/private-link.ts';
 import type { JsonObject } from '../../engine/ports.ts';
 import { egressHosts } from '../../export/egress.ts';
 import { apiVersions } from '../../graph/api-versions.ts';
+import { agentPort, tunnelPort } from '../../graph/peer-pods.ts';
 import { cidrOf } from '../../network/cidr.ts';
 import type { NetworkFacts, PodVmPeering, SubnetFacts } from '../facts.ts';
 import { groupPath, lastPart, readAll, readOne, sameId, textsAt } from './gather-context.ts';
@@ -14,10 +15,9 @@ const NETWORKS = apiVersions['Microsoft.Network/virtualNetworks'];
 const GROUPS = apiVersions['Microsoft.Network/networkSecurityGroups'];
 const ZONES = apiVersions['Microsoft.Network/privateDnsZones'];
 const PEER_POD_FLOWS: readonly { readonly port: number; readonly protocol?: 'udp' }[] = [
-  { port: 15_150 },
-  { port: 9000 },
-  // The tunnel of the pod network.
-  { port: 9000, protocol: 'udp' },
+  { port: agentPort },
+  { port: tunnelPort },
+  { port: tunnelPort, protocol: 'udp' },
 ];
 const PROBE_MS = 5000;
 

@@ -1,14 +1,15 @@
+import { peerPodsDefaults } from '@holdfast/admission';
+
 import { at, listAt, objectAt, textAt } from '../../bundle/shape.ts';
 import type { PeerPodsConfig } from '../../config/peer-pods.ts';
-import { kubernetesReason } from '../../engine/errors.ts';
 import type { KubernetesPort } from '../../engine/ports.ts';
 import type { KubernetesObject } from '../../manifests/object.ts';
 import { POD_VM_RESOURCE } from '../../peer-pods/node-capacity.ts';
-import { quantity } from '../checks-quota.ts';
 import type { PeerPodClusterFacts, PeerPodWorker } from '../facts.ts';
+import { quantity } from '../quantity.ts';
+import { unlessAbsent } from './gather-context.ts';
 
 const WORKER_LABEL = 'node-role.kubernetes.io/kata-oc';
-const DEFAULT_RUNTIME_CLASS = 'kata-remote';
 const POLICIES = 'admissionregistration.k8s.io/v1';
 /** Images and labels of a key broker; its own name is not fixed. */
 const BROKER_IMAGE = /(?:^|\/)(?:kbs(?:-grpc-as|-ita-as)?|trustee[a-z0-9-]*|osc-trustee[a-z0-9-]*)(?:[:@]|$)/;
@@ -22,15 +23,15 @@ export async function gatherPeerPodCluster(
   cluster: KubernetesPort,
   signal: AbortSignal,
 ): Promise<PeerPodClusterFacts> {
-  const name = config.podVms?.runtimeClass ?? DEFAULT_RUNTIME_CLASS;
+  const name = config.podVms?.runtimeClass ?? peerPodsDefaults.runtimeClass;
   const [kubernetes, version, runtimeClass, pods, policies] = await Promise.all([
     cluster.version({ signal }),
-    unlessUnknown(() =>
+    unlessAbsent(
       cluster.read({ apiVersion: 'config.openshift.io/v1', kind: 'ClusterVersion', name: 'version' }, { signal }),
     ),
-    unlessUnknown(() => cluster.read({ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', name }, { signal })),
+    unlessAbsent(cluster.read({ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', name }, { signal })),
     cluster.list('v1', 'Pod', { signal }),
-    unlessUnknown(() => cluster.list(POLICIES, 'ValidatingAdmissionPolicy', { signal })),
+    unlessAbsent(cluster.list(POLICIES, 'ValidatingAdmissionPolicy', { signal })),
   ]);
   const labelled = await cluster.list('v1', 'Node', { labelSelector: selectorOf(runtimeClass), signal });
   const ofPeerPods = pods.filter((pod) => textAt(pod, 'spec', 'runtimeClassName') === name);
@@ -51,16 +52,6 @@ function selectorOf(runtimeClass: KubernetesObject | undefined): string {
     typeof value === 'string' ? [`${label}=${value}`] : [],
   );
   return labels.length === 0 ? WORKER_LABEL : labels.join(',');
-}
-
-async function unlessUnknown<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    // The cluster has no such kind.
-    if (kubernetesReason(error)?.status === 404) return undefined;
-    throw error;
-  }
 }
 
 function openShiftOf(version: KubernetesObject): NonNullable<PeerPodClusterFacts['openShift']> {

@@ -2,7 +2,7 @@ import { at, listAt, objectAt, textAt } from '../../bundle/shape.ts';
 import { keyFingerprint } from '../../engine/names.ts';
 import type { JsonObject } from '../../engine/ports.ts';
 import { apiVersions } from '../../graph/api-versions.ts';
-import { normaliseRegion } from '../../rules/regions.ts';
+import { deletedVaultId } from '../../graph/ids.ts';
 import type { VaultFacts } from '../facts.ts';
 import {
   ask,
@@ -34,14 +34,7 @@ export async function gatherVault(context: GatherContext): Promise<VaultFacts | 
       name,
       type: 'Microsoft.KeyVault/vaults',
     }),
-    readOne(
-      context,
-      below(
-        context,
-        `/providers/Microsoft.KeyVault/locations/${normaliseRegion(config.location)}/deletedVaults/${name}`,
-      ),
-      VAULTS,
-    ),
+    readOne(context, deletedVaultId(context.subscriptionId, config.location, name), VAULTS),
   ]);
   const reason = textAt(available, 'reason');
   return {

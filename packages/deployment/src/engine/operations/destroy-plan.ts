@@ -2,7 +2,7 @@ import { PolicyError, RequestError } from '@holdfast/base';
 
 import { at, listAt, textAt } from '../../bundle/shape.ts';
 import { idOf } from '../../graph/parts.ts';
-import { scopeId, resourceTypeOf } from '../../graph/ids.ts';
+import { resourceTypeOf, scopeId, vaultType } from '../../graph/ids.ts';
 import type { ArmResource } from '../../graph/types.ts';
 import type { JsonObject } from '../ports.ts';
 import { readReceipts } from '../receipts.ts';
@@ -36,7 +36,6 @@ export interface DestroyPlan {
 }
 
 const LOCKS_API = '2016-09-01';
-export const vaultType = 'Microsoft.KeyVault/vaults';
 export const clusterType = 'Microsoft.ContainerService/managedClusters';
 
 /**
@@ -74,7 +73,7 @@ export async function planDestroy(run: Run, options: DestroyOptions): Promise<De
   );
   const cluster = steps.find(({ node }) => node.type === clusterType);
   const plan: DestroyPlan = {
-    steps: groupLast(steps),
+    steps: groupsLast(steps),
     forgotten,
     cluster: cluster === undefined ? 'none' : cluster.action === 'restore' ? 'keep' : cluster.action,
   };
@@ -85,9 +84,17 @@ export async function planDestroy(run: Run, options: DestroyOptions): Promise<De
   return plan;
 }
 
-function groupLast(steps: readonly DestroyStep[]): readonly DestroyStep[] {
+/** Groups after everything else; one with something in it that is kept stays, too. */
+function groupsLast(steps: readonly DestroyStep[]): readonly DestroyStep[] {
   const isGroup = ({ node }: DestroyStep): boolean => node.type === 'Microsoft.Resources/resourceGroups';
-  return [...steps.filter((step) => !isGroup(step)), ...steps.filter(isGroup)];
+  const groups = steps.filter(isGroup).map((group): DestroyStep => {
+    const kept = steps.filter(
+      ({ action, id }) => action === 'keep' && id.toLowerCase().startsWith(`${group.id.toLowerCase()}/`),
+    );
+    if (group.action !== 'remove' || kept.length === 0) return group;
+    return { ...group, action: 'keep', why: `it holds what is kept: ${kept.map(({ node }) => node.name).join(', ')}` };
+  });
+  return [...steps.filter((step) => !isGroup(step)), ...groups];
 }
 
 function verdictOn(
@@ -173,12 +180,12 @@ export function purgeDate(run: Run, vault: JsonObject): string {
 }
 
 /** What is in a group and not of this deployment, by name and type. */
-export async function foreignIn(run: Run, group: string, own: ReadonlySet<string>): Promise<readonly string[]> {
+export async function foreignIn(run: Run, group: string): Promise<readonly string[]> {
   const found = await run.ports.arm.list(`${group}/resources`, '2021-04-01', undefined, { signal: run.signal });
   const inside = `${group.toLowerCase()}/providers/`;
   return found.flatMap((resource) => {
     const id = textAt(resource, 'id') ?? '';
-    if (!id.toLowerCase().startsWith(inside) || own.has(id.toLowerCase())) return [];
+    if (!id.toLowerCase().startsWith(inside)) return [];
     return [`${textAt(resource, 'name') ?? id} (${textAt(resource, 'type') ?? 'unknown'})`];
   });
 }

@@ -2,10 +2,11 @@ import { DependencyError } from '@holdfast/base';
 
 import { listAt, objectAt, textAt } from '../../bundle/shape.ts';
 import { apiVersions } from '../../graph/api-versions.ts';
+import { deletedVaultId, vaultType } from '../../graph/ids.ts';
 import type { JsonObject } from '../ports.ts';
 import type { Run } from '../run.ts';
 import { tell, waitFor } from './context.ts';
-import { foreignIn, foreignParts, planDestroy, purgeDate, vaultType } from './destroy-plan.ts';
+import { foreignIn, foreignParts, planDestroy, purgeDate } from './destroy-plan.ts';
 import type { DestroyOptions, DestroyPlan, DestroyStep } from './destroy-plan.ts';
 import { destroyStage, removeManifests, removeOperator } from './destroy-workload.ts';
 import { writeReceipt } from './receipts.ts';
@@ -38,7 +39,7 @@ export async function destroy(run: Run, options: DestroyOptions = {}): Promise<D
   const work = plan.steps.filter(({ action }) => action === 'remove' || action === 'restore');
   const kept = plan.steps.filter(({ action }) => action === 'keep').map(({ id, why }) => ({ id, why }));
   const onlyGroup = work.every(({ node }) => node.type === 'Microsoft.Resources/resourceGroups');
-  const group = onlyGroup ? await keptGroup(run, work[0], plan) : undefined;
+  const group = onlyGroup ? await keptGroup(run, work[0]) : undefined;
   if (work.length === 0 || group !== undefined) {
     tell(run, destroyStage, 'already', 'there is nothing left to remove');
     return {
@@ -63,7 +64,7 @@ export async function destroy(run: Run, options: DestroyOptions = {}): Promise<D
   const removed: string[] = [...(await removeFromCluster(run, plan))];
   const restored: string[] = [];
   for (const step of work) {
-    const found = await carryOut(run, step, plan, wanted);
+    const found = await carryOut(run, step, wanted);
     removed.push(...found.removed);
     restored.push(...found.restored);
     kept.push(...found.kept);
@@ -82,24 +83,15 @@ export async function destroy(run: Run, options: DestroyOptions = {}): Promise<D
 }
 
 /** Why the group stays, when nothing else is left to remove. */
-async function keptGroup(
-  run: Run,
-  group: DestroyStep | undefined,
-  plan: DestroyPlan,
-): Promise<DestroyResult['kept'] | undefined> {
+async function keptGroup(run: Run, group: DestroyStep | undefined): Promise<DestroyResult['kept'] | undefined> {
   if (group === undefined) return undefined;
-  const why = await groupNeeded(run, group, plan);
+  const why = await groupNeeded(run, group);
   return why === undefined ? undefined : [{ id: group.id, why }];
 }
 
-async function groupNeeded(run: Run, group: DestroyStep, plan: DestroyPlan): Promise<string | undefined> {
-  const kept = plan.steps.filter(
-    ({ action, id }) => action === 'keep' && id.toLowerCase().startsWith(`${group.id.toLowerCase()}/`),
-  );
-  const own = new Set(kept.map(({ id }) => id.toLowerCase()));
-  const foreign = await foreignIn(run, group.id, own);
-  if (foreign.length > 0) return `it holds what this deployment did not make: ${foreign.join(', ')}`;
-  return kept.length === 0 ? undefined : `it holds what is kept: ${kept.map(({ node }) => node.name).join(', ')}`;
+async function groupNeeded(run: Run, group: DestroyStep): Promise<string | undefined> {
+  const foreign = await foreignIn(run, group.id);
+  return foreign.length === 0 ? undefined : `it holds what this deployment did not make: ${foreign.join(', ')}`;
 }
 
 function forgottenWork({ forgotten }: DestroyPlan): readonly string[] {
@@ -127,7 +119,7 @@ async function removeFromCluster(run: Run, plan: DestroyPlan): Promise<readonly 
 type Done = Pick<DestroyResult, 'removed' | 'restored' | 'kept'>;
 const nothing: Done = { removed: [], restored: [], kept: [] };
 
-async function carryOut(run: Run, step: DestroyStep, plan: DestroyPlan, options: DestroyOptions): Promise<Done> {
+async function carryOut(run: Run, step: DestroyStep, options: DestroyOptions): Promise<Done> {
   const { node, id } = step;
   if (step.action === 'restore') {
     await detachGateway(run, step);
@@ -137,7 +129,7 @@ async function carryOut(run: Run, step: DestroyStep, plan: DestroyPlan, options:
     case 'Microsoft.Network/virtualNetworks':
       return removeNetwork(run, step);
     case 'Microsoft.Resources/resourceGroups': {
-      const why = await groupNeeded(run, step, plan);
+      const why = await groupNeeded(run, step);
       if (why === undefined) break;
       tell(run, destroyStage, 'warning', `the group ${node.name} is kept: ${why}`, node.id);
       return { ...nothing, kept: [{ id, why }] };
@@ -219,8 +211,7 @@ async function waitForLinks(run: Run, subnet: string): Promise<void> {
 }
 
 async function purge(run: Run, { node }: DestroyStep): Promise<void> {
-  const { subscriptionId } = run.resolved;
-  const path = `/subscriptions/${subscriptionId}/providers/Microsoft.KeyVault/locations/${run.config.location}/deletedVaults/${node.name}/purge`;
+  const path = `${deletedVaultId(run.resolved.subscriptionId, run.config.location, node.name)}/purge`;
   tell(run, destroyStage, 'updating', `purge ${node.name}`, node.id);
   try {
     await run.ports.arm.post(path, node.apiVersion, undefined, { signal: run.signal });

@@ -1,7 +1,7 @@
 import { DependencyError } from '@holdfast/base';
 
 import type { Uid2Vn2Config } from '../../config/uid2-vn2.ts';
-import { internalLoadBalancer, operatorName } from '../../manifests/operator.ts';
+import { internalLoadBalancer, operatorName, operatorPort } from '../../manifests/operator.ts';
 import type { ObjectReference } from '../ports.ts';
 import { callOptions, tell } from './context.ts';
 import type { OperationContext } from './context.ts';
@@ -67,7 +67,7 @@ async function probeInside(
       spec: {
         type: 'LoadBalancer',
         selector: slot.selector,
-        ports: [{ name: 'http', port: 80, targetPort: 8080, protocol: 'TCP' }],
+        ports: [{ name: 'http', port: 80, targetPort: operatorPort, protocol: 'TCP' }],
       },
     },
     { ...callOptions(context), fieldManager: managers.slots, force: true },

@@ -1,6 +1,7 @@
 import { DependencyError, errorMessage } from '@holdfast/base';
 
 import type { KubernetesObject } from '../../manifests/object.ts';
+import { operatorPort } from '../../manifests/operator.ts';
 import { serviceAddress } from '../stages/health.ts';
 import { callOptions } from './context.ts';
 import type { OperationContext } from './context.ts';
@@ -10,7 +11,6 @@ import type { Slot } from './slots.ts';
 
 export const healthPath = '/ops/healthcheck';
 const PROBE_TIMEOUT_MS = 5_000;
-const OPERATOR_PORT = 8080;
 
 /** `http://ADDRESS[:PORT]/ops/healthcheck` of a Service, once its load balancer has an address. */
 export function healthUrl(service: KubernetesObject | undefined): string | undefined {
@@ -48,7 +48,7 @@ export async function probePod(context: OperationContext, pod: KubernetesObject)
   const begun = context.ports.clock();
   const { name, namespace = 'default' } = pod.metadata;
   try {
-    const answer = await context.cluster.proxyGet(namespace, name, OPERATOR_PORT, healthPath, callOptions(context));
+    const answer = await context.cluster.proxyGet(namespace, name, operatorPort, healthPath, callOptions(context));
     if (!isProxyFailure(answer)) {
       const ok = answer.status === 200 && answer.body.trim() === 'OK';
       return { at: begun, via: 'proxy', ok, detail: answerText(answer.status, answer.body) };

@@ -1,15 +1,13 @@
 import { PolicyError } from '@holdfast/base';
 
+import { deletedVaultId, vaultType } from '../../graph/ids.ts';
 import { idOf } from '../../graph/parts.ts';
 import type { Stage } from '../../graph/stages.ts';
 import type { ArmResource } from '../../graph/types.ts';
-import { normaliseRegion } from '../../rules/regions.ts';
 import { azureFailure, problemOf } from '../errors.ts';
 import { textAt } from '../json.ts';
 import type { JsonObject } from '../ports.ts';
 import type { Run } from '../run.ts';
-
-const vaultType = 'Microsoft.KeyVault/vaults';
 
 /**
  * Brings a softly deleted vault of this name back, with its secrets, before the deployments of its stage: these put its
@@ -26,8 +24,8 @@ export async function recoverVault(run: Run, stage: Stage): Promise<void> {
   const { ports, signal, resolved, config } = run;
   const id = idOf(node);
   if ((await ports.arm.read(id, node.apiVersion, { signal })) !== undefined) return;
-  const place = `/subscriptions/${resolved.subscriptionId}/providers/Microsoft.KeyVault/locations/${normaliseRegion(config.location)}`;
-  const deleted = await ports.arm.read(`${place}/deletedVaults/${node.name}`, node.apiVersion, { signal });
+  const gone = deletedVaultId(resolved.subscriptionId, config.location, node.name);
+  const deleted = await ports.arm.read(gone, node.apiVersion, { signal });
   if (deleted === undefined) return;
   refuseElsewhere(node, id, deleted);
   run.emit(stage.id, 'creating', { resource: node.id, detail: `${node.name} is recovered` });

@@ -1,6 +1,7 @@
 import { gatherFacts, runDoctor } from '../../../src/index.ts';
 import type { AzureFacts, DeploymentConfig, GatherPorts, Need } from '../../../src/index.ts';
 import { configOf } from '../../configs.ts';
+import { providerNames } from '../facts.ts';
 import { FakeArm, ME, named, ports, SUBSCRIPTION } from './fake-ports.ts';
 
 export const GROUP = '/resourceGroups/my-vn-aks';
@@ -65,15 +66,7 @@ export function emptyCloud(): FakeArm {
       named('StandardCores', 0, 100),
     ])
     .set('/providers/Microsoft.KeyVault/checkNameAvailability', { nameAvailable: true });
-  for (const name of [
-    'ContainerService',
-    'ContainerInstance',
-    'Network',
-    'Compute',
-    'Storage',
-    'KeyVault',
-    'ManagedIdentity',
-  ]) {
+  for (const name of providerNames) {
     arm.set(`/providers/Microsoft.${name}`, {
       namespace: `Microsoft.${name}`,
       registrationState: 'Registered',

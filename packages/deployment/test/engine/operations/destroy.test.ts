@@ -204,6 +204,17 @@ describe('acceptance 18: destroy', () => {
     expect(of.world.requests.writes()).toEqual([]);
   });
 
+  it('plans to keep the group with a vault that is kept, and to remove it with the vault', async () => {
+    const of = await applied('uid2-vn2');
+    const group = async (options: DestroyOptions) =>
+      (await planDestroy(await of.run(), options)).steps.find(({ node }) => node.id === 'R-RG');
+    expect(await group({})).toMatchObject({
+      action: 'keep',
+      why: expect.stringContaining('it holds what is kept') as string,
+    });
+    expect(await group({ keepVault: false })).toMatchObject({ action: 'remove' });
+  });
+
   it('reaches the same end after being killed at any write', async () => {
     const whole = await applied('uid2-vn2');
     await destroyed(whole, { keepVault: false });
