@@ -46,7 +46,8 @@ export class KafkaBroker {
       mkdirSync(folder, { recursive: true });
       writeFileSync(config, this.#properties());
       const clusterId = randomBytes(16).toString('base64url');
-      await this.#toEnd(this.#java('kafka.tools.StorageTool', ['format', '-t', clusterId, '-c', config]));
+      // One word, since an id may begin with a dash.
+      await this.#toEnd(this.#java('kafka.tools.StorageTool', ['format', `--cluster-id=${clusterId}`, '-c', config]));
     }
     const child = this.#java('kafka.Kafka', [config]);
     this.#child = child;
