@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
+import { dropMalformedContentType } from './media-type.ts';
 import { useUntypedReplies } from './untyped-reply.ts';
 
 export interface AppOptions {
@@ -25,8 +26,6 @@ export interface AppOptions {
   /** Which target a request is routed by, instead of its own without dot segments: for services that route by the raw path. */
   readonly rewriteUrl?: (request: IncomingMessage) => string;
 }
-
-const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
 
 const DOT_SEGMENT = /\/(?:\.|%2e)/i;
 
@@ -73,8 +72,7 @@ export function createApp(options: AppOptions): FastifyInstance {
       reply.code(414).send();
       return;
     }
-    // Fastify answers 415 to a malformed content type before any handler runs; here it counts as none.
-    if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
+    dropMalformedContentType(request.headers);
     done();
   });
   app.removeAllContentTypeParsers();

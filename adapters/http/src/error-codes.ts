@@ -6,6 +6,12 @@ export const errorCodes: ErrorCodeTable = {
     meaning: 'A port could not be opened, most often because another program uses it.',
     action: 'Stop the program that uses the port, or choose another port.',
   },
+  HEADER_VALUE_INVALID: {
+    family: 'internal',
+    meaning:
+      'A reply was to have a header whose value holds line breaks, other control characters or letters outside Latin-1.',
+    action: 'Report this as a defect of Holdfast, with the request that led to it.',
+  },
   HTTP_UNREACHABLE: {
     family: 'dependency',
     meaning: 'A server could not be reached or broke the connection before its answer was complete.',

@@ -1,4 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 import type { FastifyInstance } from 'fastify';
+
+import type { RouteReply } from './route-messages.ts';
 
 const ALLOWED_METHODS = 'GET,POST,OPTIONS';
 /** What browsers may send to any UID2 service, in the order in which the reference names them. */
@@ -23,14 +27,12 @@ export interface CorsHeaders {
  */
 export function useReferenceCors(app: FastifyInstance, headersFor: (path: string) => CorsHeaders = () => ({})): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const { origin } = request.headers;
-    const fromPage = origin !== undefined && origin !== '';
-    if (fromPage) reply.header('Access-Control-Allow-Origin', origin);
     const asked = request.headers['access-control-request-method'];
-    if (!fromPage || request.method !== 'OPTIONS' || asked === undefined) {
-      reply.header('Vary', 'origin');
+    if (!isFromPage(request.headers) || request.method !== 'OPTIONS' || asked === undefined) {
+      allowOrigin(request.headers, reply);
       return done();
     }
+    reply.header('Access-Control-Allow-Origin', request.headers.origin);
     const { before = [], after = [] } = headersFor(pathOf(request.url));
     reply
       .code(204)
@@ -38,6 +40,16 @@ export function useReferenceCors(app: FastifyInstance, headersFor: (path: string
       .header('Access-Control-Allow-Headers', [...before, ...ALLOWED_HEADERS, ...after].join(','))
       .send();
   });
+}
+
+/** The headers of a reply that is none to a preflight request: whoever asks may read it. */
+export function allowOrigin(headers: IncomingHttpHeaders, reply: RouteReply): void {
+  if (isFromPage(headers)) reply.header('Access-Control-Allow-Origin', headers.origin ?? '');
+  reply.header('Vary', 'origin');
+}
+
+function isFromPage({ origin }: IncomingHttpHeaders): boolean {
+  return origin !== undefined && origin !== '';
 }
 
 function pathOf(url: string): string {

@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 
+import type { RouteReply } from './route-messages.ts';
 import { sendUntyped } from './untyped-reply.ts';
 
 // Not imported: that would ask the module for all it has, and so load Node's own HTTP client and web streams in every thread.
@@ -30,17 +31,27 @@ export function useReferenceFallbacks(app: FastifyInstance, onFailure: (error: u
         .send();
     return reply.code(404).header('Content-Type', 'text/html; charset=utf-8').send(NOT_FOUND);
   });
-  app.setErrorHandler(async (error, request, reply) => {
-    const status = statusOf(error);
-    if (status >= 500) onFailure(error, request.routeOptions.url ?? request.url);
-    return sendReason(reply, status);
-  });
+  app.setErrorHandler(async (error, request, reply) =>
+    sendFailure(reply, error, (cause) => onFailure(cause, request.routeOptions.url ?? request.url)),
+  );
+}
+
+/** Answers what a handler threw; `onFailure` sees it if it is a failure of the service. */
+export function sendFailure<Reply extends RouteReply>(
+  reply: Reply,
+  error: unknown,
+  onFailure: (error: unknown) => void,
+): Reply {
+  const status = statusOf(error);
+  if (status >= 500) onFailure(error);
+  return sendReason(reply, status);
 }
 
 /** Ends a request with the bare reason phrase of `status`, without a content type. */
-export async function sendReason(reply: FastifyReply, status: number): Promise<FastifyReply> {
+export function sendReason<Reply extends RouteReply>(reply: Reply, status: number): Reply {
   const reason = status === 413 ? 'Request Too Long' : (STATUS_CODES[status] ?? '');
-  return sendUntyped(reply.code(status), reason);
+  reply.code(status);
+  return sendUntyped(reply, reason);
 }
 
 function statusOf(error: unknown): number {

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 import { pooledBytes } from './bytes.ts';
 
 /** Fills a byte string of a size known beforehand, from front to back. Writing past the end throws RangeError: a defect. */
@@ -49,6 +51,13 @@ export class ByteWriter {
 
   bytes(value: Uint8Array): this {
     this.#bytes.set(value, this.#advance(value.length));
+    return this;
+  }
+
+  /** Text of which every letter is one byte, such as Base64. */
+  latin1(text: string): this {
+    const { buffer, byteOffset } = this.#bytes;
+    Buffer.from(buffer, byteOffset + this.#advance(text.length), text.length).write(text, 'latin1');
     return this;
   }
 

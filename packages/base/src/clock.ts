@@ -2,4 +2,8 @@
 export type Clock = () => number;
 
 /** A source of random bytes, `length` of them per call. A parameter everywhere outside adapters. */
-export type RandomBytes = (length: number) => Uint8Array;
+export interface RandomBytes {
+  (length: number): Uint8Array;
+  /** Whether nobody cares who gets which bytes, so that they may be taken before they are needed. Known sequences are not. */
+  readonly isUnordered?: boolean;
+}

@@ -24,6 +24,13 @@ describe('ByteWriter', () => {
     );
   });
 
+  it('writes letters of one byte where it stands in pooled memory', () => {
+    const text = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join('');
+    const written = ByteWriter.pooled(258).uint8(1).latin1(text).uint8(2).done();
+    expect([...written]).toEqual([1, ...Array.from({ length: 256 }, (_, i) => i), 2]);
+    expect(() => new ByteWriter(2).latin1('abc')).toThrow(RangeError);
+  });
+
   it('leaves nothing in pooled memory that it was not told to write', () => {
     for (let i = 0; i < 100; i += 1) ByteWriter.pooled(8).bytes(new Uint8Array(8).fill(0xff)).done();
     expect(ByteWriter.pooled(8).uint8(1).skip(6).uint8(2).done()).toEqual(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 2));

@@ -5,6 +5,8 @@ import { createApi } from './api.ts';
 import type { OperatorContext } from './context.ts';
 import { useOperatorCors } from './cors.ts';
 import { envelopedRoute } from './enveloped-route.ts';
+import { useFastPath } from './fast-path.ts';
+import type { OperatorHandler, ResponseObserver } from './operator-request.ts';
 import { describeCause } from './responses.ts';
 import { clientGenerate } from './routes/client-generate.ts';
 import { identityBuckets } from './routes/identity-buckets.ts';
@@ -16,7 +18,7 @@ import { tokenGenerate } from './routes/token-generate.ts';
 import { tokenLogout } from './routes/token-logout.ts';
 import { tokenRefresh } from './routes/token-refresh.ts';
 import { tokenValidate } from './routes/token-validate.ts';
-import { useUsageStatistics } from './usage-statistics.ts';
+import { usageRecorder } from './usage-statistics.ts';
 
 const BODY_LIMIT_BYTES = 1_048_576;
 
@@ -30,28 +32,40 @@ export function buildApp(context: OperatorContext): FastifyInstance {
   app.decorateRequest('operatorClient', null);
   app.decorateRequest('operatorSiteId', null);
   app.decorateRequest('serviceTags', null);
-  api.metrics.observeRequests(app);
-  useUsageStatistics(app, context);
+  const recordUsage = usageRecorder(context);
+  const onResponse: ResponseObserver = (request, reply) => {
+    api.metrics.request(request, reply);
+    recordUsage(request, reply);
+  };
+  const onFailure = (error: unknown, path: string): void =>
+    context.logger.error({ path, ...describeCause(error) }, 'request failed');
+  app.addHook('onResponse', (request, reply, done) => {
+    onResponse(request, reply);
+    done();
+  });
   useOperatorCors(app);
-  useReferenceFallbacks(app, (error, path) =>
-    context.logger.error({ path, ...describeCause(error) }, 'request failed'),
-  );
+  useReferenceFallbacks(app, onFailure);
+  const fastPath = useFastPath(app, { onResponse, onFailure });
+  const post = (path: string, handler: OperatorHandler): void => {
+    app.post(path, handler);
+    fastPath.post(path, handler);
+  };
 
-  app.post('/v2/token/generate', envelopedRoute(api, ['GENERATOR'], tokenGenerate(api)));
+  post('/v2/token/generate', envelopedRoute(api, ['GENERATOR'], tokenGenerate(api)));
   const { clientSide, optOutStatusApiEnabled } = context.settings;
-  if (clientSide !== undefined) app.post('/v2/token/client-generate', clientGenerate(api, clientSide));
-  app.post('/v2/token/refresh', tokenRefresh(api));
-  app.post('/v2/token/validate', envelopedRoute(api, ['GENERATOR'], tokenValidate(api)));
-  app.post('/v2/token/logout', envelopedRoute(api, ['OPTOUT'], tokenLogout(api)));
-  app.post('/v2/identity/map', identityMap(api, 'v2'));
-  app.post('/v3/identity/map', identityMap(api, 'v3'));
-  app.post('/v2/identity/buckets', envelopedRoute(api, ['MAPPER'], identityBuckets(api)));
+  if (clientSide !== undefined) post('/v2/token/client-generate', clientGenerate(api, clientSide));
+  post('/v2/token/refresh', tokenRefresh(api));
+  post('/v2/token/validate', envelopedRoute(api, ['GENERATOR'], tokenValidate(api)));
+  post('/v2/token/logout', envelopedRoute(api, ['OPTOUT'], tokenLogout(api)));
+  post('/v2/identity/map', identityMap(api, 'v2'));
+  post('/v3/identity/map', identityMap(api, 'v3'));
+  post('/v2/identity/buckets', envelopedRoute(api, ['MAPPER'], identityBuckets(api)));
   if (optOutStatusApiEnabled) {
-    app.post('/v2/optout/status', envelopedRoute(api, ['MAPPER', 'SHARER', 'ID_READER'], optOutStatus(api)));
+    post('/v2/optout/status', envelopedRoute(api, ['MAPPER', 'SHARER', 'ID_READER'], optOutStatus(api)));
   }
-  app.post('/v2/key/latest', envelopedRoute(api, ['ID_READER'], keyLatest(api)));
-  app.post('/v2/key/sharing', envelopedRoute(api, ['SHARER', 'ID_READER'], keySharing(api)));
-  app.post('/v2/key/bidstream', envelopedRoute(api, ['ID_READER'], keyBidstream(api)));
+  post('/v2/key/latest', envelopedRoute(api, ['ID_READER'], keyLatest(api)));
+  post('/v2/key/sharing', envelopedRoute(api, ['SHARER', 'ID_READER'], keySharing(api)));
+  post('/v2/key/bidstream', envelopedRoute(api, ['ID_READER'], keyBidstream(api)));
   opsRoutes(app, context);
   app.addHook('onListen', () => api.mapWorkers.warm());
   app.addHook('onClose', () => api.mapWorkers.stop());

@@ -1,24 +1,9 @@
 import { bearerKey } from '@holdfast/http/serving';
+import type { RouteReply } from '@holdfast/http/serving';
 import type { ClientRecord } from '@holdfast/uid2';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { OperatorContext } from './context.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The client whose key came with the request, once a route has looked; for metrics and the log. */
-    operatorClient: ClientRecord | null;
-    /** The site of a request that needs no key, once a route knows it; for the log and usage statistics. */
-    operatorSiteId: number | null;
-    /** The service and the link on whose behalf a request maps. */
-    serviceTags: ServiceTags | null;
-  }
-}
-
-export interface ServiceTags {
-  readonly serviceName: string;
-  readonly linkName: string;
-}
+import type { OperatorRequest } from './operator-request.ts';
 
 const TRACE_HEADER = 'x-amzn-trace-id';
 
@@ -28,8 +13,8 @@ const TRACE_HEADER = 'x-amzn-trace-id';
  */
 export function identifyClient(
   context: OperatorContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: OperatorRequest,
+  reply: RouteReply,
 ): ClientRecord | undefined {
   const trace = request.headers[TRACE_HEADER];
   if (typeof trace === 'string' && trace !== '') reply.header('X-Amzn-Trace-Id', trace);

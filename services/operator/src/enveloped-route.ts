@@ -10,11 +10,12 @@ import {
   refusalOf,
 } from '@holdfast/uid2';
 import type { ClientRecord, JsonObject, OpenedRequest, Role } from '@holdfast/uid2';
-import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { RouteReply } from '@holdfast/http/serving';
 
 import type { OperatorApi } from './api.ts';
 import { identifyClient } from './authentication.ts';
 import { refuseWhileGated } from './gate.ts';
+import type { OperatorHandler, OperatorRequest } from './operator-request.ts';
 import { clientError, sendJson, sendRefusal, sendUnauthorized, unbuildable } from './responses.ts';
 import type { Answer, Success } from './responses.ts';
 
@@ -25,7 +26,7 @@ export interface EnvelopedCall {
   readonly payload: JsonObject | null;
   /** The one clock reading of this request, milliseconds since the epoch. */
   readonly nowMs: number;
-  readonly request: FastifyRequest;
+  readonly request: OperatorRequest;
 }
 
 /** A call whose payload has not been parsed. */
@@ -57,7 +58,7 @@ export function envelopedRoute(
   roles: readonly Role[],
   endpoint: Endpoint,
   unparsedEndpoint?: UnparsedEndpoint,
-): RouteHandlerMethod {
+): OperatorHandler {
   const { context } = api;
   const { identityScope: scope, envelopes } = context.settings;
   return async (request, reply) => {
@@ -104,7 +105,7 @@ export function envelopedRoute(
   };
 }
 
-function isOctetStream(request: FastifyRequest): boolean {
+function isOctetStream(request: OperatorRequest): boolean {
   return request.headers['content-type']?.toLowerCase() === 'application/octet-stream';
 }
 
@@ -128,7 +129,7 @@ function jsonOf(answer: Success | BytesSuccess): string | Uint8Array {
 const LARGE_REPLY = 64 * 1024;
 
 /** Encrypted bytes as they are, or as Base64 text. SDKs compare the content types as a whole. */
-export function sendSealed(reply: FastifyReply, sealed: Uint8Array, binary: boolean): FastifyReply {
+export function sendSealed(reply: RouteReply, sealed: Uint8Array, binary: boolean): RouteReply {
   if (binary) return sendBytes(reply.header('content-type', 'application/octet-stream'), sealed);
   const text = toBase64(sealed);
   releaseBytes(sealed);
@@ -136,7 +137,7 @@ export function sendSealed(reply: FastifyReply, sealed: Uint8Array, binary: bool
   return text.length < LARGE_REPLY ? reply.send(text) : sendBytes(reply, Buffer.from(text, 'latin1'));
 }
 
-function sendBytes(reply: FastifyReply, bytes: Uint8Array): FastifyReply {
+function sendBytes(reply: RouteReply, bytes: Uint8Array): RouteReply {
   if (bytes.length >= LARGE_REPLY) reply.raw.once('finish', () => releaseBytes(bytes));
   return reply.send(bytes);
 }

@@ -11,7 +11,7 @@ const POOL_BYTES = 8192;
 export function pooledRandomBytes(fill: (pool: Uint8Array) => void = randomFillSync): RandomBytes {
   const pool = new Uint8Array(POOL_BYTES);
   let used = POOL_BYTES;
-  return (length) => {
+  const randomBytes = (length: number): Uint8Array => {
     if (length > POOL_BYTES) {
       const bytes = new Uint8Array(length);
       fill(bytes);
@@ -26,4 +26,5 @@ export function pooledRandomBytes(fill: (pool: Uint8Array) => void = randomFillS
     used += length;
     return bytes;
   };
+  return Object.assign(randomBytes, { isUnordered: true });
 }

@@ -1,14 +1,14 @@
 import { InternalError } from '@holdfast/base';
-import type { FastifyRequest } from 'fastify';
 
 import type { OperatorApi } from './api.ts';
 import type { MapCounts } from './identity-mapper.ts';
+import type { OperatorRequest } from './operator-request.ts';
 
 /**
  * Books what a finished batch came to.
  * @throws InternalError SERVICE_UNKNOWN when the batch came through a link of a service that does not exist
  */
-export function recordBatch(api: OperatorApi, request: FastifyRequest, counts: MapCounts): void {
+export function recordBatch(api: OperatorApi, request: OperatorRequest, counts: MapCounts): void {
   api.metrics.identityMap(request, counts.byKind);
   const { serviceTags, operatorClient } = request;
   if (serviceTags !== null) {

@@ -1,12 +1,11 @@
 import type { DiiKind } from '@holdfast/uid2';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Summary } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 import { siteOf } from './authentication.ts';
-import type { ServiceTags } from './authentication.ts';
 import type { OperatorStores } from './context.ts';
 import { LabelledCounter } from './labelled-counter.ts';
+import type { OperatorRequest, ResponseObserver, ServiceTags } from './operator-request.ts';
 
 export type TokenEndpoint = 'GenerateV2' | 'RefreshV2' | 'ClientSideTokenGenerateV2';
 
@@ -43,26 +42,26 @@ export interface RequestMetrics {
     endpoint: TokenEndpoint,
     status: TokenResponseStatus,
     siteId: number,
-    request: FastifyRequest,
+    request: OperatorRequest,
     /** `cstg`: whether the token was made for a browser or app; `inApp`: whether an app said its name. */
     labels: { readonly cstg: boolean; readonly inApp?: boolean },
   ): void;
   /** A token request that carries a consent string. */
-  tcfUsage(request: FastifyRequest): void;
-  tokenRefresh(siteId: number, secondsSinceIssue: number, isExpired: boolean, request: FastifyRequest): void;
+  tcfUsage(request: OperatorRequest): void;
+  tokenRefresh(siteId: number, secondsSinceIssue: number, isExpired: boolean, request: OperatorRequest): void;
   refreshTokenReceived(siteId: number, version: 2 | 3): void;
   refreshTokenServed(siteId: number): void;
   tokenValidate(siteId: number, result: ValidateResult): void;
   siteKeyset(siteId: number, status: KeysetStatus): void;
-  identityMap(request: FastifyRequest, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
+  identityMap(request: OperatorRequest, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
   rawUids(version: RawUidVersion, count: number): void;
-  optOutStatus(request: FastifyRequest, inputs: number, optedOut: number): void;
+  optOutStatus(request: OperatorRequest, inputs: number, optedOut: number): void;
   /** A batch that a service mapped for somebody else. */
-  serviceMap(request: FastifyRequest, tags: ServiceTags, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
+  serviceMap(request: OperatorRequest, tags: ServiceTags, counts: ReadonlyMap<DiiKind, BatchCounts>): void;
   /** Version of the SDK, as the refresh and map endpoints count it. */
-  sdkVersion(request: FastifyRequest, siteId: number | undefined): void;
-  /** Counts every request of `app` when its reply is out. */
-  observeRequests(app: FastifyInstance): void;
+  sdkVersion(request: OperatorRequest, siteId: number | undefined): void;
+  /** Counts a request when its reply is out. */
+  readonly request: ResponseObserver;
 }
 
 export type RawUidVersion = 'v2' | 'v3' | 'v4';
@@ -270,34 +269,31 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
       if (version === undefined) return;
       sdkVersions.inc([siteId ?? 'null', contactOf(request), clients.of(version), pathOf(request)]);
     },
-    observeRequests(app) {
-      app.addHook('onResponse', (request, reply, done) => {
-        const client = request.operatorClient;
-        const contact = contactOf(request);
-        const path = pathOf(request);
-        httpRequests.inc([
-          contact,
-          client === null ? 'null' : siteOf(client),
-          client === null ? 'unknown' : siteName(siteOf(client)),
-          hosts.of(maskedHost(request.headers.host)),
-          reply.statusCode,
-          request.method,
-          path,
-        ]);
-        const sdk = clientVersionOf(request);
-        if (sdk !== undefined && REFERENCE_SCRIPTS.has(sdk)) {
-          sdkVersions.inc(['unknown', contact, sdk, path]);
-        }
-        const [name, version] = appVersionOf(request);
-        if (name !== undefined && version !== undefined) {
-          clientVersions.inc({
-            api_contact: contact,
-            client_name: appNames.of(name),
-            client_version: appVersions.of(version),
-          });
-        }
-        done();
-      });
+    request(request, reply) {
+      const client = request.operatorClient;
+      const contact = contactOf(request);
+      const path = pathOf(request);
+      httpRequests.inc([
+        contact,
+        client === null ? 'null' : siteOf(client),
+        client === null ? 'unknown' : siteName(siteOf(client)),
+        hosts.of(maskedHost(request.headers.host)),
+        reply.statusCode,
+        request.method,
+        path,
+      ]);
+      const sdk = clientVersionOf(request);
+      if (sdk !== undefined && REFERENCE_SCRIPTS.has(sdk)) {
+        sdkVersions.inc(['unknown', contact, sdk, path]);
+      }
+      const [name, version] = appVersionOf(request);
+      if (name !== undefined && version !== undefined) {
+        clientVersions.inc({
+          api_contact: contact,
+          client_name: appNames.of(name),
+          client_version: appVersions.of(version),
+        });
+      }
     },
   };
 }
@@ -305,11 +301,11 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
 /** Versions of the browser scripts that a reference operator ships; what it counts whatever the endpoint. */
 const REFERENCE_SCRIPTS: ReadonlySet<string> = new Set(['uid2-sdk-2.0.0', 'euid-sdk-1.0.0']);
 
-function contactOf(request: FastifyRequest): string {
+function contactOf(request: OperatorRequest): string {
   return request.operatorClient?.contact ?? 'unknown';
 }
 
-function pathOf(request: FastifyRequest): string {
+function pathOf(request: OperatorRequest): string {
   return request.routeOptions.url ?? 'unknown';
 }
 
@@ -320,13 +316,13 @@ function maskedHost(host: string | undefined): string {
 }
 
 /** The first `name=version` of `X-UID2-AppVersion`. */
-function appVersionOf(request: FastifyRequest): readonly (string | undefined)[] {
+function appVersionOf(request: OperatorRequest): readonly (string | undefined)[] {
   const header = request.headers['x-uid2-appversion'];
   return typeof header === 'string' ? (header.split(/[;,]/, 1)[0] ?? '').split('=', 2).map((part) => part.trim()) : [];
 }
 
 /** What a caller says of its own SDK: a header, or for browsers a query parameter. */
-export function clientVersionOf(request: FastifyRequest): string | undefined {
+export function clientVersionOf(request: OperatorRequest): string | undefined {
   const header = request.headers['x-uid2-client-version'];
   if (typeof header === 'string' && header !== '') return header;
   const query = (request.query as Readonly<Record<string, unknown>>)['client'];
@@ -336,7 +332,7 @@ export function clientVersionOf(request: FastifyRequest): string | undefined {
 /** Compared with case, as the reference does. */
 const APP_SDK = /Android|ios|tvos/;
 
-function platformOf(request: FastifyRequest): 'InApp' | 'HasOriginHeader' | 'Other' {
+function platformOf(request: OperatorRequest): 'InApp' | 'HasOriginHeader' | 'Other' {
   if (APP_SDK.test(clientVersionOf(request) ?? '')) return 'InApp';
   return request.headers.origin === undefined ? 'Other' : 'HasOriginHeader';
 }

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
 
 import { errorMessage, PlatformError } from '@holdfast/base';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { RouteReply } from '@holdfast/http/serving';
 
 import type { OperatorContext } from './context.ts';
+import type { OperatorRequest } from './operator-request.ts';
 
 /** The status words of the UID2 operator API. */
 export type StatusWord =
@@ -66,24 +67,24 @@ export function unbuildable(cause: unknown): Refusal {
   return { ok: false, httpStatus: 500, status: 'error', message: '', cause };
 }
 
-export function sendJson(reply: FastifyReply, httpStatus: number, json: string | Uint8Array): FastifyReply {
+export function sendJson(reply: RouteReply, httpStatus: number, json: string | Uint8Array): RouteReply {
   // A Buffer keeps Fastify from adding a charset to the content type, which clients compare as a whole.
   const bytes = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
   return reply.code(httpStatus).header('content-type', 'application/json').send(bytes);
 }
 
 /** The 401 of a missing, unknown or disabled key, or one without the route's role: they look all the same. */
-export function sendUnauthorized(reply: FastifyReply): FastifyReply {
+export function sendUnauthorized(reply: RouteReply): RouteReply {
   return sendJson(reply, 401, '{"status":"unauthorized"}');
 }
 
 /** Sends an error reply and writes its log line. */
 export function sendRefusal(
   context: OperatorContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: OperatorRequest,
+  reply: RouteReply,
   refused: Refusal,
-): FastifyReply {
+): RouteReply {
   const { httpStatus, status, message } = refused;
   const { operatorClient: client, serviceTags } = request;
   const { referer, origin } = request.headers;
@@ -120,7 +121,7 @@ function levelOf(refused: Refusal): 'info' | 'warn' | 'error' {
 }
 
 /** For the log only, so an untruthful header harms nobody. */
-function clientAddress(request: FastifyRequest): string {
+function clientAddress(request: OperatorRequest): string {
   const forwarded = request.headers['x-forwarded-for'];
   const first = (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',', 1)[0]?.trim();
   return first === undefined || first === '' ? request.ip : first;

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter } from 'prom-client';
 
 import type { OperatorContext, UsageLimits } from './context.ts';
+import type { OperatorRequest, ResponseObserver } from './operator-request.ts';
 import { clientVersionOf } from './request-metrics.ts';
 
 /** What the statistics keep of one request. */
@@ -126,18 +126,17 @@ export function createUsageStatistics(
   });
 }
 
-/** Feeds the statistics with every request of `app` that is no preflight, once its reply is out. */
-export function useUsageStatistics(app: FastifyInstance, context: OperatorContext): void {
+/** What feeds the statistics with every request that is no preflight, once its reply is out. */
+export function usageRecorder(context: OperatorContext): ResponseObserver {
   let { onUsage } = context;
   if (onUsage === undefined) {
     const statistics = createUsageStatistics(context);
     onUsage = (usage) => statistics.record(usage, context.clock());
   }
   const record = onUsage;
-  app.addHook('onResponse', (request, reply, done) => {
+  return (request, reply) => {
     if (!(request.method === 'OPTIONS' && reply.statusCode === 204)) record(usageOf(request));
-    done();
-  });
+  };
 }
 
 /** The host of a `Referer`. */
@@ -146,7 +145,7 @@ function domainOf(referer: string | undefined): string {
   return host === '' || host.length > MAX_DOMAIN_LENGTH ? 'unknown' : host;
 }
 
-function usageOf(request: FastifyRequest): Usage {
+function usageOf(request: OperatorRequest): Usage {
   const { operatorClient: client, routeOptions, headers } = request;
   return {
     path: routeOptions.url ?? request.url.split('?', 1)[0] ?? '',

@@ -42,3 +42,7 @@ it('the default source is the operating system: 32 bytes never repeat', () => {
   const texts = new Set(Array.from({ length: 1000 }, () => Buffer.from(random(32)).toString('hex')));
   expect(texts.size).toBe(1000);
 });
+
+it('says that it may be taken ahead, since nobody waits for certain bytes of it', () => {
+  expect(pooledRandomBytes().isUnordered).toBe(true);
+});

@@ -92,7 +92,7 @@ function openEnvelope(bytes: Uint8Array, context: EnvelopeContext): OpenedEnvelo
   }
   return {
     requestTimeMs,
-    nonce: Uint8Array.from(plain.subarray(TIMESTAMP_LENGTH, HEADER_LENGTH)),
+    nonce: new Uint8Array(plain.subarray(TIMESTAMP_LENGTH, HEADER_LENGTH)),
     payloadBytes: plain.length === HEADER_LENGTH ? null : plain.subarray(HEADER_LENGTH),
   };
 }

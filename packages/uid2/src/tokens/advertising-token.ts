@@ -12,8 +12,8 @@ import { decodeLenientBase64, decodeLenientBase64Url } from '../encoding/lenient
 import type { IdentityScope, IdentityType } from '../identity/identity.ts';
 import { asRawUid, type RawUid } from '../raw-uid/raw-uid.ts';
 import { decryptCbc } from './cbc.ts';
-import { GCM_OVERHEAD } from './gcm.ts';
-import { decryptStanding, encryptStanding } from './standing-gcm.ts';
+import { GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from './gcm.ts';
+import { decryptStanding, sealStanding } from './standing-gcm.ts';
 import {
   parseTypeByte,
   typeByte,
@@ -74,16 +74,13 @@ export function encodeAdvertisingToken(
   keys: AdvertisingTokenKeys,
   randomBytes: RandomBytes,
 ): AdvertisingToken {
-  const site = ByteWriter.pooled(SITE_PAYLOAD_SIZE + fields.rawUid.length)
-    .int32(fields.siteId)
-    .int64(0)
-    .int32(0)
-    .int32(fields.privacyBits)
-    .int64(fields.establishedMs)
-    .int64(fields.refreshedMs)
-    .bytes(fields.rawUid)
-    .done();
-  const master = ByteWriter.pooled(MASTER_PAYLOAD_SIZE + GCM_OVERHEAD + site.length)
+  const siteSize = SITE_PAYLOAD_SIZE + fields.rawUid.length;
+  const masterSize = MASTER_PAYLOAD_SIZE + GCM_OVERHEAD + siteSize;
+  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + masterSize)
+    .uint8(typeByte(fields.scope, fields.type))
+    .uint8(VERSION_4_BYTE)
+    .int32(keys.master.id)
+    .skip(GCM_IV_SIZE)
     .int64(fields.expiresMs)
     .int64(fields.createdMs)
     .int32(0)
@@ -91,14 +88,18 @@ export function encodeAdvertisingToken(
     .int32(0)
     .int32(0)
     .int32(keys.site.id)
-    .bytes(encryptStanding(keys.site.secret, site, randomBytes))
+    .skip(GCM_IV_SIZE)
+    .int32(fields.siteId)
+    .int64(0)
+    .int32(0)
+    .int32(fields.privacyBits)
+    .int64(fields.establishedMs)
+    .int64(fields.refreshedMs)
+    .bytes(fields.rawUid)
+    .skip(2 * GCM_TAG_SIZE)
     .done();
-  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + master.length)
-    .uint8(typeByte(fields.scope, fields.type))
-    .uint8(VERSION_4_BYTE)
-    .int32(keys.master.id)
-    .bytes(encryptStanding(keys.master.secret, master, randomBytes))
-    .done();
+  sealStanding(keys.site.secret, token, HEADER_SIZE + GCM_IV_SIZE + MASTER_PAYLOAD_SIZE, siteSize, randomBytes);
+  sealStanding(keys.master.secret, token, HEADER_SIZE, masterSize, randomBytes);
   return toBase64Url(token) as AdvertisingToken;
 }
 

@@ -4,11 +4,11 @@ import { MalformedError, pooledBytes, releaseBytes, VerificationError, type Rand
 
 import { aesKeyBits } from './token-key.ts';
 
-const IV_SIZE = 12;
-const TAG_SIZE = 16;
+export const GCM_IV_SIZE = 12;
+export const GCM_TAG_SIZE = 16;
 
 /** Bytes that AES-GCM adds to a message in this layout. */
-export const GCM_OVERHEAD: number = IV_SIZE + TAG_SIZE;
+export const GCM_OVERHEAD: number = GCM_IV_SIZE + GCM_TAG_SIZE;
 
 /**
  * AES-GCM in the layout UID2 uses everywhere: 12 bytes of random IV, ciphertext, 16 bytes of tag.
@@ -20,15 +20,15 @@ export function encryptGcm(
   randomBytes: RandomBytes,
   additionalData?: Uint8Array,
 ): Uint8Array {
-  const iv = randomBytes(IV_SIZE);
+  const iv = randomBytes(GCM_IV_SIZE);
   const cipher = createCipheriv(gcmFor(key), key, iv);
   if (additionalData !== undefined) cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  const sealed = pooledBytes(IV_SIZE + ciphertext.length + TAG_SIZE);
+  const sealed = pooledBytes(GCM_IV_SIZE + ciphertext.length + GCM_TAG_SIZE);
   sealed.set(iv, 0);
-  sealed.set(ciphertext, IV_SIZE);
-  sealed.set(cipher.getAuthTag(), IV_SIZE + ciphertext.length);
+  sealed.set(ciphertext, GCM_IV_SIZE);
+  sealed.set(cipher.getAuthTag(), GCM_IV_SIZE + ciphertext.length);
   releaseBytes(ciphertext);
   return sealed;
 }
@@ -43,11 +43,11 @@ export function decryptGcm(key: KeyObject, sealed: Uint8Array, additionalData?: 
   if (sealed.length < GCM_OVERHEAD) {
     throw new MalformedError('CIPHER_MESSAGE_TRUNCATED', `${sealed.length} bytes cannot hold IV and tag`);
   }
-  const tagAt = sealed.length - TAG_SIZE;
-  const decipher = createDecipheriv(gcmFor(key), key, sealed.subarray(0, IV_SIZE), { authTagLength: TAG_SIZE });
+  const tagAt = sealed.length - GCM_TAG_SIZE;
+  const decipher = createDecipheriv(gcmFor(key), key, sealed.subarray(0, GCM_IV_SIZE), { authTagLength: GCM_TAG_SIZE });
   if (additionalData !== undefined) decipher.setAAD(additionalData);
   decipher.setAuthTag(sealed.subarray(tagAt));
-  const plaintext = decipher.update(sealed.subarray(IV_SIZE, tagAt));
+  const plaintext = decipher.update(sealed.subarray(GCM_IV_SIZE, tagAt));
   try {
     decipher.final();
   } catch (cause) {

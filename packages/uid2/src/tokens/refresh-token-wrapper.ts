@@ -8,14 +8,14 @@ import {
   MalformedError,
   PlatformError,
   toBase64,
-  toUtf8,
   VerificationError,
   type RandomBytes,
 } from '@holdfast/base';
 
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import { scopeNumber, type IdentityScope } from '../identity/identity.ts';
-import { decryptStanding, encryptStanding } from './standing-gcm.ts';
+import { GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from './gcm.ts';
+import { decryptStanding, sealStanding } from './standing-gcm.ts';
 import { WRAPPED_REFRESH_TOKEN_LENGTH } from './token-format.ts';
 import { prepareSecret, type TokenKey, type TokenKeySource } from './token-key.ts';
 
@@ -50,12 +50,14 @@ export function wrapRefreshToken(
   const refreshResponseKey = toBase64(randomBytes(RESPONSE_KEY_SIZE));
   // Both values are Base64, so nothing needs escaping.
   const payload = `{"refresh_response_key":"${refreshResponseKey}","refresh_token":"${innerToken}"}`;
-  const sealed = encryptStanding(key.secret, toUtf8(payload), randomBytes);
-  const bytes = ByteWriter.pooled(HEADER_SIZE + sealed.length)
+  const bytes = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + payload.length)
     .uint8(scopeNumber(scope) << 4)
     .int32(key.id)
-    .bytes(sealed)
+    .skip(GCM_IV_SIZE)
+    .latin1(payload)
+    .skip(GCM_TAG_SIZE)
     .done();
+  sealStanding(key.secret, bytes, HEADER_SIZE, payload.length, randomBytes);
   const text = toBase64(bytes);
   if (text.length !== WRAPPED_REFRESH_TOKEN_LENGTH) {
     throw new InternalError('REFRESH_WRAPPER_LENGTH_INVALID', `a wrapped refresh token has ${text.length} characters`);

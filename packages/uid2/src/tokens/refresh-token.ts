@@ -12,8 +12,8 @@ import type { RandomBytes } from '@holdfast/base';
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import type { IdentityScope, IdentityType } from '../identity/identity.ts';
 import { decryptCbc } from './cbc.ts';
-import { GCM_OVERHEAD } from './gcm.ts';
-import { decryptStanding, encryptStanding } from './standing-gcm.ts';
+import { GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from './gcm.ts';
+import { decryptStanding, sealStanding } from './standing-gcm.ts';
 import { parseTypeByte, typeByte, VERSION_2_BYTE, VERSION_3_BYTE } from './token-format.ts';
 import type { TokenKey, TokenKeySource } from './token-key.ts';
 
@@ -49,7 +49,11 @@ const HEADER_SIZE = 6;
 /** A version 3 inner refresh token, 168 characters of Base64. Takes one 12-byte IV. */
 export function encodeRefreshToken(fields: RefreshTokenFields, key: TokenKey, randomBytes: RandomBytes): string {
   const type = typeByte(fields.scope, fields.type);
-  const payload = ByteWriter.pooled(PAYLOAD_SIZE)
+  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + PAYLOAD_SIZE)
+    .uint8(type)
+    .uint8(VERSION_3_BYTE)
+    .int32(key.id)
+    .skip(GCM_IV_SIZE)
     .int64(fields.expiresMs)
     .int64(fields.createdMs)
     .int32(0)
@@ -63,13 +67,9 @@ export function encodeRefreshToken(fields: RefreshTokenFields, key: TokenKey, ra
     .int64(fields.establishedMs)
     .uint8(type)
     .bytes(fields.firstLevelHash)
+    .skip(GCM_TAG_SIZE)
     .done();
-  const token = ByteWriter.pooled(HEADER_SIZE + GCM_OVERHEAD + PAYLOAD_SIZE)
-    .uint8(type)
-    .uint8(VERSION_3_BYTE)
-    .int32(key.id)
-    .bytes(encryptStanding(key.secret, payload, randomBytes))
-    .done();
+  sealStanding(key.secret, token, HEADER_SIZE, PAYLOAD_SIZE, randomBytes);
   return toBase64(token);
 }
 

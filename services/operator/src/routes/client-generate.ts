@@ -19,7 +19,6 @@ import {
   textMember,
 } from '@holdfast/uid2';
 import type { ClientSideKeypair, ClientSideRequest, HashedIdentity, JsonObject } from '@holdfast/uid2';
-import type { FastifyRequest, RouteHandlerMethod } from 'fastify';
 
 import type { OperatorApi } from '../api.ts';
 import type { ClientSideSettings } from '../context.ts';
@@ -27,6 +26,7 @@ import { refuseWhileGated } from '../gate.ts';
 import { generateTokens } from '../generate-tokens.ts';
 import { InvalidOriginLog } from '../invalid-origin-log.ts';
 import { publicSuffixes } from '../public-suffixes.ts';
+import type { OperatorHandler, OperatorRequest } from '../operator-request.ts';
 import type { TokenResponseStatus } from '../request-metrics.ts';
 import { clientError, refusal, sendRefusal, unknownError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
@@ -41,7 +41,7 @@ interface ClientSideCall {
   readonly api: OperatorApi;
   readonly settings: ClientSideSettings;
   readonly invalidOrigins: InvalidOriginLog;
-  readonly request: FastifyRequest;
+  readonly request: OperatorRequest;
   inApp: boolean;
 }
 
@@ -49,7 +49,7 @@ interface ClientSideCall {
  * `POST /v2/token/client-generate`: tokens for a browser or app, which proves itself by its origin or name and encrypts with a
  * key agreed on with its publisher's key pair. No API key is involved; the reply is Base64 without a content type.
  */
-export function clientGenerate(api: OperatorApi, settings: ClientSideSettings): RouteHandlerMethod {
+export function clientGenerate(api: OperatorApi, settings: ClientSideSettings): OperatorHandler {
   const { context } = api;
   const invalidOrigins = new InvalidOriginLog(context);
   return async (request, reply) => {
@@ -170,7 +170,7 @@ function readHash(inner: JsonObject, phoneSupport: boolean): HashedIdentity | Ex
 const NOTHING_SENT = clientError('json payload expected but not found');
 
 /** The text of the body; undefined when none was announced, which is not the same as an announced length of 0. */
-function readBody(request: FastifyRequest): string | undefined {
+function readBody(request: OperatorRequest): string | undefined {
   const body = request.body as Buffer | undefined;
   if (body !== undefined && body.length > 0) return body.toString('utf8');
   return request.headers['content-length'] === undefined ? undefined : '';

@@ -1,11 +1,10 @@
-import type { RouteHandlerMethod } from 'fastify';
-
 import { selectSalts } from '../api.ts';
 import type { OperatorApi } from '../api.ts';
 import { envelopedRoute } from '../enveloped-route.ts';
 import type { Endpoint, EndpointAnswer, UnparsedCall, UnparsedEndpoint } from '../enveloped-route.ts';
 import type { MapWorld } from '../identity-mapper.ts';
 import type { MapVersion } from '../map-workers/map-messages.ts';
+import type { OperatorHandler } from '../operator-request.ts';
 import { recordBatch } from '../record-batch.ts';
 import { unknownError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
@@ -21,7 +20,7 @@ export const POOLED_PAYLOAD_BYTES: number = 16 * 1024;
  * `POST /v2/identity/map`: raw UID and bucket for identities of one kind. `POST /v3/identity/map`: current and previous raw
  * UID and refresh time for identities of all kinds. In order.
  */
-export function identityMap(api: OperatorApi, version: MapVersion): RouteHandlerMethod {
+export function identityMap(api: OperatorApi, version: MapVersion): OperatorHandler {
   return envelopedRoute(api, ['MAPPER'], mapHere(api, version), mapInWorker(api, version));
 }
 

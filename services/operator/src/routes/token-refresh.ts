@@ -10,7 +10,6 @@ import {
   WRAPPED_REFRESH_TOKEN_LENGTH,
 } from '@holdfast/uid2';
 import type { DecodedRefreshToken, KeysetSnapshot } from '@holdfast/uid2';
-import type { FastifyRequest, RouteHandlerMethod } from 'fastify';
 
 import { selectSalts } from '../api.ts';
 import type { OperatorApi } from '../api.ts';
@@ -19,6 +18,7 @@ import { sendSealed } from '../enveloped-route.ts';
 import { refuseWhileGated } from '../gate.ts';
 import { issueTokens } from '../issue-tokens.ts';
 import { isOptedOut } from '../opt-out-decision.ts';
+import type { OperatorHandler, OperatorRequest } from '../operator-request.ts';
 import type { TokenResponseStatus } from '../request-metrics.ts';
 import {
   clientError,
@@ -55,7 +55,7 @@ interface Received {
  * `POST /v2/token/refresh`: new tokens for a refresh token, which is the whole body. A key is optional; without one, errors
  * say nothing. A text of 388 characters is a wrapped token, and its reply is encrypted with the key inside: no time, no nonce.
  */
-export function tokenRefresh(api: OperatorApi): RouteHandlerMethod {
+export function tokenRefresh(api: OperatorApi): OperatorHandler {
   const { context } = api;
   return async (request, reply) => {
     if (refuseWhileGated(context, reply)) return reply;
@@ -95,7 +95,7 @@ export function tokenRefresh(api: OperatorApi): RouteHandlerMethod {
   };
 }
 
-function receive(request: FastifyRequest, keysets: KeysetSnapshot): Received | Refusal {
+function receive(request: OperatorRequest, keysets: KeysetSnapshot): Received | Refusal {
   const text = (request.body as Buffer | undefined)?.toString('utf8') ?? '';
   if (text.length !== WRAPPED_REFRESH_TOKEN_LENGTH) return { innerToken: text, responseKey: undefined };
   try {
@@ -122,7 +122,7 @@ function receive(request: FastifyRequest, keysets: KeysetSnapshot): Received | R
 
 function refresh(
   api: OperatorApi,
-  request: FastifyRequest,
+  request: OperatorRequest,
   keysets: KeysetSnapshot,
   innerToken: string | undefined,
 ): Outcome {
