@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { siteOf } from './authentication.ts';
 import type { OperatorStores } from './context.ts';
 import { LabelledCounter } from './labelled-counter.ts';
+import { LabelledSummary } from './labelled-summary.ts';
 import type { OperatorRequest, ResponseObserver, ServiceTags } from './operator-request.ts';
 
 export type TokenEndpoint = 'GenerateV2' | 'RefreshV2' | 'ClientSideTokenGenerateV2';
@@ -134,12 +135,12 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     'cstg',
     'platform_type',
   ]);
-  const refreshDuration = summary('uid2_token_refresh_duration_seconds', 'Age of the refreshed tokens', [
-    'site_id',
-    'site_name',
-    'api_contact',
-    'has_origin_header',
-  ]);
+  const refreshDuration = new LabelledSummary(
+    registry,
+    'uid2_token_refresh_duration_seconds',
+    'Age of the refreshed tokens',
+    ['site_id', 'site_name', 'api_contact', 'has_origin_header'],
+  );
   const expiredOnRefresh = hotCounter(
     'uid2_advertising_token_expired_on_refresh_total',
     'Refreshes by whether the advertising token had expired',
@@ -220,10 +221,7 @@ export function createRequestMetrics(registry: Registry, stores: Pick<OperatorSt
     tokenRefresh(siteId, secondsSinceIssue, isExpired, request) {
       const hasOrigin = request.headers.origin === undefined ? 'false' : 'true';
       const name = siteName(siteId);
-      refreshDuration.observe(
-        { site_id: siteId, site_name: name, api_contact: contactOf(request), has_origin_header: hasOrigin },
-        secondsSinceIssue,
-      );
+      refreshDuration.add([siteId, name, contactOf(request), hasOrigin], secondsSinceIssue);
       expiredOnRefresh.inc([siteId, name, hasOrigin, isExpired ? 'true' : 'false']);
     },
     refreshTokenReceived: (siteId, version) => received.inc([siteId, version === 2 ? 'v2' : 'v3']),

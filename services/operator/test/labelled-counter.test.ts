@@ -1,8 +1,9 @@
-import { Registry } from 'prom-client';
+import { Registry, Summary } from 'prom-client';
 import { expect, it } from 'vitest';
 
 import { CountTree } from '../src/count-tree.ts';
 import { LabelledCounter } from '../src/labelled-counter.ts';
+import { LabelledSummary } from '../src/labelled-summary.ts';
 
 it('CountTree finds the same leaf for the same values only, in whatever order they came', () => {
   const tree = new CountTree<{ readonly values: readonly unknown[] }>();
@@ -29,4 +30,26 @@ it('LabelledCounter shows one line for every list of values, numbers and their t
     const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('calls_total{'));
     expect(lines).toEqual(expected);
   }
+});
+
+it('LabelledSummary shows sum and count as a summary of prom-client without quantiles does', async () => {
+  const [ours, theirs] = [new Registry(), new Registry()];
+  const summary = new LabelledSummary(ours, 'age_seconds', 'Ages', ['site', 'path']);
+  const other = new Summary({
+    name: 'age_seconds',
+    help: 'Ages',
+    labelNames: ['site', 'path'],
+    percentiles: [],
+    registers: [theirs],
+  });
+  for (const [site, path, age] of [
+    [1, '/a', 2.5],
+    [1, '/a', 4],
+    [2, '/b', -1],
+  ] as const) {
+    summary.add([site, path], age);
+    other.observe({ site, path }, age);
+  }
+  for (let scrape = 0; scrape < 2; scrape += 1) expect(await ours.metrics()).toBe(await theirs.metrics());
+  expect(await ours.getMetricsAsJSON()).toEqual(await theirs.getMetricsAsJSON());
 });

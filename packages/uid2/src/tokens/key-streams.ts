@@ -60,7 +60,7 @@ export class KeyStreams {
     }
     const index = this.#used;
     this.#used += 1;
-    bytes.set(this.#ivs.subarray(index * IV_SIZE, (index + 1) * IV_SIZE), at);
+    for (let i = 0; i < IV_SIZE; i += 1) bytes[at + i] = this.#ivs[index * IV_SIZE + i] ?? 0;
     const start = index * (1 + this.#blocks) * BLOCK_SIZE;
     memory.set(this.#streams.subarray(start, start + (1 + blocks) * BLOCK_SIZE), streamAt);
   }

@@ -68,11 +68,11 @@ export function sealStanding(
   const start = at + IV_SIZE;
   const text = bytes.subarray(start, start + length);
   const { program } = (made ??= { program: createProgram() });
-  if (program === undefined || length > LONGEST || key.symmetricKeySize !== KEY_SIZE) {
+  const standing = standingKey(key);
+  if (program === undefined || standing === undefined || length > LONGEST) {
     bytes.set(encryptGcm(key, text, randomBytes), at);
     return;
   }
-  const standing = standingKey(key);
   const { memory } = program;
   const blocks = Math.ceil(length / BLOCK_SIZE);
   standing.streams.take(blocks, randomBytes, bytes, at, memory, STREAM);
@@ -80,7 +80,7 @@ export function sealStanding(
   if (blocks > 0) program.xor(TEXT, STREAM + BLOCK_SIZE, blocks);
   computeTag(program, standing, length, blocks);
   bytes.set(memory.subarray(TEXT, TEXT + length), start);
-  bytes.set(memory.subarray(SUM, SUM + BLOCK_SIZE), start + length);
+  for (let i = 0; i < BLOCK_SIZE; i += 1) bytes[start + length + i] = memory[SUM + i] ?? 0;
 }
 
 /**
@@ -92,10 +92,8 @@ export function sealStanding(
 export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array {
   const length = sealed.length - GCM_OVERHEAD;
   const { program } = (made ??= { program: createProgram() });
-  if (program === undefined || length < 0 || length > LONGEST || key.symmetricKeySize !== KEY_SIZE) {
-    return decryptGcm(key, sealed);
-  }
   const standing = standingKey(key);
+  if (program === undefined || standing === undefined || length < 0 || length > LONGEST) return decryptGcm(key, sealed);
   const tagAt = IV_SIZE + length;
   const { memory } = program;
   const blocks = Math.ceil(length / BLOCK_SIZE);
@@ -123,9 +121,11 @@ function computeTag({ memory, ghash, xor }: Program, { hashKey }: StandingKey, l
   xor(SUM, STREAM, 1);
 }
 
-function standingKey(key: KeyObject): StandingKey {
+/** Undefined for a key of another length. Asking a key for its length costs as much as hashing a block, so that is done once. */
+function standingKey(key: KeyObject): StandingKey | undefined {
   let standing = standingKeys.get(key);
   if (standing === undefined) {
+    if (key.symmetricKeySize !== KEY_SIZE) return undefined;
     const aes = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
     standing = { aes, hashKey: aes.update(new Uint8Array(BLOCK_SIZE)), streams: new KeyStreams(aes) };
     standingKeys.set(key, standing);
