@@ -1,8 +1,8 @@
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { collectProgramFiles } from '../local/src/images/program-files.ts';
+import { collectProgramFiles, programEntry } from '../local/src/images/program-files.ts';
 
 // Copies what the services of one image need at run time to a folder, in the places that an image has it: for operator and sidecar
 // the same files that `holdfast release build` puts into their layers. Used by the container files beside this one.
@@ -26,9 +26,10 @@ const { dependencies, program } = collectProgramFiles(repository, {
   workspaces,
   commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
 });
-for (const file of [...dependencies, ...program]) {
-  const path = join(target, file.path);
+for (const entry of [...dependencies, ...program].map(programEntry)) {
+  const path = join(target, entry.path);
   mkdirSync(dirname(path), { recursive: true });
-  if ('linkTarget' in file) symlinkSync(file.linkTarget, path);
-  else cpSync(file.source, path);
+  if (entry.kind === 'symlink') symlinkSync(entry.target, path);
+  else if (entry.kind === 'file' && typeof entry.source === 'string') cpSync(entry.source, path);
+  else if (entry.kind === 'file') writeFileSync(path, entry.source);
 }

@@ -10,27 +10,7 @@ import {
 } from '@stricli/core';
 import type { Application, ApplicationText } from '@stricli/core';
 
-import { applyCommand, doctorCommand, exportRoutes, planCommand, statusCommand } from './commands/deployment.ts';
-import {
-  destroyCommand,
-  diagnoseCommand,
-  rollbackRoutes,
-  rotateKeyCommand,
-  upgradeRoutes,
-} from './commands/deployment-operations.ts';
-import { downCommand } from './commands/down.ts';
-import { evidenceRoutes } from './commands/evidence.ts';
-import { identityRoutes } from './commands/identity.ts';
-import { initdataRoutes } from './commands/initdata.ts';
-import { keyRoutes } from './commands/key.ts';
-import { peerPodsRoutes } from './commands/peer-pods.ts';
-import { policyRoutes } from './commands/policy.ts';
-import { releaseRoutes } from './commands/release.ts';
-import { sampleRoutes } from './commands/sample.ts';
 import { serveCommand } from './commands/serve.ts';
-import { trusteeRoutes } from './commands/trustee.ts';
-import { uid2Routes } from './commands/uid2.ts';
-import { upCommand } from './commands/up.ts';
 import type { CliContext, CliIo } from './context.ts';
 import { EXIT_FAILED, EXIT_OK, failureOf, policyFailure, renderFailure, usageFailure } from './failure.ts';
 import type { Failure } from './failure.ts';
@@ -55,7 +35,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       exitCode = code;
     },
   };
-  await run(buildApp(report), args, strict as unknown as CliContext & { process: { env?: Record<string, string> } });
+  const app = await buildApp(report, args);
+  await run(app, args, strict as unknown as CliContext & { process: { env?: Record<string, string> } });
   if (failure === undefined) return exitCode;
   renderFailure(failure, args.includes('--json'), io);
   return failure.exitCode;
@@ -63,33 +44,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 
 type Report = (failure: Failure, thrown?: unknown) => string;
 
-function buildApp(report: Report): Application<CliContext> {
+async function buildApp(report: Report, args: readonly string[]): Promise<Application<CliContext>> {
   const root = buildRouteMap({
-    routes: {
-      up: upCommand,
-      down: downCommand,
-      serve: serveCommand,
-      uid2: uid2Routes,
-      evidence: evidenceRoutes,
-      key: keyRoutes,
-      policy: policyRoutes,
-      doctor: doctorCommand,
-      plan: planCommand,
-      apply: applyCommand,
-      status: statusCommand,
-      diagnose: diagnoseCommand,
-      upgrade: upgradeRoutes,
-      rollback: rollbackRoutes,
-      'rotate-key': rotateKeyCommand,
-      destroy: destroyCommand,
-      export: exportRoutes,
-      release: releaseRoutes,
-      identity: identityRoutes,
-      initdata: initdataRoutes,
-      'peer-pods': peerPodsRoutes,
-      trustee: trusteeRoutes,
-      sample: sampleRoutes,
-    },
+    // A service that starts needs no other command, and a container starts sooner without them.
+    routes: args[0] === 'serve' ? { serve: serveCommand } : (await import('./commands/routes.ts')).routes,
     docs: {
       brief: 'Run confidential workloads: an attested UID2 private operator and everything around it.',
       hideRoute: {},

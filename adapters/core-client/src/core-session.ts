@@ -1,6 +1,3 @@
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
-
 import { DependencyError, errorMessage, fromUtf8, toBase64, toUtf8, VerificationError } from '@holdfast/base';
 import type { Secret } from '@holdfast/base';
 import { HttpClient } from '@holdfast/http';
@@ -10,6 +7,8 @@ import { appVersionHeader } from './application.ts';
 import type { Application } from './application.ts';
 import { parseAttestAnswer } from './attest-answer.ts';
 import type { Attestation } from './attest-answer.ts';
+import { generateAttestationKeys } from './attestation-keys.ts';
+import type { AttestationKeys } from './attestation-keys.ts';
 import { Downloader } from './download.ts';
 import type { ChunkTaker } from './download.ts';
 import type { EvidenceSource } from './evidence.ts';
@@ -40,6 +39,8 @@ export interface CoreSessionOptions {
   /** Whether this process can decrypt cloud files; adds `Encrypted: true` to calls of Core. */
   readonly encryptedFiles?: boolean;
   readonly timers?: Timers;
+  /** Keys for the first attempt and no other, made while something else was waited for; made then when missing. */
+  readonly firstKeys?: Promise<AttestationKeys>;
   /** Sees every outcome before the answer's body is read: the basis of the shutdown rules. */
   readonly onAttestOutcome?: (outcome: AttestOutcome) => void;
   /** Sees why a renewal by the timer failed; it is tried again a minute later. */
@@ -72,8 +73,6 @@ const MAX_CONTENT_BYTES = 1024 * 1024 * 1024;
 
 const ownMemory = (length: number): Uint8Array => new Uint8Array(length);
 
-const generateRsaKeyPair = promisify(generateKeyPair);
-
 /**
  * One process's standing with UID2 Core: it attests when first needed, keeps token, JWTs and the Opt-Out address, renews
  * them before they expire, and makes the authenticated downloads. Attempts are single-flight: whoever needs attestation
@@ -85,6 +84,7 @@ export class CoreSession {
   readonly #timeouts: CoreTimeouts;
   readonly #http = new HttpClient();
   readonly #downloader = new Downloader();
+  #firstKeys: Promise<AttestationKeys> | undefined;
   #attestation: Attestation | undefined;
   #attesting: Promise<void> | undefined;
   #cancelRenewal: (() => void) | undefined;
@@ -96,6 +96,7 @@ export class CoreSession {
   constructor(options: CoreSessionOptions) {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
+    this.#firstKeys = options.firstKeys;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   }
 
@@ -219,7 +220,9 @@ export class CoreSession {
   async #attestOnce(): Promise<void> {
     this.#lastAttemptAtMs = this.#timers.now();
     try {
-      const { publicKey, privateKey } = await generateRsaKeyPair('rsa', { modulusLength: 2048 });
+      const keys = this.#firstKeys ?? generateAttestationKeys();
+      this.#firstKeys = undefined;
+      const { publicKey, privateKey } = await keys;
       const answer = await this.#requestAttestation(publicKey.export({ type: 'spki', format: 'der' }));
       const next = parseAttestAnswer(answer.body, privateKey);
       this.#attestation = {

@@ -1,5 +1,7 @@
 export { appVersionHeader } from './application.ts';
 export type { Application } from './application.ts';
+export { generateAttestationKeys } from './attestation-keys.ts';
+export type { AttestationKeys } from './attestation-keys.ts';
 export { CoreSession } from './core-session.ts';
 export type { AttestOutcome, CoreSessionOptions, CoreTimeouts, SessionState } from './core-session.ts';
 export { errorCodes } from './error-codes.ts';

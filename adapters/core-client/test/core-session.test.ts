@@ -6,7 +6,7 @@ import { loadVectors } from '@holdfast/base/testing';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { CoreSession, trustedEvidence } from '../src/index.ts';
+import { CoreSession, generateAttestationKeys, trustedEvidence } from '../src/index.ts';
 import type { AttestOutcome, CoreSessionOptions } from '../src/index.ts';
 import { FakeCore, VirtualTime } from '../testing/index.ts';
 import type { FakeAnswer } from '../testing/index.ts';
@@ -111,6 +111,23 @@ describe('attest', () => {
     expect(Buffer.from(seen[0] ?? []).toString('base64')).toBe(body['public_key']);
     expect(Buffer.from(seen[1] ?? []).toString()).toBe(`${core.url}/attest`);
     expect(body['attestation_request']).toBe(Buffer.from('proof').toString('base64'));
+  });
+
+  it('uses keys that were made beforehand once, for the first attempt', async () => {
+    const session = openSession({ firstKeys: generateAttestationKeys() });
+    await session.attest();
+    expect(session.attested).toBe(true);
+    await session.attest();
+    const keys = core.requests.map(({ body }) => (JSON.parse(body) as Record<string, string>)['public_key']);
+    expect(new Set(keys).size).toBe(2);
+  });
+
+  it('fails the first attempt alone when keys could not be made beforehand', async () => {
+    const session = openSession({ firstKeys: Promise.reject(new Error('no keys')) });
+    await expect(session.attest()).rejects.toThrow('no keys');
+    expect(core.requests).toEqual([]);
+    await session.attest();
+    expect(session.attested).toBe(true);
   });
 
   it('is attested until the expiry and not from it on', async () => {

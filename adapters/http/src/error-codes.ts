@@ -12,6 +12,11 @@ export const errorCodes: ErrorCodeTable = {
       'A reply was to have a header whose value holds line breaks, other control characters or letters outside Latin-1.',
     action: 'Report this as a defect of Holdfast, with the request that led to it.',
   },
+  SCHEMA_UNSUPPORTED: {
+    family: 'internal',
+    meaning: 'A route was added with a JSON schema; routes check their input themselves.',
+    action: 'Report this as a defect of Holdfast.',
+  },
   HTTP_UNREACHABLE: {
     family: 'dependency',
     meaning: 'A server could not be reached or broke the connection before its answer was complete.',

@@ -74,3 +74,9 @@ it('a request target over 4096 bytes gets 414', async () => {
   const answer = await buildApp().app.inject(`/echo?${'a'.repeat(4096)}`);
   expect([answer.statusCode, answer.body]).toEqual([414, '']);
 });
+
+it('a route with a JSON schema is refused: nothing would check it', async () => {
+  const { app } = buildApp();
+  app.post('/checked', { schema: { body: { type: 'object' } } }, async () => 'never');
+  await expect(app.ready()).rejects.toMatchObject({ code: 'SCHEMA_UNSUPPORTED' });
+});

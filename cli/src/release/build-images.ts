@@ -1,6 +1,6 @@
 import { toUtf8 } from '@holdfast/base';
-import { collectProgramFiles, REPOSITORY } from '@holdfast/local';
-import type { ProgramFile, ProgramFiles, ProgramSelection } from '@holdfast/local';
+import { collectProgramFiles, programEntry, REPOSITORY } from '@holdfast/local';
+import type { ProgramFiles, ProgramSelection } from '@holdfast/local';
 import { writeOciLayout } from '@holdfast/oci';
 import type { LayerEntry, SourceImage } from '@holdfast/oci';
 import type { ImageConfig } from '@holdfast/policy';
@@ -59,8 +59,8 @@ async function buildImage(name: ReleaseImageName, build: ImageBuild): Promise<Re
       config: imageConfig(name, version, node, base?.image),
       labels: labels(name, version, base),
       layers: [
-        files.dependencies.map(layerEntry),
-        [...files.program.map(layerEntry), ...(name === 'skr' ? sidecarProgram(node) : [])],
+        files.dependencies.map(programEntry),
+        [...files.program.map(programEntry), ...(name === 'skr' ? sidecarProgram(node) : [])],
       ],
     },
   });
@@ -109,10 +109,4 @@ function sidecarProgram(node: string): readonly LayerEntry[] {
     { kind: 'file', path: '/app/skr.mjs', source: toUtf8(source), mode: EXECUTABLE },
     { kind: 'symlink', path: '/skr.sh', target: 'app/skr.mjs' },
   ];
-}
-
-function layerEntry(file: ProgramFile): LayerEntry {
-  return 'linkTarget' in file
-    ? { kind: 'symlink', path: file.path, target: file.linkTarget }
-    : { kind: 'file', path: file.path, source: file.source };
 }

@@ -12,7 +12,7 @@ import { writeFileAtomic } from '@holdfast/process';
 
 import { REPOSITORY } from './image-folders.ts';
 import type { ImageFolders } from './image-folders.ts';
-import { collectProgramFiles } from './program-files.ts';
+import { collectProgramFiles, programEntry } from './program-files.ts';
 import type { ProgramFile, ProgramFiles, ProgramSelection } from './program-files.ts';
 
 /** An image made of this repository's own files. */
@@ -36,6 +36,8 @@ export interface LocalImage {
 }
 
 const READ_BYTES = 1024 * 1024;
+/** Counts the ways in which files of images were made of those of the repository; Node takes the types out of them. */
+const PROGRAM_VERSION = `2 ${process.version}`;
 const NO_FILES: ProgramFiles = { dependencies: [], program: [] };
 
 /**
@@ -51,7 +53,6 @@ export async function buildLocalImage(
 ): Promise<LocalImage> {
   const { selection } = definition;
   const files = selection === undefined ? NO_FILES : collectProgramFiles(repository, selection);
-  const layers = [files.dependencies.map(layerEntry), [...files.program.map(layerEntry), ...definition.files]];
   const fingerprint = fingerprintOf(definition, [...files.dependencies, ...files.program]);
   const recordFile = join(
     folder,
@@ -65,7 +66,10 @@ export async function buildLocalImage(
   const written = await writeOciLayout({
     folder,
     reference: definition.reference,
-    image: { config: definition.config, layers },
+    image: {
+      config: definition.config,
+      layers: [files.dependencies.map(programEntry), [...files.program.map(programEntry), ...definition.files]],
+    },
   });
   const layerFiles = written.layers.map(({ digest }) => join(folder, blobPath(digest)));
   const hashed = await Promise.all(layerFiles.map((file) => rootHashes(file, definition.formats)));
@@ -113,7 +117,7 @@ async function readRecord(file: string): Promise<BuildRecord | undefined> {
 
 /** Changes when a file is added, removed, or may have other content. */
 function fingerprintOf(definition: LocalImageDefinition, files: readonly ProgramFile[]): string {
-  const hash = createHash('sha256').update(JSON.stringify([LAYER_HASHER_VERSION, definition]));
+  const hash = createHash('sha256').update(JSON.stringify([LAYER_HASHER_VERSION, PROGRAM_VERSION, definition]));
   for (const file of files) {
     hash.update(`\n${file.path}`);
     if ('linkTarget' in file) continue;
@@ -121,12 +125,6 @@ function fingerprintOf(definition: LocalImageDefinition, files: readonly Program
     hash.update(` ${file.source} ${size} ${mtimeMs} ${ctimeMs}`);
   }
   return hash.digest('hex');
-}
-
-function layerEntry(file: ProgramFile): LayerEntry {
-  return 'linkTarget' in file
-    ? { kind: 'symlink', path: file.path, target: file.linkTarget }
-    : { kind: 'file', path: file.path, source: file.source };
 }
 
 async function rootHashes(

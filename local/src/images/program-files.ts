@@ -1,16 +1,26 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
+import type { LayerEntry } from '@holdfast/oci';
+
+import { plainContent, plainName } from './plain-javascript.ts';
+
 /** One file or link of an image, by its absolute path inside. */
 export type ProgramFile =
-  | { readonly path: string; readonly source: string }
+  | {
+      readonly path: string;
+      /** The file that it is made of. */
+      readonly source: string;
+      /** Whether the image holds it as `plainContent` makes it; byte for byte as it is when missing. */
+      readonly isPlain?: true;
+    }
   | { readonly path: string; readonly linkTarget: string };
 
 /** What a program of this repository needs at run time. */
 export interface ProgramFiles {
   /** Third-party packages. */
   readonly dependencies: readonly ProgramFile[];
-  /** This repository's own sources. */
+  /** This repository's own sources, as plain JavaScript. */
   readonly program: readonly ProgramFile[];
 }
 
@@ -28,9 +38,16 @@ export interface ProgramSelection {
   readonly commandLine: { readonly workspace: string; readonly dependencies: readonly string[] };
 }
 
+/** A file of a program as a layer of an image holds it. */
+export function programEntry(file: ProgramFile): LayerEntry {
+  const { path } = file;
+  if ('linkTarget' in file) return { kind: 'symlink', path, target: file.linkTarget };
+  return { kind: 'file', path, source: file.isPlain === true ? plainContent(file.source) : file.source };
+}
+
 /**
  * The files of some workspaces, the workspaces they depend on, and all packages those depend on, in the places where
- * this repository has them: an image holds what runs and nothing else. Paths are sorted, so the same tree gives the same
+ * this repository has them: an image holds what runs and nothing else, and sources without their types. Paths are sorted, so the same tree gives the same
  * list on every machine.
  * @param repository Its root folder.
  */
@@ -76,26 +93,29 @@ function packageFolder(root: string, from: string, name: string): string {
 
 /** A workspace: its manifest, its sources, and the link under which others import it. */
 function ownFiles(root: string, folder: string): ProgramFile[] {
-  const files: ProgramFile[] = [
-    { path: inImage(root, join(folder, 'package.json')), source: join(folder, 'package.json') },
-  ];
+  const sources = [join(folder, 'package.json')];
   for (const name of OWN_FOLDERS) {
-    if (existsSync(join(folder, name))) files.push(...walk(root, join(folder, name), () => true));
+    if (existsSync(join(folder, name))) sources.push(...walk(join(folder, name), () => true));
   }
+  const files = sources.map((source): ProgramFile => ({
+    path: inImage(root, plainName(source)),
+    source,
+    isPlain: true,
+  }));
   const link = `${APP}/node_modules/${readManifest(folder).name}`;
   const up = '../'.repeat(link.split('/').length - 3);
   return [...files, { path: link, linkTarget: up + relative(root, folder).replaceAll(sep, '/') }];
 }
 
 function filesOf(root: string, folder: string): ProgramFile[] {
-  return walk(root, folder, (name) => LOADED.test(name));
+  return walk(folder, (name) => LOADED.test(name)).map((source) => ({ path: inImage(root, source), source }));
 }
 
-function walk(root: string, folder: string, wanted: (name: string) => boolean): ProgramFile[] {
+function walk(folder: string, wanted: (name: string) => boolean): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const source = join(folder, entry.name);
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : walk(root, source, wanted);
-    return entry.isFile() && wanted(entry.name) ? [{ path: inImage(root, source), source }] : [];
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : walk(source, wanted);
+    return entry.isFile() && wanted(entry.name) ? [source] : [];
   });
 }
 

@@ -1,13 +1,12 @@
 import type { AdmittedContainer } from './guest-enforcement.ts';
 import { findMounted } from './mount-paths.ts';
 import type { ContainerMount, MountTable } from './mount-paths.ts';
-
-const PRELOAD = new URL('pod-mounts-preload.ts', import.meta.url).href;
+import { preloadOption } from './pod-preloads.ts';
 
 export interface ProgramPlace {
   /** Variables that the guest adds after its policy was asked. */
   readonly guestVariables: Readonly<Record<string, string>>;
-  /** Folder of the pod on this machine. */
+  /** Folder of the pod on this machine, which has its preloads. */
   readonly workingDirectory: string;
   readonly mounts: readonly ContainerMount[];
 }
@@ -31,7 +30,7 @@ export function programEnvironment(
   return {
     ...Object.fromEntries(environment),
     ...guestVariables,
-    ...nodeOptions([...options, `--import=${PRELOAD}`]),
+    ...nodeOptions([...options, preloadOption(workingDirectory, 'mounts')]),
     HOLDFAST_POD_MOUNTS: JSON.stringify(table),
   };
 }

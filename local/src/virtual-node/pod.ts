@@ -18,6 +18,7 @@ import { IDENTITY_ANNOTATION } from './manifest.ts';
 import type { ContainerSpec, PodTemplate } from './manifest.ts';
 import type { ContainerMount } from './mount-paths.ts';
 import { startPodGuest } from './pod-guest.ts';
+import { preloadOption, writePodPreloads } from './pod-preloads.ts';
 
 /** The managed identity endpoint of one pod. */
 export interface IdentityEndpoint {
@@ -72,8 +73,6 @@ export interface PodEnvironment {
   /** Told about every change of a container's state. */
   readonly onState?: (pod: Pod) => void;
 }
-
-const POD_NETWORK_PROGRAM = new URL('pod-network-preload.ts', import.meta.url).href;
 
 interface PulledContainer {
   readonly spec: ContainerSpec;
@@ -171,7 +170,7 @@ export class Pod {
     if (!(await this.#attachIdentity())) return;
     const admitted = await this.#admitAll(enforcement, images);
     if (admitted === undefined || !this.#haveProgram(images, admitted)) return;
-    const guestVariables = this.#guestVariables();
+    const guestVariables = this.#guestVariables(folder);
     this.#containers = images.map((image, index) => {
       const first = admitted[index];
       if (first === undefined) throw new RangeError('every container was admitted');
@@ -217,6 +216,7 @@ export class Pod {
       const images = pulled.map(({ image }) => image);
       const { enforcement, machine } = await startPodGuest(this.name, this.#template, this.#node, { folder, images });
       this.#guest = machine;
+      await writePodPreloads(folder);
       return enforcement;
     } catch (error) {
       this.#fail('FailedCreatePodSandBox', errorMessage(error));
@@ -308,10 +308,10 @@ export class Pod {
   }
 
   /** What a guest adds after its policy was asked. Most of it stands for devices and addresses that a real guest has. */
-  #guestVariables(): Record<string, string> {
+  #guestVariables(folder: string): Record<string, string> {
     return {
       ...this.#node.nodeVariables,
-      ...this.#networkVariables(),
+      ...this.#networkVariables(folder),
       HOLDFAST_UNTIL_STDIN_CLOSES: '1',
       ...(this.#guest === undefined
         ? {}
@@ -325,13 +325,13 @@ export class Pod {
   }
 
   /** Give every program of the pod its network, before it begins. */
-  #networkVariables(): Record<string, string> {
+  #networkVariables(folder: string): Record<string, string> {
     const { network, nodeVariables } = this.#node;
     if (network === undefined) return {};
     const endpoints = [this.#guest?.firmwareUrl, this.#identity?.url].filter((url) => url !== undefined);
     const hostPorts = [...network.hostPorts, ...endpoints.map((url) => Number(new URL(url).port))];
     return {
-      NODE_OPTIONS: `${nodeVariables['NODE_OPTIONS'] ?? ''} --import=${POD_NETWORK_PROGRAM}`.trim(),
+      NODE_OPTIONS: `${nodeVariables['NODE_OPTIONS'] ?? ''} ${preloadOption(folder, 'network')}`.trim(),
       HOLDFAST_POD_NETWORK: JSON.stringify({
         address: network.address,
         hostPorts,

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { MountTable } from '../../src/virtual-node/mount-paths.ts';
 import { programEnvironment } from '../../src/virtual-node/mounted-environment.ts';
+import { writePodPreloads } from '../../src/virtual-node/pod-preloads.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
 
 const HELPERS = `
@@ -23,6 +24,7 @@ async function inContainer(folder: string, program: string): Promise<unknown> {
     { mountPath: '/tmp', folder: join(folder, 'tmp'), readOnly: false },
   ];
   const place = { guestVariables: { CA: join(folder, 'ca.pem') }, workingDirectory: folder, mounts };
+  await writePodPreloads(folder);
   const env = programEnvironment({ root: folder, environment: { TOKEN: '/mnt/config/token', OTHER: '/mnt/x' } }, place);
   const child = spawn(process.execPath, ['--input-type=module', '-e', `${HELPERS}${program}`], {
     env,

@@ -1,10 +1,21 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-const PRELOAD = new URL('../../src/virtual-node/pod-network-preload.ts', import.meta.url).href;
+import { preloadOption, writePodPreloads } from '../../src/virtual-node/pod-preloads.ts';
+import { temporaryFolder } from '../../testing/temporary-folder.ts';
+
 const ADDRESS = '127.63.0.9';
+
+let podFolder: string;
+
+beforeAll(async () => {
+  const folder = await temporaryFolder();
+  podFolder = folder.path;
+  await writePodPreloads(podFolder);
+  return async () => folder[Symbol.asyncDispose]();
+});
 
 interface Seen {
   readonly listening: readonly string[];
@@ -20,7 +31,7 @@ async function inPod(
   openPorts = 0,
 ): Promise<Seen> {
   const environment = {
-    NODE_OPTIONS: `--import=${PRELOAD}`,
+    NODE_OPTIONS: preloadOption(podFolder, 'network'),
     HOLDFAST_POD_NETWORK: JSON.stringify({ address: ADDRESS, hostPorts, places, openPorts }),
   };
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
@@ -69,6 +80,14 @@ describe('the network of a pod', () => {
       console.log(JSON.stringify({ listening: [inWorker, other.address().address], answers, outside: socket.address() })); process.exit(0);`);
     expect(seen.listening).toEqual([ADDRESS, '127.63.0.10']);
     expect(seen.answers).toEqual(['connected', 'pod']);
+  });
+
+  it('costs a program nothing that takes types out', async () => {
+    const seen = await inPod(
+      "const answers = process.moduleLoadList.filter((name) => name.includes('amaro'));" +
+        "console.log(JSON.stringify({ listening: [], answers, outside: '' }));",
+    );
+    expect(seen.answers).toEqual([]);
   });
 
   it('reaches the outside only on the ports that stand for it', async () => {

@@ -3,7 +3,6 @@ import type { ExitCodes, StartService } from '@holdfast/process';
 import { exitCodes } from './exit-codes.ts';
 import { startOperator } from './main.ts';
 
-export { buildApp } from './app.ts';
 export { loadOperatorConfig } from './config.ts';
 export type { OperatorConfig } from './config.ts';
 export type {

@@ -54,6 +54,12 @@ describe('start-up', () => {
     });
   });
 
+  it('counts its duration from the beginning of the process, loading included', async () => {
+    await operator.start(RARE, { startedAtMs: operator.time.now() - 1_234 });
+    await operator.until(() => operator.listening);
+    await operator.until(() => operator.log.some((line) => line.includes('Startup in 1234 ms')));
+  });
+
   it('asks for metadata in order, attesting once, and never for what private operators may not read', async () => {
     await operator.startServing(RARE);
     const paths = operator.core.requests.map(({ path }) => path);

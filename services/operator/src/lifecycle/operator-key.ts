@@ -1,5 +1,5 @@
-import { fetchSecret } from '@holdfast/azure';
-import type { FetchSecretOptions, FetchedSecret } from '@holdfast/azure';
+import { fetchSecret } from '@holdfast/azure/secrets';
+import type { FetchSecretOptions, FetchedSecret } from '@holdfast/azure/secrets';
 import { DependencyError, PlatformError } from '@holdfast/base';
 import type { Secret } from '@holdfast/base';
 

@@ -2,8 +2,14 @@ import { createHash } from 'node:crypto';
 
 import { DependencyError, errorMessage } from '@holdfast/base';
 import type { RandomBytes, Secret } from '@holdfast/base';
-import { azureCcEvidence, CoreSession, createInstanceId, trustedEvidence } from '@holdfast/core-client';
-import type { AttestOutcome, EvidenceSource, RefreshEvent, Timers } from '@holdfast/core-client';
+import {
+  azureCcEvidence,
+  CoreSession,
+  createInstanceId,
+  generateAttestationKeys,
+  trustedEvidence,
+} from '@holdfast/core-client';
+import type { AttestationKeys, AttestOutcome, EvidenceSource, RefreshEvent, Timers } from '@holdfast/core-client';
 import type { Logger } from '@holdfast/process';
 import { serviceLinkKey } from '@holdfast/uid2';
 import type { Registry } from 'prom-client';
@@ -35,6 +41,8 @@ export interface LifecycleParts {
   readonly timers: Timers;
   readonly random: RandomBytes;
   readonly fetchSecret?: FetchSecret;
+  /** When the start began, from which its duration counts; when the lifecycle was made, if missing. */
+  readonly startedAtMs?: number;
 }
 
 export interface LifecycleOptions extends LifecycleParts {
@@ -80,7 +88,7 @@ export class OperatorLifecycle {
   constructor(options: LifecycleOptions) {
     const { config, timers, logger } = options;
     this.#options = options;
-    this.#startedAtMs = timers.now();
+    this.#startedAtMs = options.startedAtMs ?? timers.now();
     this.#instanceId = createInstanceId(instanceIdPrefix(config, this.#startedAtMs), options.random);
     this.#evidence =
       config.platform === 'azure-cc'
@@ -195,13 +203,16 @@ export class OperatorLifecycle {
     const { config, timers, logger } = this.#options;
     const { signal } = this.#abort;
     logger.info({ platform: config.platform, attestUrl: config.attestUrl, instanceId: this.#instanceId }, 'starting');
+    // They take a while, on another thread; so does what comes before they are needed.
+    const firstKeys = generateAttestationKeys();
+    firstKeys.catch(() => undefined); // the attempt that uses them fails
     const key = await obtainOperatorKey(config.operatorKey, signal, this.#options.fetchSecret);
     signal.throwIfAborted();
     await this.#checkLaunch(key);
     if (config.platform === 'azure-cc') await waitForSidecar(config.sidecarUrl, timers, signal);
     signal.throwIfAborted();
 
-    const { stores, optOut, session, writer } = this.#build(key);
+    const { stores, optOut, session, writer } = this.#build(key, firstKeys);
     this.#phase = 'attesting';
     await this.#probe(stores);
     signal.throwIfAborted();
@@ -231,7 +242,7 @@ export class OperatorLifecycle {
     await checkCoreReachable(launch.coreUrl);
   }
 
-  #build(operatorKey: Secret): Machinery {
+  #build(operatorKey: Secret, firstKeys: Promise<AttestationKeys>): Machinery {
     const { config, timers, logger } = this.#options;
     const session = new CoreSession({
       attestUrl: config.attestUrl,
@@ -242,6 +253,7 @@ export class OperatorLifecycle {
       instanceId: this.#instanceId,
       encryptedFiles: config.encryptedFiles,
       timers,
+      firstKeys,
       onAttestOutcome: (outcome) => this.#onAttestOutcome(outcome),
       onRenewalFailure: (error) => logger.error(problem(error), 'Re-attest failed'),
     });

@@ -1,14 +1,11 @@
 import type { Worker } from 'node:worker_threads';
 
 import { DependencyError, errorMessage, InternalError } from '@holdfast/base';
-import { claimPort } from '@holdfast/http/serving';
 import type { ListenAddress } from '@holdfast/http/serving';
-import { AggregatorRegistry } from 'prom-client';
 
 import type { OperatorContext, OperatorSettings } from '../context.ts';
 import type { GateState } from '../lifecycle/service-gate.ts';
 import { startThread } from '../threads/start-thread.ts';
-import { createUsageStatistics } from '../usage-statistics.ts';
 import type { UsageStatistics } from '../usage-statistics.ts';
 import { Questions } from './questions.ts';
 import { errorOf, plainError } from './serving-messages.ts';
@@ -19,8 +16,7 @@ import type {
   PlainMetric,
   ServingThreadData,
 } from './serving-messages.ts';
-import { WorldChanges } from './world-parts.ts';
-import type { WorldSource } from './world-parts.ts';
+import type { WorldChanges, WorldSource } from './world-parts.ts';
 
 export interface ServingThreadsOptions {
   readonly count: number;
@@ -62,7 +58,10 @@ export class ServingThreads {
   #usage: UsageStatistics | undefined;
   #stopping = false;
 
-  /** Starts the threads at once: they load their program while the operator attests. */
+  /**
+   * Starts the threads at once: they load their program while the operator loads its own and attests. What only an open port needs is
+   * loaded when it is opened, so that nothing comes before them.
+   */
   constructor(options: ServingThreadsOptions) {
     this.#options = options;
     this.#members = Array.from({ length: options.count }, (_, index) => this.#start(index));
@@ -73,8 +72,13 @@ export class ServingThreads {
    * @throws DependencyError LISTEN_FAILED
    */
   async open(address: ListenAddress, served: ServedOperator): Promise<string> {
+    const [{ claimPort }, { createUsageStatistics }, { WorldChanges: Changes }] = await Promise.all([
+      import('@holdfast/http/serving'),
+      import('../usage-statistics.ts'),
+      import('./world-parts.ts'),
+    ]);
     this.#served = served;
-    this.#changes = new WorldChanges(served.world);
+    this.#changes = new Changes(served.world);
     this.#usage = createUsageStatistics(served.context);
     this.changed();
     // Listeners that share a port would share it with another operator too, so it has to be free first.
@@ -106,6 +110,7 @@ export class ServingThreads {
         this.#scrapes.ask<PlainMetric[]>((id) => post(member, { kind: 'metrics', id }), METRICS_DEADLINE_MS),
       ),
     );
+    const { AggregatorRegistry } = await import('prom-client');
     return AggregatorRegistry.aggregate(all).metrics();
   }
 
