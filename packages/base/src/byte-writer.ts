@@ -64,7 +64,7 @@ export class ByteWriter {
   /** Writes `length` zero bytes. */
   skip(length: number): this {
     const at = this.#advance(length);
-    this.#bytes.fill(0, at, at + length);
+    for (let i = 0; i < length; i += 1) this.#bytes[at + i] = 0;
     return this;
   }
 

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 
+import { pooledBytes } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 const POOL_BYTES = 8192;
@@ -21,8 +22,11 @@ export function pooledRandomBytes(fill: (pool: Uint8Array) => void = randomFillS
       fill(pool);
       used = 0;
     }
-    const bytes = pool.slice(used, used + length);
-    pool.fill(0, used, used + length);
+    const bytes = pooledBytes(length);
+    for (let i = 0; i < length; i += 1) {
+      bytes[i] = pool[used + i] ?? 0;
+      pool[used + i] = 0;
+    }
     used += length;
     return bytes;
   };

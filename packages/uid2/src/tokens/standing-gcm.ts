@@ -112,11 +112,11 @@ export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array 
 /** Puts the tag of the ciphertext at `TEXT` to `SUM`: the hash of it, of zeros up to a whole block, and of its length in bits. */
 function computeTag({ memory, ghash, xor }: Program, { hashKey }: StandingKey, length: number, blocks: number): void {
   const end = TEXT + blocks * BLOCK_SIZE + BLOCK_SIZE;
-  memory.fill(0, TEXT + length, end);
+  for (let at = TEXT + length; at < end; at += 1) memory[at] = 0;
   memory[end - 2] = length >> 5;
   memory[end - 1] = length << 3;
   memory.set(hashKey, HASH_KEY);
-  memory.fill(0, SUM, SUM + BLOCK_SIZE);
+  for (let at = SUM; at < SUM + BLOCK_SIZE; at += 1) memory[at] = 0;
   ghash(HASH_KEY, SUM, TEXT, blocks + 1);
   xor(SUM, STREAM, 1);
 }
