@@ -10,6 +10,7 @@ it('CountTree finds the same leaf for the same values only, in whatever order th
   const leaf = (...values: unknown[]) => tree.leaf(values, (of) => ({ values: of }));
   const first = leaf('a', 'b', undefined);
   expect(leaf('a', 'b', undefined)).toBe(first);
+  expect(leaf('a', 'b', undefined)).toBe(first);
   expect(leaf('b', 'a', undefined)).not.toBe(first);
   expect(leaf('a', 'b', null)).not.toBe(first);
   expect(tree.size).toBe(3);
