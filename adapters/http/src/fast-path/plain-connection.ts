@@ -99,7 +99,7 @@ export class PlainConnection {
     const reply = new PlainReply();
     this.#isAnswering = true;
     await answer(request, reply, this.#socket);
-    const isLast = this.#isClosing || this.#hasEnded;
+    const isLast = this.#isClosing || (this.#hasEnded && this.#received === undefined);
     const stay = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}`;
     const isTaken = this.#write(reply, `Date: ${date()}\r\nConnection: ${stay}\r\n`);
     if (isLast) this.#socket.destroySoon();
@@ -127,10 +127,12 @@ export class PlainConnection {
     this.#isAnswering = false;
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#next();
+    if (this.#hasEnded && !this.#isAnswering) this.#socket.end(); // the rest will never be a request
   };
 
   #handOver(): void {
     const socket = this.#socket;
+    if (this.#hasEnded) return; // nobody can read from it any more
     socket.off('data', this.#onData).off('end', this.#onEnd).off('timeout', this.#onTimeout);
     socket.off('error', ignoreError).off('close', this.#onClose);
     socket.setTimeout(0);

@@ -182,6 +182,22 @@ describe('on one connection', () => {
     expect(handedOver).toBe(0);
   });
 
+  it('requests that came before the client ended its half are answered, the last of them as the last', async () => {
+    const socket = await open();
+    socket.end(post('/held', 'one') + post('/echo', 'two') + post('/echo', 'cut').slice(0, -1));
+    await held.started;
+    await expect.poll(() => serverSide[0]?.readableEnded).toBe(true);
+    held.go();
+    const replies = await receive(socket, 2);
+    expect(replies.map((reply) => reply.split('\r\n').at(-1))).toEqual(['at last', 'two']);
+    await once(socket, 'close');
+    const other = await open();
+    other.end(post('/echo', 'one') + post('/echo', 'two'));
+    expect((await receive(other, 2))[1]).toMatch(/two$/);
+    await once(other, 'close');
+    expect(handedOver).toBe(0);
+  });
+
   it('the first that is not plain goes to node:http with all that follows', async () => {
     const socket = await open();
     socket.write(post('/echo', 'one') + 'GET /echo HTTP/1.1\r\nHost: a\r\n\r\n' + post('/echo', 'three'));
