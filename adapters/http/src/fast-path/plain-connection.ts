@@ -52,7 +52,7 @@ export class PlainConnection {
   close(): void {
     this.#isClosing = true;
     if (this.#isAnswering) return;
-    if (this.#received === undefined) this.#socket.destroy();
+    if (this.#received === undefined || this.#hasEnded) this.#socket.destroySoon();
     else this.#handOver();
   }
 
@@ -124,10 +124,16 @@ export class PlainConnection {
   }
 
   readonly #goOn = (): void => {
+    const socket = this.#socket;
     this.#isAnswering = false;
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (socket.destroyed) return; // nobody waits for what else was asked
+    if (this.#isClosing) {
+      this.close(); // while the reply waited for its reader
+      return;
+    }
+    if (socket.isPaused()) socket.resume();
     this.#next();
-    if (this.#hasEnded && !this.#isAnswering) this.#socket.end(); // the rest will never be a request
+    if (this.#hasEnded && !this.#isAnswering) socket.end(); // the rest will never be a request
   };
 
   #handOver(): void {

@@ -59,7 +59,7 @@ export class PlainReply implements RouteReply {
   }
 
   /**
-   * The bytes of the reply, in one piece if it is text that Latin-1 can hold.
+   * The reply as pieces to be sent one after the other: one piece if its payload is ASCII text. Pieces of text are Latin-1.
    * @param connection What the head says of the connection: its last lines, with line breaks.
    */
   write(connection: string): readonly (string | Uint8Array)[] {

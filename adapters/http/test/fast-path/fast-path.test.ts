@@ -15,6 +15,8 @@ import { sendUntyped } from '../../src/untyped-reply.ts';
 type Handler = (request: RouteRequest, reply: RouteReply) => Promise<unknown>;
 
 const LARGE = Buffer.alloc(64 * 1024, 'a');
+/** More than sockets take at once. */
+const HUGE = Buffer.alloc(16 * 1024 * 1024, 'a');
 
 /** Lets the test decide when a handler goes on. */
 let held: { started: Promise<void>; go: () => void; hold: () => Promise<void> };
@@ -38,6 +40,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await held.hold();
     return reply.header('content-type', 'text/plain').send('at last');
   },
+  '/huge': async (_request, reply) => reply.header('content-type', 'text/plain').send(HUGE),
   '/released': async (_request, reply) => {
     reply.raw.once('finish', () => onFinish());
     return reply.header('content-type', 'text/plain').send(LARGE);
@@ -270,7 +273,7 @@ describe('on one connection', () => {
 
   it('whoever goes away while a reply is made does no harm', async () => {
     const socket = await open();
-    socket.write(post('/held'));
+    socket.write(post('/held') + post('/echo', 'for nobody'));
     await held.started;
     const gone = new Promise((resolve) => serverSide[0]?.once('close', resolve));
     socket.resetAndDestroy();
@@ -311,6 +314,19 @@ describe('when the application closes', () => {
     expect(reply).toMatch(/\r\nConnection: close\r\n\r\nat last$/);
     await closing;
     expect(answered).toEqual(['200 /held']);
+  });
+
+  it('a reply that its client has not read yet is sent to its end, and the connection ends with it', async () => {
+    const socket = await open();
+    socket.pause();
+    socket.write(post('/huge'));
+    await expect.poll(() => serverSide[0]?.writableNeedDrain).toBe(true);
+    const closing = app.close();
+    await expect.poll(() => app.server.listening).toBe(false);
+    let received = 0;
+    for await (const chunk of socket) received += (chunk as Buffer).length;
+    expect(received).toBeGreaterThan(HUGE.length);
+    await closing;
   });
 
   it('a request that has not come whole is finished by node:http', async () => {
