@@ -27,7 +27,7 @@ export class LabelledCounter {
       collect() {
         this.reset();
         for (const { values, count } of lines.leaves()) {
-          this.inc(Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), count);
+          this.inc(labelsOf(labelNames, values), count);
         }
       },
     });
@@ -38,6 +38,11 @@ export class LabelledCounter {
   inc(values: readonly LabelValue[], amount = 1): void {
     this.#lines.leaf(values, newLine).count += amount;
   }
+}
+
+/** Label values by their names, in whose order they stand. */
+export function labelsOf(names: readonly string[], values: readonly LabelValue[]): Record<string, LabelValue> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? '']));
 }
 
 function newLine(values: readonly unknown[]): Line {

@@ -2,6 +2,7 @@ import { Summary } from 'prom-client';
 import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
 
 import { CountTree } from './count-tree.ts';
+import { labelsOf } from './labelled-counter.ts';
 import type { LabelValue } from './labelled-counter.ts';
 
 interface Line {
@@ -31,7 +32,7 @@ export class LabelledSummary extends Summary {
 
   override async get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
     const values = this.#lines.leaves().flatMap(({ values: of, count, sum }) => {
-      const labels = Object.fromEntries(this.#labelNames.map((label, i) => [label, of[i] ?? '']));
+      const labels = labelsOf(this.#labelNames, of);
       return [
         { metricName: `${this.#name}_sum`, labels, value: sum },
         { metricName: `${this.#name}_count`, labels, value: count },

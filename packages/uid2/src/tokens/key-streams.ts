@@ -2,7 +2,7 @@ import type { Cipheriv } from 'node:crypto';
 
 import type { RandomBytes } from '@holdfast/base';
 
-import { GCM_IV_SIZE as IV_SIZE } from './gcm.ts';
+import { GCM_IV_SIZE } from './gcm.ts';
 
 export const BLOCK_SIZE = 16;
 
@@ -13,14 +13,14 @@ const LONGEST_BLOCKS = LONGEST / BLOCK_SIZE;
 /** So many key streams of a key wait at most: from there on a call of the cipher costs little of each. */
 const MOST_AHEAD = 16;
 
-const IV_WORDS = IV_SIZE / 4;
+const IV_WORDS = GCM_IV_SIZE / 4;
 const BLOCK_WORDS = BLOCK_SIZE / 4;
 
 /** The counter of each block of a message as it stands in memory: 1 for the block that hides the tag. */
 const COUNTERS = createCounters();
 
 // Scratch for the calls of all keys; nothing is kept in it.
-const ivs = new Uint8Array(MOST_AHEAD * IV_SIZE);
+const ivs = new Uint8Array(MOST_AHEAD * GCM_IV_SIZE);
 const ivWords = new Uint32Array(ivs.buffer);
 const counterBlocks = new Uint8Array(MOST_AHEAD * (1 + LONGEST_BLOCKS) * BLOCK_SIZE);
 const counterWords = new Uint32Array(counterBlocks.buffer);
@@ -60,7 +60,7 @@ export class KeyStreams {
     }
     const index = this.#used;
     this.#used += 1;
-    for (let i = 0; i < IV_SIZE; i += 1) bytes[at + i] = this.#ivs[index * IV_SIZE + i] ?? 0;
+    for (let i = 0; i < GCM_IV_SIZE; i += 1) bytes[at + i] = this.#ivs[index * GCM_IV_SIZE + i] ?? 0;
     const start = index * (1 + this.#blocks) * BLOCK_SIZE;
     memory.set(this.#streams.subarray(start, start + (1 + blocks) * BLOCK_SIZE), streamAt);
   }
@@ -68,7 +68,7 @@ export class KeyStreams {
   /** Twice as many as before, so that keys which are hardly used hold hardly any. */
   #make(blocks: number, randomBytes: RandomBytes): void {
     const count = randomBytes.isUnordered === true ? Math.min(Math.max(1, 2 * this.#made), MOST_AHEAD) : 1;
-    this.#ivs = randomBytes(count * IV_SIZE);
+    this.#ivs = randomBytes(count * GCM_IV_SIZE);
     this.#streams = encryptCounters(this.#aes, this.#ivs, blocks);
     this.#blocks = blocks;
     this.#made = count;
@@ -80,7 +80,7 @@ export class KeyStreams {
 export function encryptCounters(aes: Cipheriv, given: Uint8Array, blocks: number): Uint8Array {
   ivs.set(given, 0);
   let word = 0;
-  for (let iv = 0; iv < given.length / IV_SIZE; iv += 1) {
+  for (let iv = 0; iv < given.length / GCM_IV_SIZE; iv += 1) {
     const first = ivWords[iv * IV_WORDS] ?? 0;
     const second = ivWords[iv * IV_WORDS + 1] ?? 0;
     const third = ivWords[iv * IV_WORDS + 2] ?? 0;

@@ -5,7 +5,7 @@ import { equalSecretBytes, pooledBytes, VerificationError } from '@holdfast/base
 import type { RandomBytes } from '@holdfast/base';
 
 import { instantiate } from '../wasm/instantiate.ts';
-import { decryptGcm, encryptGcm, GCM_IV_SIZE as IV_SIZE, GCM_OVERHEAD } from './gcm.ts';
+import { decryptGcm, encryptGcm, GCM_IV_SIZE, GCM_OVERHEAD } from './gcm.ts';
 import { ghashFunction, xorFunction } from './ghash-program.ts';
 import { BLOCK_SIZE, encryptCounters, KeyStreams, LONGEST } from './key-streams.ts';
 
@@ -48,7 +48,7 @@ const standingKeys = new WeakMap<KeyObject, StandingKey>();
  */
 export function encryptStanding(key: KeyObject, plaintext: Uint8Array, randomBytes: RandomBytes): Uint8Array {
   const sealed = pooledBytes(GCM_OVERHEAD + plaintext.length);
-  sealed.set(plaintext, IV_SIZE);
+  sealed.set(plaintext, GCM_IV_SIZE);
   sealStanding(key, sealed, 0, plaintext.length, randomBytes);
   return sealed;
 }
@@ -65,7 +65,7 @@ export function sealStanding(
   length: number,
   randomBytes: RandomBytes,
 ): void {
-  const start = at + IV_SIZE;
+  const start = at + GCM_IV_SIZE;
   const text = bytes.subarray(start, start + length);
   const { program } = (made ??= { program: createProgram() });
   const standing = standingKey(key);
@@ -94,11 +94,11 @@ export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array 
   const { program } = (made ??= { program: createProgram() });
   const standing = standingKey(key);
   if (program === undefined || standing === undefined || length < 0 || length > LONGEST) return decryptGcm(key, sealed);
-  const tagAt = IV_SIZE + length;
+  const tagAt = GCM_IV_SIZE + length;
   const { memory } = program;
   const blocks = Math.ceil(length / BLOCK_SIZE);
-  memory.set(encryptCounters(standing.aes, sealed.subarray(0, IV_SIZE), blocks), STREAM);
-  memory.set(sealed.subarray(IV_SIZE, tagAt), TEXT);
+  memory.set(encryptCounters(standing.aes, sealed.subarray(0, GCM_IV_SIZE), blocks), STREAM);
+  memory.set(sealed.subarray(GCM_IV_SIZE, tagAt), TEXT);
   computeTag(program, standing, length, blocks);
   if (!equalSecretBytes(memory.subarray(SUM, SUM + BLOCK_SIZE), sealed.subarray(tagAt))) {
     throw new VerificationError('CIPHER_AUTHENTICATION_FAILED', 'the authentication tag does not fit');
