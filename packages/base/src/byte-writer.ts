@@ -56,8 +56,12 @@ export class ByteWriter {
 
   /** Text of which every letter is one byte, such as Base64. */
   latin1(text: string): this {
-    const { buffer, byteOffset } = this.#bytes;
-    Buffer.from(buffer, byteOffset + this.#advance(text.length), text.length).write(text, 'latin1');
+    this.#view(text.length).write(text, 'latin1');
+    return this;
+  }
+
+  utf8(text: string): this {
+    this.#view(Buffer.byteLength(text)).write(text, 'utf8');
     return this;
   }
 
@@ -82,6 +86,12 @@ export class ByteWriter {
     this.#bytes[at + 1] = value >> 16;
     this.#bytes[at + 2] = value >> 8;
     this.#bytes[at + 3] = value;
+  }
+
+  /** The next `length` bytes, to be filled. */
+  #view(length: number): Buffer {
+    const { buffer, byteOffset } = this.#bytes;
+    return Buffer.from(buffer, byteOffset + this.#advance(length), length);
   }
 
   #advance(length: number): number {

@@ -31,6 +31,18 @@ describe('ByteWriter', () => {
     expect(() => new ByteWriter(2).latin1('abc')).toThrow(RangeError);
   });
 
+  it('writes text of any letters as UTF-8', () => {
+    const text = 'a\u00e4\u20ac\ud83d\ude00';
+    const expected = new TextEncoder().encode(text);
+    const written = ByteWriter.pooled(expected.length + 2)
+      .uint8(1)
+      .utf8(text)
+      .uint8(2)
+      .done();
+    expect([...written]).toEqual([1, ...expected, 2]);
+    expect(() => new ByteWriter(2).utf8('\u20ac')).toThrow(RangeError);
+  });
+
   it('leaves nothing in pooled memory that it was not told to write', () => {
     for (let i = 0; i < 100; i += 1) ByteWriter.pooled(8).bytes(new Uint8Array(8).fill(0xff)).done();
     expect(ByteWriter.pooled(8).uint8(1).skip(6).uint8(2).done()).toEqual(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 2));

@@ -8,7 +8,8 @@ import type { RandomBytes } from '@holdfast/base';
 import { decodeLenientBase64 } from '../encoding/lenient-base64.ts';
 import type { IdentityScope } from '../identity/identity.ts';
 import { openStandingGcm } from '../core/open-gcm.ts';
-import { encryptGcm, GCM_OVERHEAD } from '../tokens/gcm.ts';
+import { GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from '../tokens/gcm.ts';
+import { sealStanding } from '../tokens/standing-gcm.ts';
 import { parseJsonObject } from './lenient-json.ts';
 import type { JsonObject } from './lenient-json.ts';
 
@@ -147,24 +148,35 @@ export function encodeRequestEnvelope(
   key: KeyObject,
   randomBytes: RandomBytes,
 ): Uint8Array {
-  const sealed = encryptGcm(key, envelopePlaintext(request.nowMs, request.nonce, request.json ?? ''), randomBytes);
-  return ByteWriter.pooled(1 + sealed.length)
-    .uint8(ENVELOPE_VERSION)
-    .bytes(sealed)
-    .done();
+  const bytes = sealEnvelope(request.nowMs, request.nonce, request.json ?? '', key, randomBytes, 1);
+  bytes[0] = ENVELOPE_VERSION;
+  return bytes;
 }
 
-/** `int64 time || nonce || UTF-8 text`, the plaintext of requests and replies alike. Text may be UTF-8 bytes already. */
-export function envelopePlaintext(timeMs: number, nonce: Uint8Array, text: string | Uint8Array): Uint8Array {
+/**
+ * `IV(12) || ciphertext || tag(16)` over `int64 time || nonce || UTF-8 text`, which is what requests and replies have in common. Text may
+ * be UTF-8 bytes already.
+ * @param offset So many bytes are left free in front.
+ */
+export function sealEnvelope(
+  timeMs: number,
+  nonce: Uint8Array,
+  text: string | Uint8Array,
+  key: KeyObject,
+  randomBytes: RandomBytes,
+  offset = 0,
+): Uint8Array {
   if (nonce.length !== ENVELOPE_NONCE_LENGTH) {
     throw new InternalError('ENVELOPE_NONCE_LENGTH', `a nonce has 8 bytes, not ${nonce.length}`);
   }
-  const content = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
-  return ByteWriter.pooled(HEADER_LENGTH + content.length)
+  const length = HEADER_LENGTH + (typeof text === 'string' ? Buffer.byteLength(text) : text.length);
+  const writer = ByteWriter.pooled(offset + GCM_OVERHEAD + length)
+    .skip(offset + GCM_IV_SIZE)
     .int64(timeMs)
-    .bytes(nonce)
-    .bytes(content)
-    .done();
+    .bytes(nonce);
+  const bytes = (typeof text === 'string' ? writer.utf8(text) : writer.bytes(text)).skip(GCM_TAG_SIZE).done();
+  sealStanding(key, bytes, offset, length, randomBytes);
+  return bytes;
 }
 
 function readTextBody(text: string, context: EnvelopeContext): OpenedRequest {

@@ -1,15 +1,14 @@
 import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
-import { equalBytes, fromUtf8, MalformedError, releaseBytes, VerificationError } from '@holdfast/base';
+import { equalBytes, fromUtf8, MalformedError, VerificationError } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 import { openGcm } from '../core/open-gcm.ts';
 import { encryptGcm } from '../tokens/gcm.ts';
-import { encryptStanding } from '../tokens/standing-gcm.ts';
 import { parseJsonObject } from './lenient-json.ts';
 import type { JsonObject } from './lenient-json.ts';
-import { ENVELOPE_NONCE_LENGTH, envelopePlaintext } from './request-envelope.ts';
+import { ENVELOPE_NONCE_LENGTH, sealEnvelope } from './request-envelope.ts';
 
 export interface ResponseEnvelope {
   /** The server's clock when it answered, milliseconds since the epoch. */
@@ -31,10 +30,7 @@ export function encodeResponseEnvelope(
   nowMs: number,
   randomBytes: RandomBytes,
 ): Uint8Array {
-  const plaintext = envelopePlaintext(nowMs, nonce, json);
-  const sealed = encryptStanding(key, plaintext, randomBytes);
-  releaseBytes(plaintext);
-  return sealed;
+  return sealEnvelope(nowMs, nonce, json, key, randomBytes);
 }
 
 /**

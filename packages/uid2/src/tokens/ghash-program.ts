@@ -4,18 +4,13 @@ import {
   i32Const,
   i32GtS,
   i32Sub,
-  i64And,
-  i64ConstTwice,
-  i64Mul,
-  i64Or,
-  i64Shl,
-  i64ShrU,
-  i64x2,
-  i64x2ExtractLane,
-  i64Xor,
+  i32x4ShrU,
+  i8x16Const,
+  i8x16RelaxedSwizzle,
   i8x16Shuffle,
   localGet,
   localSet,
+  v128And,
   v128Load,
   v128Store,
   v128Xor,
@@ -24,29 +19,37 @@ import type { Code, WasmFunction } from '../wasm/module-writer.ts';
 
 const BLOCK_BYTES = 16;
 
+/** Bytes of a product of a block and one byte. */
+const PRODUCT_BYTES = BLOCK_BYTES + 1;
+
+/** For each byte of a product a vector for the high and one for the low half of the factor. */
+const PRODUCT_BYTE_STRIDE = 2 * BLOCK_BYTES;
+
+export const GHASH_TABLE_SIZE: number = PRODUCT_BYTES * PRODUCT_BYTE_STRIDE;
+
 // Parameters of `ghash`.
-const KEY = 0;
+const TABLE = 0;
 const SUM = 1;
 const BLOCKS = 2;
 const COUNT = 3;
 
-// Locals. A block is two words, the first eight bytes of it the high one; `R` marks words with their bits in reverse order.
-const VECTOR = 4;
-const [H0, H1, H2, H0R, H1R, H2R] = words(5);
-const [Y0, Y1, Y2, Y0R, Y1R, Y2R] = words(11);
-const [Z0, Z1, Z2, Z0H, Z1H, Z2H] = words(17);
-const A_PARTS = 23;
-const B_PARTS = 27;
-const PART = 31;
-const LONGS = PART - H0 + 1;
-
-/** Every fourth bit, from bit 0, 1, 2 and 3 on. */
-const EVERY_FOURTH = [0x11111111, 0x22222222, 0x44444444, 0x88888888].map(i64ConstTwice);
+// Vector locals. A product has 32 bytes: left and right are its halves, those of even and odd bytes of the key are added up on their own.
+const Y = 4;
+const HIGH_NIBBLES = 5;
+const LOW_NIBBLES = 6;
+const EVEN_LEFT = 7;
+const EVEN_RIGHT = 8;
+const ODD_LEFT = 9;
+const ODD_RIGHT = 10;
+const CARRIED = 11;
+const ZEROS = 12;
+const NIBBLE = 13;
+const VECTORS = NIBBLE - Y + 1;
 
 /**
- * `ghash(key, sum, blocks, count)`: continues the hash of AES-GCM at `sum` with `count` blocks of 16 bytes. Products without
- * carries come from ordinary multiplications of numbers in which three of four bits are zero, so that no carry reaches the
- * next bit that counts, and no table is read: neither timing nor memory access depends on keys or data.
+ * `ghash(table, sum, blocks, count)`: continues the hash of AES-GCM at `sum` with `count` blocks of 16 bytes. `table` is the address of
+ * what `ghashTable` made. Sixteen bytes are multiplied at once: a table of products of half bytes is a vector, and picking from a vector
+ * is one instruction that takes the same time for all. So neither timing nor memory access depends on keys or data.
  * @see NIST SP 800-38D, section 6.4
  */
 export function ghashFunction(): WasmFunction {
@@ -54,16 +57,14 @@ export function ghashFunction(): WasmFunction {
     name: 'ghash',
     parameters: 4,
     integers: 0,
-    vectors: 1,
-    longs: LONGS,
+    vectors: VECTORS,
     body: [
-      loadWords(KEY, H1, H0),
-      reversedAndSum(H0, H1, H2, H0R, H1R, H2R),
-      loadWords(SUM, Y1, Y0),
+      localSet(ZEROS, i8x16Const(Array<number>(BLOCK_BYTES).fill(0))),
+      localSet(NIBBLE, i8x16Const(Array<number>(BLOCK_BYTES).fill(0x0f))),
+      localSet(Y, v128Load(localGet(SUM), 0)),
       doWhile(
         [
-          addBlock(),
-          reversedAndSum(Y0, Y1, Y2, Y0R, Y1R, Y2R),
+          localSet(Y, v128Xor(localGet(Y), v128Load(localGet(BLOCKS), 0))),
           multiply(),
           reduce(),
           localSet(BLOCKS, i32Add(localGet(BLOCKS), i32Const(BLOCK_BYTES))),
@@ -71,9 +72,33 @@ export function ghashFunction(): WasmFunction {
         ],
         i32GtS(localGet(COUNT), i32Const(0)),
       ),
-      v128Store(localGet(SUM), 0, reverseBytes(i64x2(localGet(Y0), localGet(Y1)))),
+      v128Store(localGet(SUM), 0, localGet(Y)),
     ],
   };
+}
+
+/**
+ * The table of a hash key, the encrypted zero block: what each byte of the product of the key and a half byte is.
+ * @param hashKey 16 bytes
+ * @returns `GHASH_TABLE_SIZE` bytes
+ */
+export function ghashTable(hashKey: Uint8Array): Uint8Array {
+  const table = new Uint8Array(GHASH_TABLE_SIZE);
+  for (let at = 0; at < PRODUCT_BYTES; at += 1) {
+    const before = hashKey[at - 1] ?? 0;
+    const byte = hashKey[at] ?? 0;
+    for (let power = 0; power < 8; power += 1) {
+      // The key times x^power, which is moving it to the right, since GCM writes the lowest power first.
+      const moved = (byte >> power) | (before << (8 - power));
+      const half = power < 4 ? 0 : BLOCK_BYTES;
+      for (let nibble = 0; nibble < 16; nibble += 1) {
+        if (((nibble << (power & 3)) & 8) === 0) continue;
+        const entry = at * PRODUCT_BYTE_STRIDE + half + nibble;
+        table[entry] = (table[entry] ?? 0) ^ moved;
+      }
+    }
+  }
+  return table;
 }
 
 /** `xor(texts, stream, count)`: adds `count` blocks of a key stream to a text. */
@@ -96,127 +121,89 @@ export function xorFunction(): WasmFunction {
   };
 }
 
-function words(first: number): readonly [number, number, number, number, number, number] {
-  return [first, first + 1, first + 2, first + 3, first + 4, first + 5];
-}
-
-function loadWords(address: number, high: number, low: number): Code {
-  return [
-    localSet(VECTOR, reverseBytes(v128Load(localGet(address), 0))),
-    localSet(low, i64x2ExtractLane(localGet(VECTOR), 0)),
-    localSet(high, i64x2ExtractLane(localGet(VECTOR), 1)),
-  ];
-}
-
-function reverseBytes(block: Code): Code {
-  return i8x16Shuffle(
-    block,
-    block,
-    Array.from({ length: BLOCK_BYTES }, (_, i) => BLOCK_BYTES - 1 - i),
-  );
-}
-
-function addBlock(): Code {
-  return [
-    localSet(VECTOR, reverseBytes(v128Load(localGet(BLOCKS), 0))),
-    xorInto(Y0, i64x2ExtractLane(localGet(VECTOR), 0)),
-    xorInto(Y1, i64x2ExtractLane(localGet(VECTOR), 1)),
-  ];
-}
-
-function reversedAndSum(w0: number, w1: number, w2: number, w0r: number, w1r: number, w2r: number): Code {
-  return [
-    localSet(w0r, localGet(w0)),
-    reverseBits(w0r),
-    localSet(w1r, localGet(w1)),
-    reverseBits(w1r),
-    localSet(w2, i64Xor(localGet(w0), localGet(w1))),
-    localSet(w2r, i64Xor(localGet(w0r), localGet(w1r))),
-  ];
-}
-
-/** The 256 bits of `y * h` in four words, by Karatsuba's three products; those of reversed words give the high halves. */
+/** The 32 bytes of the product of Y and the key, in `EVEN_LEFT` and `EVEN_RIGHT`. */
 function multiply(): Code {
   return [
-    carryless(Y0, H0, Z0),
-    carryless(Y1, H1, Z1),
-    carryless(Y2, H2, Z2),
-    carryless(Y0R, H0R, Z0H),
-    carryless(Y1R, H1R, Z1H),
-    carryless(Y2R, H2R, Z2H),
-    xorInto(Z2, i64Xor(localGet(Z0), localGet(Z1))),
-    xorInto(Z2H, i64Xor(localGet(Z0H), localGet(Z1H))),
-    [Z0H, Z1H, Z2H].map((word) => [reverseBits(word), localSet(word, i64ShrU(localGet(word), 1))]),
-  ];
-}
-
-/** The low 64 bits of a product without carries. */
-function carryless(a: number, b: number, out: number): Code {
-  const part = (i: number, j: number): Code => i64Mul(localGet(A_PARTS + i), localGet(B_PARTS + j));
-  return [
-    EVERY_FOURTH.map((mask, i) => [
-      localSet(A_PARTS + i, i64And(localGet(a), mask)),
-      localSet(B_PARTS + i, i64And(localGet(b), mask)),
-    ]),
-    EVERY_FOURTH.map((mask, k) => {
-      const [first, second, third, fourth] = [0, 1, 2, 3].map((i) => part(i, (k - i) & 3)) as [Code, Code, Code, Code];
-      const sum = i64And(i64Xor(i64Xor(first, second), i64Xor(third, fourth)), mask);
-      return localSet(out, k === 0 ? sum : i64Or(localGet(out), sum));
-    }),
+    splitIntoNibbles(Y),
+    addUp(PRODUCT_BYTES - 1, EVEN_LEFT, EVEN_RIGHT),
+    addUp(PRODUCT_BYTES - 2, ODD_LEFT, ODD_RIGHT),
+    localSet(EVEN_RIGHT, v128Xor(localGet(EVEN_RIGHT), movedRight(ODD_LEFT, ODD_RIGHT, 1))),
+    localSet(EVEN_LEFT, v128Xor(localGet(EVEN_LEFT), movedRight(ZEROS, ODD_LEFT, 1))),
   ];
 }
 
 /**
- * The product modulo `x^128 + x^7 + x^2 + x + 1`, into Y. GCM writes polynomials with the lowest power first, so the product
- * stands one bit too low.
+ * Adds up the products of Y and every other byte of the key, from byte `last` down to the first two: the sum is moved right by two
+ * bytes from each to the next.
+ */
+function addUp(last: number, left: number, right: number): Code {
+  const steps: Code[] = [localSet(left, productByte(last)), localSet(right, localGet(ZEROS))];
+  for (let at = last - 2; at >= 0; at -= 2) {
+    steps.push(
+      localSet(right, movedRight(left, right, 2)),
+      localSet(left, v128Xor(movedRight(ZEROS, left, 2), productByte(at))),
+    );
+  }
+  return steps;
+}
+
+/** Byte `at` of the products of the key and each of the sixteen bytes of Y. */
+function productByte(at: number): Code {
+  const entry = at * PRODUCT_BYTE_STRIDE;
+  return v128Xor(
+    i8x16RelaxedSwizzle(v128Load(localGet(TABLE), entry), localGet(HIGH_NIBBLES)),
+    i8x16RelaxedSwizzle(v128Load(localGet(TABLE), entry + BLOCK_BYTES), localGet(LOW_NIBBLES)),
+  );
+}
+
+/**
+ * The product modulo `x^128 + x^7 + x^2 + x + 1`, into Y: the right half times `1 + x + x^2 + x^7` is added to the left half, and what
+ * that carries out of it on the right, less than a byte, once more.
  */
 function reduce(): Code {
-  const [v0, v1, v2, v3] = [Z0, Y2, Z1, Z1H];
   return [
-    localSet(v1, i64Xor(localGet(Z0H), localGet(Z2))),
-    xorInto(v2, localGet(Z2H)),
-    shiftIn(v3, v2),
-    shiftIn(v2, v1),
-    shiftIn(v1, v0),
-    localSet(v0, i64Shl(localGet(v0), 1)),
-    fold(v0, v2, v1),
-    fold(v1, v3, v2),
-    localSet(Y0, localGet(v2)),
-    localSet(Y1, localGet(v3)),
+    splitIntoNibbles(EVEN_RIGHT),
+    foldInto(EVEN_LEFT, EVEN_LEFT),
+    localSet(
+      CARRIED,
+      i8x16Shuffle(localGet(CARRIED), localGet(ZEROS), [BLOCK_BYTES - 1, ...Array<number>(BLOCK_BYTES - 1).fill(16)]),
+    ),
+    splitIntoNibbles(CARRIED),
+    foldInto(EVEN_LEFT, Y),
   ];
 }
 
-function shiftIn(word: number, lower: number): Code {
-  return localSet(word, i64Or(i64Shl(localGet(word), 1), i64ShrU(localGet(lower), 63)));
-}
-
-/** Takes the lowest word out of a product: what it stands for is added 128 bits higher, partly one word below that. */
-function fold(word: number, high: number, low: number): Code {
-  const times = (shift: (a: Code, bits: number) => Code, bits: readonly number[]): Code =>
-    bits.map((n) => shift(localGet(word), n)).reduce((a, b) => i64Xor(a, b));
-  return [xorInto(high, i64Xor(localGet(word), times(i64ShrU, [1, 2, 7]))), xorInto(low, times(i64Shl, [63, 62, 57]))];
-}
-
-function xorInto(local: number, value: Code): Code {
-  return localSet(local, i64Xor(localGet(local), value));
-}
-
-function reverseBits(local: number): Code {
-  const steps: readonly (readonly [number, number])[] = [
-    [1, 0x55555555],
-    [2, 0x33333333],
-    [4, 0x0f0f0f0f],
-    [8, 0x00ff00ff],
-    [16, 0x0000ffff],
-  ];
+/** Adds the bytes that were split, times `1 + x + x^2 + x^7`, to `sum`. A product has two bytes; the second ones stay in `CARRIED`. */
+function foldInto(sum: number, result: number): Code {
+  const first = (byte: number): number => byte ^ (byte >> 1) ^ (byte >> 2) ^ (byte >> 7);
+  const second = (byte: number): number => ((byte << 7) ^ (byte << 6) ^ (byte << 1)) & 0xff;
   return [
-    steps.map(([bits, pattern]) => {
-      const mask = i64ConstTwice(pattern);
-      return localSet(
-        local,
-        i64Or(i64Shl(i64And(localGet(local), mask), bits), i64And(i64ShrU(localGet(local), bits), mask)),
-      );
-    }),
-    localSet(local, i64Or(i64Shl(localGet(local), 32), i64ShrU(localGet(local), 32))),
+    localSet(CARRIED, ofNibbles(second)),
+    localSet(result, v128Xor(v128Xor(localGet(sum), ofNibbles(first)), movedRight(ZEROS, CARRIED, 1))),
   ];
+}
+
+/** A linear function of each of the bytes that were split. */
+function ofNibbles(linear: (byte: number) => number): Code {
+  const table = (shift: number): Code => i8x16Const(Array.from({ length: 16 }, (_, nibble) => linear(nibble << shift)));
+  return v128Xor(
+    i8x16RelaxedSwizzle(table(4), localGet(HIGH_NIBBLES)),
+    i8x16RelaxedSwizzle(table(0), localGet(LOW_NIBBLES)),
+  );
+}
+
+function splitIntoNibbles(vector: number): Code {
+  return [
+    localSet(HIGH_NIBBLES, v128And(i32x4ShrU(localGet(vector), 4), localGet(NIBBLE))),
+    localSet(LOW_NIBBLES, v128And(localGet(vector), localGet(NIBBLE))),
+  ];
+}
+
+/** Sixteen bytes of the 32 in `left` and `right`, from `bytes` before `right` on. */
+function movedRight(left: number, right: number, bytes: number): Code {
+  return i8x16Shuffle(
+    localGet(left),
+    localGet(right),
+    Array.from({ length: BLOCK_BYTES }, (_, i) => BLOCK_BYTES - bytes + i),
+  );
 }

@@ -6,12 +6,15 @@ import { GCM_IV_SIZE } from './gcm.ts';
 
 export const BLOCK_SIZE = 16;
 
-/** Longest message, in bytes and blocks. */
-export const LONGEST = 512;
+/** Longest message, in bytes and blocks: the reply to a request for tokens is shorter. */
+export const LONGEST = 1024;
 const LONGEST_BLOCKS = LONGEST / BLOCK_SIZE;
 
 /** So many key streams of a key wait at most: from there on a call of the cipher costs little of each. */
 const MOST_AHEAD = 16;
+
+/** So many bytes of them, since a key of every client that ever asked holds some. */
+const MOST_BYTES_AHEAD = 8 * 1024;
 
 const IV_WORDS = GCM_IV_SIZE / 4;
 const BLOCK_WORDS = BLOCK_SIZE / 4;
@@ -22,7 +25,7 @@ const COUNTERS = createCounters();
 // Scratch for the calls of all keys; nothing is kept in it.
 const ivs = new Uint8Array(MOST_AHEAD * GCM_IV_SIZE);
 const ivWords = new Uint32Array(ivs.buffer);
-const counterBlocks = new Uint8Array(MOST_AHEAD * (1 + LONGEST_BLOCKS) * BLOCK_SIZE);
+const counterBlocks = new Uint8Array(MOST_BYTES_AHEAD);
 const counterWords = new Uint32Array(counterBlocks.buffer);
 
 /**
@@ -67,7 +70,8 @@ export class KeyStreams {
 
   /** Twice as many as before, so that keys which are hardly used hold hardly any. */
   #make(blocks: number, randomBytes: RandomBytes): void {
-    const count = randomBytes.isUnordered === true ? Math.min(Math.max(1, 2 * this.#made), MOST_AHEAD) : 1;
+    const most = Math.min(MOST_AHEAD, Math.floor(MOST_BYTES_AHEAD / ((1 + blocks) * BLOCK_SIZE)));
+    const count = randomBytes.isUnordered === true ? Math.min(Math.max(1, 2 * this.#made), most) : 1;
     this.#ivs = randomBytes(count * GCM_IV_SIZE);
     this.#streams = encryptCounters(this.#aes, this.#ivs, blocks);
     this.#blocks = blocks;

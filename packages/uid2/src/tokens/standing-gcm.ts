@@ -1,19 +1,19 @@
 import { createCipheriv } from 'node:crypto';
 import type { Cipheriv, KeyObject } from 'node:crypto';
 
-import { equalSecretBytes, pooledBytes, VerificationError } from '@holdfast/base';
+import { equalSecretBytes, pooledBytes, releaseBytes, VerificationError } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 import { instantiate } from '../wasm/instantiate.ts';
 import { decryptGcm, encryptGcm, GCM_IV_SIZE, GCM_OVERHEAD } from './gcm.ts';
-import { ghashFunction, xorFunction } from './ghash-program.ts';
+import { GHASH_TABLE_SIZE, ghashFunction, ghashTable, xorFunction } from './ghash-program.ts';
 import { BLOCK_SIZE, encryptCounters, KeyStreams, LONGEST } from './key-streams.ts';
 
 const KEY_SIZE = 32;
 
 // Where things lie in the memory of the program.
-const HASH_KEY = 0;
-const SUM = HASH_KEY + BLOCK_SIZE;
+const TABLE = 0;
+const SUM = TABLE + GHASH_TABLE_SIZE;
 const TEXT = SUM + BLOCK_SIZE;
 const STREAM = TEXT + LONGEST + BLOCK_SIZE;
 const MEMORY_PAGES = 1;
@@ -21,15 +21,15 @@ const MEMORY_PAGES = 1;
 interface Program {
   readonly memory: Uint8Array;
   readonly xor: (texts: number, stream: number, count: number) => void;
-  readonly ghash: (key: number, sum: number, blocks: number, count: number) => void;
+  readonly ghash: (table: number, sum: number, blocks: number, count: number) => void;
 }
 
 /** What is prepared once for every key. */
 interface StandingKey {
   /** AES-256 of whole blocks. It keeps nothing from one call to the next. */
   readonly aes: Cipheriv;
-  /** The encrypted zero block. */
-  readonly hashKey: Uint8Array;
+  /** Of the encrypted zero block. */
+  readonly table: Uint8Array;
   readonly streams: KeyStreams;
 }
 
@@ -70,7 +70,9 @@ export function sealStanding(
   const { program } = (made ??= { program: createProgram() });
   const standing = standingKey(key);
   if (program === undefined || standing === undefined || length > LONGEST) {
-    bytes.set(encryptGcm(key, text, randomBytes), at);
+    const sealed = encryptGcm(key, text, randomBytes);
+    bytes.set(sealed, at);
+    releaseBytes(sealed);
     return;
   }
   const { memory } = program;
@@ -110,14 +112,14 @@ export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array 
 }
 
 /** Puts the tag of the ciphertext at `TEXT` to `SUM`: the hash of it, of zeros up to a whole block, and of its length in bits. */
-function computeTag({ memory, ghash, xor }: Program, { hashKey }: StandingKey, length: number, blocks: number): void {
+function computeTag({ memory, ghash, xor }: Program, { table }: StandingKey, length: number, blocks: number): void {
   const end = TEXT + blocks * BLOCK_SIZE + BLOCK_SIZE;
   for (let at = TEXT + length; at < end; at += 1) memory[at] = 0;
   memory[end - 2] = length >> 5;
   memory[end - 1] = length << 3;
-  memory.set(hashKey, HASH_KEY);
+  memory.set(table, TABLE);
   for (let at = SUM; at < SUM + BLOCK_SIZE; at += 1) memory[at] = 0;
-  ghash(HASH_KEY, SUM, TEXT, blocks + 1);
+  ghash(TABLE, SUM, TEXT, blocks + 1);
   xor(SUM, STREAM, 1);
 }
 
@@ -127,7 +129,8 @@ function standingKey(key: KeyObject): StandingKey | undefined {
   if (standing === undefined) {
     if (key.symmetricKeySize !== KEY_SIZE) return undefined;
     const aes = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
-    standing = { aes, hashKey: aes.update(new Uint8Array(BLOCK_SIZE)), streams: new KeyStreams(aes) };
+    const table = ghashTable(aes.update(new Uint8Array(BLOCK_SIZE)));
+    standing = { aes, table, streams: new KeyStreams(aes) };
     standingKeys.set(key, standing);
   }
   return standing;

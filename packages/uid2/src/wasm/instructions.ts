@@ -72,50 +72,6 @@ export function i32Store16(address: Code, offset: number, value: Code): Code {
   return [address, value, 0x3b, UNALIGNED, unsigned(offset)];
 }
 
-/** The low 64 bits of `value` are the pattern, 32 bits long, twice. */
-export function i64ConstTwice(pattern: number): Code {
-  const half: Code = [i32Const(pattern), 0xad];
-  return i64Or(half, i64Shl(half, 32));
-}
-
-export function i64Const(value: number): Code {
-  return [0x42, signed(value)];
-}
-
-export function i64Mul(a: Code, b: Code): Code {
-  return [a, b, 0x7e];
-}
-
-export function i64And(a: Code, b: Code): Code {
-  return [a, b, 0x83];
-}
-
-export function i64Or(a: Code, b: Code): Code {
-  return [a, b, 0x84];
-}
-
-export function i64Xor(a: Code, b: Code): Code {
-  return [a, b, 0x85];
-}
-
-export function i64Shl(a: Code, bits: number): Code {
-  return [a, i64Const(bits), 0x86];
-}
-
-export function i64ShrU(a: Code, bits: number): Code {
-  return [a, i64Const(bits), 0x88];
-}
-
-/** One of the two 64-bit lanes of a vector. */
-export function i64x2ExtractLane(a: Code, lane: 0 | 1): Code {
-  return [a, vector(29), lane];
-}
-
-/** A vector of two 64-bit lanes. */
-export function i64x2(lane0: Code, lane1: Code): Code {
-  return [lane0, vector(18), lane1, vector(30), 1];
-}
-
 export function v128Load(address: Code, offset: number): Code {
   return [address, vector(0), UNALIGNED, unsigned(offset)];
 }
@@ -138,6 +94,15 @@ export function i32x4Const(word: number): Code {
 /** Sixteen bytes picked by number: 0 to 15 are those of `a`, 16 to 31 those of `b`. */
 export function i8x16Shuffle(a: Code, b: Code, picks: readonly number[]): Code {
   return [a, b, vector(13), [...picks]];
+}
+
+export function i8x16Const(bytes: readonly number[]): Code {
+  return [vector(12), [...bytes]];
+}
+
+/** Sixteen bytes of `table`, picked by the numbers in `picks`. What a number above 15 picks is left to the processor. */
+export function i8x16RelaxedSwizzle(table: Code, picks: Code): Code {
+  return [table, picks, vector(256)];
 }
 
 export function i32x4Shl(a: Code, bits: number): Code {

@@ -18,8 +18,8 @@ function chance(isUnordered: boolean): { randomBytes: RandomBytes; taken: number
   return { randomBytes: Object.assign(randomBytes, { isUnordered }), taken };
 }
 
-/** Lengths of 1 to 512 bytes in no order. */
-const lengths = Array.from({ length: 400 }, (_, i) => 1 + ((i * 211) % 512));
+/** Lengths of 1 to 1,024 bytes in no order. */
+const lengths = Array.from({ length: 400 }, (_, i) => 1 + ((i * 211) % 1024));
 
 describe('key streams made ahead', () => {
   it('are for one message each, whatever its length and key, and node:crypto opens it', () => {
@@ -41,6 +41,13 @@ describe('key streams made ahead', () => {
     const key = prepareSecret(new Uint8Array(32).fill(4));
     for (let i = 0; i < 47; i += 1) encryptStanding(key, new Uint8Array(40), randomBytes);
     expect(taken).toEqual([1, 2, 4, 8, 16, 16].map((count) => 12 * count));
+  });
+
+  it('take at most eight kilobytes for a key', () => {
+    const { randomBytes, taken } = chance(true);
+    const key = prepareSecret(new Uint8Array(32).fill(8));
+    for (let i = 0; i < 21; i += 1) encryptStanding(key, new Uint8Array(1024), randomBytes);
+    expect(taken).toEqual([1, 2, 4, 7, 7].map((count) => 12 * count));
   });
 
   it('give way when a message is longer', () => {
