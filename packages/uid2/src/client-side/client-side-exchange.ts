@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
 import { concatBytes, fromUtf8, MalformedError, toBase64, VerificationError } from '@holdfast/base';
@@ -45,7 +44,7 @@ export function sealClientSideRequest(sealing: ClientSideSealing, randomBytes: R
   const { clientKeys, nowMs, appName } = sealing;
   const key = agreeOnClientSideKey(clientKeys.privateKey, importClientSidePublicKey(sealing.serverPublicKey));
   const additionalData = clientSideAdditionalData(BigInt(nowMs), appName);
-  const sealed = encryptGcm(key, Buffer.from(sealing.json, 'utf8'), randomBytes, additionalData);
+  const sealed = encryptGcm(key, sealing.json, randomBytes, additionalData);
   const body = JSON.stringify({
     payload: toBase64(sealed.subarray(CLIENT_SIDE_IV_LENGTH)),
     iv: toBase64(sealed.subarray(0, CLIENT_SIDE_IV_LENGTH)),
@@ -72,7 +71,7 @@ export function openClientSidePayload(
 
 /** The body of a reply: Base64 of AES-GCM over the JSON alone, without time, nonce or additional data. */
 export function encodeClientSideResponse(json: string, key: KeyObject, randomBytes: RandomBytes): string {
-  return toBase64(encryptGcm(key, Buffer.from(json, 'utf8'), randomBytes));
+  return toBase64(encryptGcm(key, json, randomBytes));
 }
 
 /**

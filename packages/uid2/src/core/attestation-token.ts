@@ -41,7 +41,7 @@ export function createAttestationToken(
   randomBytes: RandomBytes,
 ): string {
   const nonce = new DataView(Uint8Array.from(randomBytes(8)).buffer).getBigInt64(0);
-  const sealed = encryptGcm(tokenKey, toUtf8(`${operatorKey},${expiresAt},${nonce}`), randomBytes);
+  const sealed = encryptGcm(tokenKey, `${operatorKey},${expiresAt},${nonce}`, randomBytes);
   return `${toBase64(sealed.subarray(IV_LENGTH))}-${toBase64(sealed.subarray(0, IV_LENGTH))}-${FORMAT_SUFFIX}`;
 }
 

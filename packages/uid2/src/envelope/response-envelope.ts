@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
 import { equalBytes, fromUtf8, MalformedError, VerificationError } from '@holdfast/base';
@@ -62,7 +61,7 @@ export function decodeResponseEnvelope(
 
 /** Seals the reply to a token refresh with the refresh response key: only the JSON, no time and no nonce. */
 export function encodeRefreshResponse(json: string, responseKey: KeyObject, randomBytes: RandomBytes): Uint8Array {
-  return encryptGcm(responseKey, Buffer.from(json, 'utf8'), randomBytes);
+  return encryptGcm(responseKey, json, randomBytes);
 }
 
 /**
