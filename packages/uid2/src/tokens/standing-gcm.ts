@@ -1,27 +1,34 @@
 import { createCipheriv } from 'node:crypto';
 import type { Cipheriv, KeyObject } from 'node:crypto';
 
-import { equalSecretBytes, pooledBytes, releaseBytes, VerificationError } from '@holdfast/base';
+import { pooledBytes, releaseBytes, VerificationError } from '@holdfast/base';
 import type { RandomBytes } from '@holdfast/base';
 
 import { instantiate } from '../wasm/instantiate.ts';
-import { decryptGcm, encryptGcm, GCM_IV_SIZE, GCM_OVERHEAD } from './gcm.ts';
-import { GHASH_TABLE_SIZE, ghashFunction, ghashTable, xorFunction } from './ghash-program.ts';
+import { decryptGcm, encryptGcm, GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from './gcm.ts';
+import { gcmFunctions, GHASH_TABLE_SIZE, ghashTable, lengthWord } from './gcm-program.ts';
+import type { GcmFunction } from './gcm-program.ts';
 import { BLOCK_SIZE, encryptCounters, KeyStreams, LONGEST } from './key-streams.ts';
 
 const KEY_SIZE = 32;
 
-// Where things lie in the memory of the program.
-const TABLE = 0;
-const SUM = TABLE + GHASH_TABLE_SIZE;
-const TEXT = SUM + BLOCK_SIZE;
-const STREAM = TEXT + LONGEST + BLOCK_SIZE;
+/** In the memory of the programs. */
+const LAYOUT = {
+  table: 0,
+  difference: GHASH_TABLE_SIZE,
+  stream: GHASH_TABLE_SIZE + BLOCK_SIZE,
+  text: GHASH_TABLE_SIZE + 2 * BLOCK_SIZE + LONGEST,
+};
 const MEMORY_PAGES = 1;
 
-interface Program {
+interface Programs {
   readonly memory: Uint8Array;
-  readonly xor: (texts: number, stream: number, count: number) => void;
-  readonly ghash: (table: number, sum: number, blocks: number, count: number) => void;
+  /** As `gcmFunctions` says. */
+  readonly seal: GcmFunction;
+  readonly open: GcmFunction;
+  readonly difference: Uint32Array;
+  /** The text and its tag, by their length together. */
+  readonly texts: Uint8Array[];
 }
 
 /** What is prepared once for every key. */
@@ -34,7 +41,7 @@ interface StandingKey {
 }
 
 /** Made at the first call. */
-let made: { readonly program: Program | undefined } | undefined;
+let made: { readonly programs: Programs | undefined } | undefined;
 
 const standingKeys = new WeakMap<KeyObject, StandingKey>();
 
@@ -67,22 +74,21 @@ export function sealStanding(
 ): void {
   const start = at + GCM_IV_SIZE;
   const text = bytes.subarray(start, start + length);
-  const { program } = (made ??= { program: createProgram() });
+  const { programs } = (made ??= { programs: createPrograms() });
   const standing = standingKey(key);
-  if (program === undefined || standing === undefined || length > LONGEST) {
+  if (programs === undefined || standing === undefined || length > LONGEST) {
     const sealed = encryptGcm(key, text, randomBytes);
     bytes.set(sealed, at);
     releaseBytes(sealed);
     return;
   }
-  const { memory } = program;
+  const { memory } = programs;
   const blocks = Math.ceil(length / BLOCK_SIZE);
-  standing.streams.take(blocks, randomBytes, bytes, at, memory, STREAM);
-  memory.set(text, TEXT);
-  if (blocks > 0) program.xor(TEXT, STREAM + BLOCK_SIZE, blocks);
-  computeTag(program, standing, length, blocks);
-  bytes.set(memory.subarray(TEXT, TEXT + length), start);
-  for (let i = 0; i < BLOCK_SIZE; i += 1) bytes[start + length + i] = memory[SUM + i] ?? 0;
+  standing.streams.take(blocks, randomBytes, bytes, at, memory, LAYOUT.stream);
+  memory.set(standing.table, LAYOUT.table);
+  memory.set(text, LAYOUT.text);
+  programs.seal(blocks, length, lengthWord(length));
+  bytes.set(textOf(programs, length + GCM_TAG_SIZE), start);
 }
 
 /**
@@ -93,34 +99,29 @@ export function sealStanding(
  */
 export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array {
   const length = sealed.length - GCM_OVERHEAD;
-  const { program } = (made ??= { program: createProgram() });
+  const { programs } = (made ??= { programs: createPrograms() });
   const standing = standingKey(key);
-  if (program === undefined || standing === undefined || length < 0 || length > LONGEST) return decryptGcm(key, sealed);
-  const tagAt = GCM_IV_SIZE + length;
-  const { memory } = program;
+  if (programs === undefined || standing === undefined || length < 0 || length > LONGEST)
+    return decryptGcm(key, sealed);
+  const { memory, difference } = programs;
   const blocks = Math.ceil(length / BLOCK_SIZE);
-  memory.set(encryptCounters(standing.aes, sealed.subarray(0, GCM_IV_SIZE), blocks), STREAM);
-  memory.set(sealed.subarray(GCM_IV_SIZE, tagAt), TEXT);
-  computeTag(program, standing, length, blocks);
-  if (!equalSecretBytes(memory.subarray(SUM, SUM + BLOCK_SIZE), sealed.subarray(tagAt))) {
+  memory.set(encryptCounters(standing.aes, sealed.subarray(0, GCM_IV_SIZE), blocks), LAYOUT.stream);
+  memory.set(standing.table, LAYOUT.table);
+  memory.set(sealed.subarray(GCM_IV_SIZE), LAYOUT.text);
+  programs.open(blocks, length, lengthWord(length));
+  let different = 0;
+  for (let word = 0; word < difference.length; word += 1) different |= difference[word] ?? 0;
+  if (different !== 0) {
     throw new VerificationError('CIPHER_AUTHENTICATION_FAILED', 'the authentication tag does not fit');
   }
-  if (blocks > 0) program.xor(TEXT, STREAM + BLOCK_SIZE, blocks);
   const plaintext = pooledBytes(length);
-  plaintext.set(memory.subarray(TEXT, TEXT + length), 0);
+  plaintext.set(textOf(programs, length), 0);
   return plaintext;
 }
 
-/** Puts the tag of the ciphertext at `TEXT` to `SUM`: the hash of it, of zeros up to a whole block, and of its length in bits. */
-function computeTag({ memory, ghash, xor }: Program, { table }: StandingKey, length: number, blocks: number): void {
-  const end = TEXT + blocks * BLOCK_SIZE + BLOCK_SIZE;
-  for (let at = TEXT + length; at < end; at += 1) memory[at] = 0;
-  memory[end - 2] = length >> 5;
-  memory[end - 1] = length << 3;
-  memory.set(table, TABLE);
-  for (let at = SUM; at < SUM + BLOCK_SIZE; at += 1) memory[at] = 0;
-  ghash(TABLE, SUM, TEXT, blocks + 1);
-  xor(SUM, STREAM, 1);
+/** The first bytes of the text. Views are kept: making one takes as long as encrypting a block. */
+function textOf({ memory, texts }: Programs, length: number): Uint8Array {
+  return (texts[length] ??= memory.subarray(LAYOUT.text, LAYOUT.text + length));
 }
 
 /** Undefined for a key of another length. Asking a key for its length costs as much as hashing a block, so that is done once. */
@@ -136,7 +137,11 @@ function standingKey(key: KeyObject): StandingKey | undefined {
   return standing;
 }
 
-function createProgram(): Program | undefined {
-  const exports = instantiate<Omit<Program, 'memory'>>([ghashFunction(), xorFunction()], MEMORY_PAGES);
-  return exports === undefined ? undefined : { ...exports, memory: new Uint8Array(exports.memory.buffer) };
+function createPrograms(): Programs | undefined {
+  const exports = instantiate<Pick<Programs, 'seal' | 'open'>>(gcmFunctions(LAYOUT), MEMORY_PAGES);
+  if (exports === undefined) return undefined;
+  const { buffer } = exports.memory;
+  const { seal, open } = exports;
+  const difference = new Uint32Array(buffer, LAYOUT.difference, BLOCK_SIZE / 4);
+  return { memory: new Uint8Array(buffer), seal, open, difference, texts: [] };
 }

@@ -68,6 +68,10 @@ export function i32Load16U(address: Code, offset: number): Code {
   return [address, 0x2f, UNALIGNED, unsigned(offset)];
 }
 
+export function i32Store(address: Code, offset: number, value: Code): Code {
+  return [address, value, 0x36, UNALIGNED, unsigned(offset)];
+}
+
 export function i32Store16(address: Code, offset: number, value: Code): Code {
   return [address, value, 0x3b, UNALIGNED, unsigned(offset)];
 }
