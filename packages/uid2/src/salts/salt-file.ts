@@ -1,8 +1,8 @@
 import { MalformedError } from '@holdfast/base';
 
 import { SaltTableBuilder } from './salt-table-builder.ts';
-import { NONE, UsualSaltLine } from './usual-salt-line.ts';
 import type { SaltTable } from './salt-table.ts';
+import { MOST_BYTES, UsualLines } from './usual-lines.ts';
 
 export interface SaltFileOptions {
   /** Entries the metadata announce. More lines fail; fewer leave holes that fail when they are used. */
@@ -37,7 +37,7 @@ const MAX_INT32 = 0x7fff_ffff;
 export class SaltFileParser {
   readonly #builder: SaltTableBuilder;
   readonly #size: number;
-  readonly #usual = new UsualSaltLine();
+  readonly #usual = new UsualLines();
   /** The start of a line whose end has not been pushed yet. */
   readonly #partial = new Uint8Array(MAX_LINE);
   #partialLength = 0;
@@ -52,7 +52,12 @@ export class SaltFileParser {
   }
 
   /** Takes the next bytes of the file, cut anywhere. */
-  push(chunk: Uint8Array): void {
+  push(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length; start += MOST_BYTES)
+      this.#push(bytes.subarray(start, start + MOST_BYTES));
+  }
+
+  #push(chunk: Uint8Array): void {
     let start = 0;
     if (this.#partialLength > 0) {
       const end = chunk.indexOf(LINE_FEED);
@@ -62,14 +67,12 @@ export class SaltFileParser {
       this.#partialLength = 0;
       start = end + 1;
     }
-    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#usual.take(chunk);
     for (;;) {
-      let end = this.#usualLine(view, start);
-      if (end === NONE) {
-        end = chunk.indexOf(LINE_FEED, start);
-        if (end < 0) break;
-        this.#line(chunk, start, end);
-      }
+      start = this.#usualLines(start);
+      const end = chunk.indexOf(LINE_FEED, start);
+      if (end < 0) break;
+      this.#line(chunk, start, end);
       start = end + 1;
     }
     this.#keep(chunk.subarray(start));
@@ -88,11 +91,11 @@ export class SaltFileParser {
     this.#partialLength += rest.length;
   }
 
-  /** Reads a usual line; answers where it ends, or `NONE` when it has to be looked at more closely. */
-  #usualLine(bytes: DataView, start: number): number {
-    if (this.#emptyLines > 0 || this.#lines === this.#size) return NONE;
-    const end = this.#usual.add(bytes, start, this.#builder);
-    if (end !== NONE) this.#lines += 1;
+  /** Reads usual lines; answers where the line begins that has to be looked at more closely. */
+  #usualLines(start: number): number {
+    if (this.#emptyLines > 0) return start;
+    const { lines, end } = this.#usual.addTo(this.#builder, start, this.#size - this.#lines);
+    this.#lines += lines;
     return end;
   }
 

@@ -15,11 +15,19 @@ import {
 /** Texts lie in pieces of at most 8 MiB, so that they grow without ever being copied. */
 const MAX_SEGMENT_BITS = 23;
 /** Most bytes that the texts of one entry take; they never straddle segments. */
-const MAX_ENTRY_TEXT = TEXTS_PER_ENTRY * 255;
+export const MAX_ENTRY_TEXT = TEXTS_PER_ENTRY * 255;
+
+/** Entries in the form in which they lie in a table. */
+export interface WrittenEntries {
+  readonly rows: Uint8Array;
+  readonly texts: Uint8Array;
+  /** Undefined when there are none. */
+  readonly keyIds: Int32Array | undefined;
+}
 
 /**
- * Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. Or faster, for who puts the texts in their place:
- * `makeRoom`, `writtenEntry`, `keyIds`.
+ * Fills a salt table entry by entry: `entry`, six `text`s in column order, `keyIds`. Or many at once: `makeRoom`, then `entries` with texts
+ * that begin at `nextText` and fit in `room`.
  */
 export class SaltTableBuilder {
   readonly #data: SaltTableData & { readonly segments: Uint8Array<SharedArrayBuffer>[] };
@@ -28,7 +36,6 @@ export class SaltTableBuilder {
   #index = -1;
   #lengths = 0;
   #segment: Uint8Array;
-  #segmentView: DataView;
   #used = 0;
 
   constructor(options: { readonly size: number; readonly idPrefix: string; readonly idSecret: string }) {
@@ -47,32 +54,32 @@ export class SaltTableBuilder {
     };
     this.#rows = viewRows(rows);
     this.#segment = first;
-    this.#segmentView = new DataView(first.buffer);
     for (let at = ROW_LAST_UPDATED; at < this.#rows.floats.length; at += ROW_BYTES / 8)
       this.#rows.floats[at] = Number.NaN;
   }
 
-  /** Makes room for the texts of the next entry: in `texts` one after the other, from `textStart` on. */
+  /** Makes room for the texts of the next entry. */
   makeRoom(): void {
-    if (this.#used + MAX_ENTRY_TEXT > this.#segmentSize) this.#addSegment();
+    if (this.room < MAX_ENTRY_TEXT) this.#addSegment();
   }
 
-  get texts(): DataView {
-    return this.#segmentView;
+  /** Bytes that are left for texts. */
+  get room(): number {
+    return this.#segmentSize - this.#used;
   }
 
-  get textStart(): number {
-    return this.#used;
+  /** Where the next text will lie, as rows say it. */
+  get nextText(): number {
+    return (this.#data.segments.length - 1) * this.#segmentSize + this.#used;
   }
 
-  /** Adds an entry whose texts are in their place already; `lengths` has their six lengths. */
-  writtenEntry(id: number, lastUpdated: number, refreshFrom: number, lengths: Uint8Array): void {
-    this.entry(id, lastUpdated, refreshFrom);
-    for (let column = 0; column < TEXTS_PER_ENTRY; column += 1) {
-      const length = lengths[column] ?? 0;
-      this.#rows.bytes[this.#lengths + column] = length;
-      this.#used += length;
-    }
+  entries({ rows, texts, keyIds }: WrittenEntries): void {
+    const first = this.#index + 1;
+    this.#rows.bytes.set(rows, first * ROW_BYTES);
+    this.#segment.set(texts, this.#used);
+    if (keyIds !== undefined) this.#data.keyIds.set(keyIds, first * 2);
+    this.#used += texts.length;
+    this.#index += rows.length / ROW_BYTES;
   }
 
   /** Starts the next entry. */
@@ -84,7 +91,7 @@ export class SaltTableBuilder {
     floats[row / 8 + ROW_LAST_UPDATED] = lastUpdated;
     floats[row / 8 + ROW_REFRESH_FROM] = refreshFrom;
     ints[row / 4 + ROW_ID] = id;
-    words[row / 4 + ROW_TEXTS] = (this.#data.segments.length - 1) * this.#segmentSize + this.#used;
+    words[row / 4 + ROW_TEXTS] = this.nextText;
     this.#lengths = row + ROW_LENGTHS;
   }
 
@@ -111,7 +118,6 @@ export class SaltTableBuilder {
 
   #addSegment(): void {
     this.#segment = new Uint8Array(new SharedArrayBuffer(this.#segmentSize));
-    this.#segmentView = new DataView(this.#segment.buffer);
     this.#data.segments.push(this.#segment as Uint8Array<SharedArrayBuffer>);
     this.#used = 0;
   }

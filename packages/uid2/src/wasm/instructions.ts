@@ -22,6 +22,30 @@ export function localSet(index: number, value: Code): Code {
   return [value, 0x21, unsigned(index)];
 }
 
+/** Runs `body`, which leaves it by `leaveIf`. */
+export function block(body: Code): Code {
+  return [0x02, EMPTY, body, 0x0b];
+}
+
+/** Runs `body`, from its beginning again on each `repeat`. */
+export function loop(body: Code): Code {
+  return [0x03, EMPTY, body, 0x0b];
+}
+
+export function ifElse(condition: Code, then: Code, otherwise: Code = []): Code {
+  return [condition, 0x04, EMPTY, then, 0x05, otherwise, 0x0b];
+}
+
+/** Leaves the block that is `depth` blocks, loops and branches further out than the innermost, if `condition` is not zero. */
+export function leaveIf(condition: Code, depth: number): Code {
+  return [condition, 0x0d, unsigned(depth)];
+}
+
+/** Begins the loop that is `depth` blocks, loops and branches further out than the innermost once more. */
+export function repeat(depth: number): Code {
+  return [0x0c, unsigned(depth)];
+}
+
 /** Runs `body` and then again for as long as `condition` is not zero. */
 export function doWhile(body: Code, condition: Code): Code {
   return [0x03, EMPTY, body, condition, 0x0d, 0, 0x0b];
@@ -37,6 +61,35 @@ export function i32Add(a: Code, b: Code): Code {
 
 export function i32Sub(a: Code, b: Code): Code {
   return [a, b, 0x6b];
+}
+
+export function i32Eqz(a: Code): Code {
+  return [a, 0x45];
+}
+
+export function i32Eq(a: Code, b: Code): Code {
+  return [a, b, 0x46];
+}
+
+export function i32Ne(a: Code, b: Code): Code {
+  return [a, b, 0x47];
+}
+
+export function i32LtU(a: Code, b: Code): Code {
+  return [a, b, 0x49];
+}
+
+export function i32GtU(a: Code, b: Code): Code {
+  return [a, b, 0x4b];
+}
+
+export function i32GeU(a: Code, b: Code): Code {
+  return [a, b, 0x4f];
+}
+
+/** How many of the lowest bits are zero. */
+export function i32Ctz(a: Code): Code {
+  return [a, 0x68];
 }
 
 /** Signed. */
@@ -72,8 +125,42 @@ export function i32Store(address: Code, offset: number, value: Code): Code {
   return [address, value, 0x36, UNALIGNED, unsigned(offset)];
 }
 
+export function i32Store8(address: Code, offset: number, value: Code): Code {
+  return [address, value, 0x3a, UNALIGNED, unsigned(offset)];
+}
+
 export function i32Store16(address: Code, offset: number, value: Code): Code {
   return [address, value, 0x3b, UNALIGNED, unsigned(offset)];
+}
+
+/** The lowest 32 bits. */
+export function i32WrapI64(a: Code): Code {
+  return [a, 0xa7];
+}
+
+export function i64ExtendI32U(a: Code): Code {
+  return [a, 0xad];
+}
+
+export function i64Const(value: number): Code {
+  return [0x42, signed(value)];
+}
+
+export function i64Add(a: Code, b: Code): Code {
+  return [a, b, 0x7c];
+}
+
+export function i64Mul(a: Code, b: Code): Code {
+  return [a, b, 0x7e];
+}
+
+/** The nearest number with a fraction. */
+export function f64ConvertI64U(a: Code): Code {
+  return [a, 0xba];
+}
+
+export function f64Store(address: Code, offset: number, value: Code): Code {
+  return [address, value, 0x39, UNALIGNED, unsigned(offset)];
 }
 
 export function v128Load(address: Code, offset: number): Code {
@@ -107,6 +194,21 @@ export function i8x16Const(bytes: readonly number[]): Code {
 /** Sixteen bytes of `table`, picked by the numbers in `picks`. What a number above 15 picks is left to the processor. */
 export function i8x16RelaxedSwizzle(table: Code, picks: Code): Code {
   return [table, picks, vector(256)];
+}
+
+/** Each byte all ones where the two are equal. */
+export function i8x16Eq(a: Code, b: Code): Code {
+  return [a, b, vector(35)];
+}
+
+/** Each byte all ones where that of `a` is at most that of `b`, without signs. */
+export function i8x16LeU(a: Code, b: Code): Code {
+  return [a, b, vector(42)];
+}
+
+/** The highest bit of each byte, that of the first the lowest. */
+export function i8x16Bitmask(a: Code): Code {
+  return [a, vector(100)];
 }
 
 export function i32x4Shl(a: Code, bits: number): Code {

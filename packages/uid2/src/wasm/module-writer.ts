@@ -10,9 +10,11 @@ export type Code = number | readonly Code[];
 export interface WasmFunction {
   readonly name: string;
   readonly parameters: number;
-  /** Locals beyond the parameters: first the 32-bit integers, then the 128-bit vectors. Numbered in that order. */
+  /** Locals beyond the parameters: first the 32-bit integers, then the 128-bit vectors, then the 64-bit integers. Numbered in that order. */
   readonly integers: number;
   readonly vectors: number;
+  /** None when missing. */
+  readonly longs?: number;
   readonly body: Code;
 }
 
@@ -24,6 +26,7 @@ const EXPORT_SECTION = 7;
 const CODE_SECTION = 10;
 const FUNCTION_TYPE = 0x60;
 const I32 = 0x7f;
+const I64 = 0x7e;
 const V128 = 0x7b;
 const EXPORTED_FUNCTION = 0;
 const EXPORTED_MEMORY = 2;
@@ -37,10 +40,11 @@ const END = 0x0b;
 export function writeModule(functions: readonly WasmFunction[], memoryPages: number): Uint8Array {
   const types = functions.map(({ parameters }) => [FUNCTION_TYPE, list(Array<Code>(parameters).fill(I32)), list([])]);
   const exports = functions.map(({ name }, index) => [text(name), EXPORTED_FUNCTION, unsigned(index)]);
-  const bodies = functions.map(({ integers, vectors, body }) => {
+  const bodies = functions.map(({ integers, vectors, longs = 0, body }) => {
     const locals = list([
       [unsigned(integers), I32],
       [unsigned(vectors), V128],
+      [unsigned(longs), I64],
     ]);
     return sized([locals, body, END]);
   });
