@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
 import {
@@ -104,8 +105,12 @@ function decrypt(key: TokenKey, sealed: Uint8Array): Uint8Array {
   }
 }
 
+/** A payload as `wrapRefreshToken` writes it. Every other one, such as that of another implementation, is read as JSON. */
+const OWN_PAYLOAD = /^\{"refresh_response_key":"([\w+/=]*)","refresh_token":"([\w+/=]*)"\}$/;
+
 function readPayload(bytes: Uint8Array): UnwrappedRefreshToken {
-  const payload = parseObject(bytes);
+  const own = OWN_PAYLOAD.exec(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
+  const payload = own === null ? parseObject(bytes) : { refresh_response_key: own[1], refresh_token: own[2] };
   const responseKey = asText(payload['refresh_response_key']);
   const secret = responseKey === undefined ? undefined : decodeLenientBase64(responseKey);
   if (secret === undefined) throw payloadInvalid('has no Base64 response key');

@@ -78,6 +78,16 @@ describe('unwrapRefreshToken', () => {
     expect(unwrapRefreshToken(toBase64(changed), KEYS).refreshToken).toBe(INNER);
   });
 
+  it.each([
+    '{"refresh_response_key":"QUJD","refresh_token":"A3xx"}',
+    '{ "refresh_token": "A3xx", "refresh_response_key": "QUJD" }',
+    '{"refresh_response_key":"QUJD","refresh_token":"\\u00413xx","more":1}',
+    '{"refresh_response_key":"!","refresh_response_key":"QUJD","refresh_token":"A3xx"}',
+  ])('reads a payload however its JSON is written: %s', (payload) => {
+    const { refreshToken, refreshResponseKey } = unwrapRefreshToken(wrapperOf(payload), KEYS);
+    expect([refreshToken, refreshResponseKey.export().toString()]).toEqual(['A3xx', 'ABC']);
+  });
+
   it('says which key is unknown', () => {
     expect(thrownBy(() => unwrapRefreshToken(text, keySource()))).toMatchObject({
       code: 'REFRESH_WRAPPER_KEY_UNKNOWN',
