@@ -1,5 +1,3 @@
-import { endianness } from 'node:os';
-
 import { instantiate } from '../wasm/instantiate.ts';
 import { ROW_BYTES } from './salt-table.ts';
 import { MAX_ENTRY_TEXT } from './salt-table-builder.ts';
@@ -20,6 +18,9 @@ const INPUT = KEY_IDS + MOST_LINES * 8;
 const TEXTS = INPUT + MOST_BYTES + MARGIN;
 const PAGE_BYTES = 65_536;
 const PAGES = Math.ceil((TEXTS + MOST_BYTES + MARGIN) / PAGE_BYTES);
+
+/** WebAssembly is, and rows are in the order of the machine. */
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 interface Program {
   readonly memory: Uint8Array;
@@ -75,7 +76,7 @@ export class UsualLines {
 }
 
 function createProgram(): Program | undefined {
-  if (endianness() !== 'LE') return undefined; // rows are in the order of the machine
+  if (!IS_LITTLE_ENDIAN) return undefined;
   const layout = { outcome: OUTCOME, rows: ROWS, keyIds: KEY_IDS, texts: TEXTS };
   const exports = instantiate<Pick<Program, 'readLines'>>([readLinesFunction(layout, MAX_ENTRY_TEXT)], PAGES);
   if (exports === undefined) return undefined;
