@@ -39,7 +39,7 @@ let made: { readonly program: Program | undefined } | undefined;
 export class UsualLines {
   readonly #program = (made ??= { program: createProgram() }).program;
 
-  /** Looks at these bytes from now on, at most `MOST_BYTES`. */
+  /** Looks at these bytes, at most `MOST_BYTES`, until bytes are taken again, which all files do in the same memory. */
   take(bytes: Uint8Array): void {
     if (this.#program === undefined) return;
     const { memory } = this.#program;

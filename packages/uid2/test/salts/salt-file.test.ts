@@ -206,6 +206,26 @@ describe('SaltFileParser', () => {
     );
     expect(wrong).toBe(-1);
   });
+
+  it('reads usual lines and others in turns, with keys and without, over many pieces of memory', () => {
+    const size = 20_000;
+    const keys = (i: number): string => (i % 3 === 0 ? `${i},key${i},salt${i}` : ',,');
+    const lines = Array.from({ length: size }, (_, i) => {
+      const salt = i % 3 === 1 ? ` salt${i} ` : `salt${i}`; // blanks are not usual
+      return `${i},${1_700_000_000_000 + i},${i % 3 === 0 ? '' : salt},3,,${keys(i)},${keys(i + 1)}`;
+    });
+    const table = saltTable(lines);
+    const keyOf = (i: number) => (i % 3 === 0 ? { id: i, key: `key${i}`, salt: `salt${i}` } : undefined);
+    const wrong = lines.findIndex((_, i) => {
+      const { currentSalt, currentKey, previousKey, ...rest } = entry(table, i) as Record<string, unknown>;
+      const isRight =
+        currentSalt === (i % 3 === 0 ? undefined : `salt${i}`) &&
+        JSON.stringify(currentKey) === JSON.stringify(keyOf(i)) &&
+        JSON.stringify(previousKey) === JSON.stringify(keyOf(i + 1));
+      return !isRight || rest['id'] !== i || rest['lastUpdated'] !== 1_700_000_000_000 + i;
+    });
+    expect(wrong).toBe(-1);
+  });
 });
 
 describe('SaltTable', () => {
