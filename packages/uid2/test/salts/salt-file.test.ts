@@ -195,7 +195,8 @@ describe('SaltFileParser', () => {
     const size = 120_000;
     const lines = Array.from(
       { length: size },
-      (_, i) => `${i},2,${String(i).padStart(44, 'a')},3,${String(i).padEnd(44, 'b')},,,,`,
+      // Missing columns are not usual.
+      (_, i) => `${i},2,${String(i).padStart(44, 'a')},3,${String(i).padEnd(44, 'b')},,,,${i % 5000 === 0 ? '' : ',,'}`,
     );
     const table = saltTable(lines);
     expect(table.share().segments.length).toBeGreaterThan(1);
