@@ -7,10 +7,10 @@ import { freePortBase, REFERENCE_PORTS, runHoldfast, startReferenceStack } from 
 /*
  * node testing/reference-e2e/main.ts [FOLDER]
  *
- * Makes a small world in FOLDER (./.holdfast/reference-e2e), starts Core, Opt-Out and a public operator over it on the ports of the
+ * Makes a small world in FOLDER (./.holdfast-reference-e2e), starts Core, Opt-Out and a public operator over it on the ports of the
  * reference's end-to-end suite, writes the suite's variables to FOLDER/e2e.env, and runs until Ctrl-C.
  */
-const folder = resolve(process.argv[2] ?? '.holdfast/reference-e2e');
+const folder = resolve(process.argv[2] ?? '.holdfast-reference-e2e');
 const home = join(folder, 'home');
 if (existsSync(home)) throw new Error(`${home} is there already; each run needs a new folder`);
 mkdirSync(folder, { recursive: true });

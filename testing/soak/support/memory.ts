@@ -82,12 +82,12 @@ export function megabytes(bytes: number): number {
 
 /**
  * Shows a measured value, and adds it as one line of JSON to the file that HOLDFAST_SOAK_RESULTS names, by default
- * .holdfast/soak-results.jsonl.
+ * .holdfast-soak/results.jsonl.
  */
 export function record(name: string, values: Readonly<Record<string, number | string>>): void {
   const line = JSON.stringify({ measured: name, at: new Date().toISOString(), node: process.version, ...values });
   process.stdout.write(`${line}\n`);
-  const file = process.env['HOLDFAST_SOAK_RESULTS'] ?? '.holdfast/soak-results.jsonl';
+  const file = process.env['HOLDFAST_SOAK_RESULTS'] ?? '.holdfast-soak/results.jsonl';
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, `${line}\n`);
 }
