@@ -3,7 +3,9 @@ import {
   i32Add,
   i32Const,
   i32GtS,
+  i32Or,
   i32Shl,
+  i32ShrU,
   i32Store,
   i32Sub,
   i32x4ShrU,
@@ -41,16 +43,15 @@ export interface GcmLayout {
   readonly difference: number;
 }
 
-// Parameters of all functions.
-const BLOCKS = 0;
-const LENGTH = 1;
-const LENGTH_WORD = 2;
-const PARAMETERS = 3;
+// Parameter of both functions: bytes of the text.
+const LENGTH = 0;
+const PARAMETERS = 1;
 
-// Integer locals.
-const AT = PARAMETERS;
-const COUNT = AT + 1;
-const INTEGERS = 2;
+// Integer locals. The blocks of a text are whole ones and the one that it begins.
+const BLOCKS = PARAMETERS;
+const AT = BLOCKS + 1;
+const COUNT = BLOCKS + 2;
+const INTEGERS = 3;
 
 // Vector locals. A product has 32 bytes: left and right are its halves, those of even and odd bytes of the key are added up on their own.
 const Y = PARAMETERS + INTEGERS;
@@ -66,17 +67,9 @@ const NIBBLE = Y + 9;
 const RECEIVED = Y + 10;
 const VECTORS = RECEIVED - Y + 1;
 
-/** What the functions of a module that was made of `gcmFunctions` take: whole and begun blocks of the text, its bytes, `lengthWord` of them. */
-export type GcmFunction = (blocks: number, length: number, lengthWord: number) => void;
-
-/** The length of a text as GHASH wants it at the end, in bits and big-endian, for texts below 8 KiB. */
-export function lengthWord(length: number): number {
-  return ((length >> 5) << 16) | (length << 27);
-}
-
 /**
- * AES-GCM around a key stream that is there already, for one text in memory. `seal` encrypts it and puts the tag behind it. `open` is for a
- * text with its tag behind it: it decrypts and says in `difference` by which bits the tag is not the right one. GHASH multiplies sixteen
+ * AES-GCM around a key stream that is there already, for one text in memory, of less than 8 KiB. `seal(length)` encrypts it and puts the
+ * tag behind it. `open(length)` is for a text with its tag behind it: it decrypts and says in `difference` by which bits the tag is not the right one. GHASH multiplies sixteen
  * bytes at once: a table of products of half bytes is a vector, and picking from a vector is one instruction that takes the same time for
  * all. So neither timing nor memory access depends on keys or data.
  * @see NIST SP 800-38D, sections 6.4 and 7
@@ -84,8 +77,16 @@ export function lengthWord(length: number): number {
 export function gcmFunctions(layout: GcmLayout): readonly WasmFunction[] {
   const { text, stream, difference } = layout;
   const addTagStream = localSet(Y, v128Xor(localGet(Y), v128Load(i32Const(0), stream)));
-  const sealing: Code = [addStream(layout), hash(layout), addTagStream, v128Store(localGet(LENGTH), text, localGet(Y))];
+  const countBlocks = localSet(BLOCKS, i32ShrU(i32Add(localGet(LENGTH), i32Const(BLOCK_BYTES - 1)), 4));
+  const sealing: Code = [
+    countBlocks,
+    addStream(layout),
+    hash(layout),
+    addTagStream,
+    v128Store(localGet(LENGTH), text, localGet(Y)),
+  ];
   const opening: Code = [
+    countBlocks,
     localSet(RECEIVED, v128Load(localGet(LENGTH), text)),
     hash(layout),
     addTagStream,
@@ -118,15 +119,16 @@ function addStream({ text, stream }: GcmLayout): Code {
 
 /** The hash of the text, of zeros up to a whole block, and of its length, into Y. */
 function hash({ table, text }: GcmLayout): Code {
-  const end = localSet(AT, i32Shl(localGet(BLOCKS), 4));
+  // In bits and big-endian.
+  const lengthWord = i32Or(i32Shl(i32ShrU(localGet(LENGTH), 5), 16), i32Shl(localGet(LENGTH), 27));
   return [
     localSet(ZEROS, i8x16Const(Array<number>(BLOCK_BYTES).fill(0))),
     localSet(NIBBLE, i8x16Const(Array<number>(BLOCK_BYTES).fill(0x0f))),
     localSet(Y, localGet(ZEROS)),
     v128Store(localGet(LENGTH), text, localGet(ZEROS)),
-    end,
+    localSet(AT, i32Shl(localGet(BLOCKS), 4)),
     v128Store(localGet(AT), text, localGet(ZEROS)),
-    i32Store(localGet(AT), text + BLOCK_BYTES - 4, localGet(LENGTH_WORD)),
+    i32Store(localGet(AT), text + BLOCK_BYTES - 4, lengthWord),
     localSet(AT, i32Const(0)),
     localSet(COUNT, i32Add(localGet(BLOCKS), i32Const(1))),
     doWhile(

@@ -72,7 +72,7 @@ export class KeyStreams {
   #make(blocks: number, randomBytes: RandomBytes): void {
     const most = Math.min(MOST_AHEAD, Math.floor(MOST_BYTES_AHEAD / ((1 + blocks) * BLOCK_SIZE)));
     const count = randomBytes.isUnordered === true ? Math.min(Math.max(1, 2 * this.#made), most) : 1;
-    this.#ivs = randomBytes(count * GCM_IV_SIZE);
+    this.#ivs = randomBytes(count * GCM_IV_SIZE).slice(); // a piece of a larger memory would keep all of that
     this.#streams = encryptCounters(this.#aes, this.#ivs, blocks);
     this.#blocks = blocks;
     this.#made = count;

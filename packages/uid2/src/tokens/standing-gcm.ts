@@ -6,8 +6,7 @@ import type { RandomBytes } from '@holdfast/base';
 
 import { instantiate } from '../wasm/instantiate.ts';
 import { decryptGcm, encryptGcm, GCM_IV_SIZE, GCM_OVERHEAD, GCM_TAG_SIZE } from './gcm.ts';
-import { gcmFunctions, GHASH_TABLE_SIZE, ghashTable, lengthWord } from './gcm-program.ts';
-import type { GcmFunction } from './gcm-program.ts';
+import { gcmFunctions, GHASH_TABLE_SIZE, ghashTable } from './gcm-program.ts';
 import { BLOCK_SIZE, encryptCounters, KeyStreams, LONGEST } from './key-streams.ts';
 
 const KEY_SIZE = 32;
@@ -24,8 +23,8 @@ const MEMORY_PAGES = 1;
 interface Programs {
   readonly memory: Uint8Array;
   /** As `gcmFunctions` says. */
-  readonly seal: GcmFunction;
-  readonly open: GcmFunction;
+  readonly seal: (length: number) => void;
+  readonly open: (length: number) => void;
   readonly difference: Uint32Array;
   /** The text and its tag, by their length together. */
   readonly texts: Uint8Array[];
@@ -46,24 +45,13 @@ let made: { readonly programs: Programs | undefined } | undefined;
 const standingKeys = new WeakMap<KeyObject, StandingKey>();
 
 /**
- * `encryptGcm` for a key that stays, such as a token key or a client's secret: the same bytes for the same IV, in a fraction of the
- * time for short messages. Nearly all of the cost of a message in `node:crypto` is making objects, so here one AES object stays
+ * `encryptGcm` in place and for a key that stays, such as a token key or a client's secret: the same bytes for the same IV, in a fraction
+ * of the time for short messages. Nearly all of the cost of a message in `node:crypto` is making objects, so here one AES object stays
  * with the key and encrypts counter blocks, of several messages at once if the randomness allows it, and GHASH runs in WebAssembly, in
- * constant time.
+ * constant time. From `at` on, `bytes` has room for the IV, then `length` bytes of plaintext, which become ciphertext, then room for the
+ * tag.
  * @throws InternalError CIPHER_KEY_LENGTH_INVALID when the key has no AES length
  * @see NIST SP 800-38D, section 7.1
- */
-export function encryptStanding(key: KeyObject, plaintext: Uint8Array, randomBytes: RandomBytes): Uint8Array {
-  const sealed = pooledBytes(GCM_OVERHEAD + plaintext.length);
-  sealed.set(plaintext, GCM_IV_SIZE);
-  sealStanding(key, sealed, 0, plaintext.length, randomBytes);
-  return sealed;
-}
-
-/**
- * `encryptStanding` in place. From `at` on, `bytes` has room for the IV, then `length` bytes of plaintext, which become ciphertext, then
- * room for the tag.
- * @throws InternalError CIPHER_KEY_LENGTH_INVALID when the key has no AES length
  */
 export function sealStanding(
   key: KeyObject,
@@ -87,12 +75,12 @@ export function sealStanding(
   standing.streams.take(blocks, randomBytes, bytes, at, memory, LAYOUT.stream);
   memory.set(standing.table, LAYOUT.table);
   memory.set(text, LAYOUT.text);
-  programs.seal(blocks, length, lengthWord(length));
+  programs.seal(length);
   bytes.set(textOf(programs, length + GCM_TAG_SIZE), start);
 }
 
 /**
- * `decryptGcm` for a key that stays; see `encryptStanding`.
+ * `decryptGcm` for a key that stays; see `sealStanding`.
  * @throws MalformedError CIPHER_MESSAGE_TRUNCATED when there is no room for IV and tag
  * @throws VerificationError CIPHER_AUTHENTICATION_FAILED for another key or any changed byte
  * @throws InternalError CIPHER_KEY_LENGTH_INVALID when the key has no AES length
@@ -108,7 +96,7 @@ export function decryptStanding(key: KeyObject, sealed: Uint8Array): Uint8Array 
   memory.set(encryptCounters(standing.aes, sealed.subarray(0, GCM_IV_SIZE), blocks), LAYOUT.stream);
   memory.set(standing.table, LAYOUT.table);
   memory.set(sealed.subarray(GCM_IV_SIZE), LAYOUT.text);
-  programs.open(blocks, length, lengthWord(length));
+  programs.open(length);
   let different = 0;
   for (let word = 0; word < difference.length; word += 1) different |= difference[word] ?? 0;
   if (different !== 0) {
