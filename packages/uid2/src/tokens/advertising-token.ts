@@ -114,7 +114,8 @@ export function decodeAdvertisingToken(text: string, keys: TokenKeySource): Deco
     return version === 2 ? decodeVersion2(bytes, keys) : decodeVersion3And4(version, bytes, keys);
   } catch (thrown) {
     if (!(thrown instanceof PlatformError) || isInvalid(thrown)) throw thrown;
-    throw new VerificationError(CODE, `${WHAT}: ${thrown.message}`, { cause: thrown });
+    const message = thrown.code === CODE ? thrown.message : `${WHAT}: ${thrown.message}`;
+    throw new VerificationError(CODE, message, { cause: thrown });
   }
 }
 

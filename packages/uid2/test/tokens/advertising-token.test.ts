@@ -252,6 +252,13 @@ describe('decodeAdvertisingToken', () => {
     }
   });
 
+  it('says what is wrong with a token that was cut short, and what it is once', () => {
+    expect(thrownBy(() => decodeAdvertisingToken('A4AAxx', KEYS))).toMatchObject({
+      ...CODE,
+      message: 'advertising token: ends after 4 bytes, expected 4 more at offset 2',
+    });
+  });
+
   it('fails with its own error for arbitrary texts and for arbitrary plaintext under known keys', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String(), fc.string({ unit: 'binary' })), (text) => {
