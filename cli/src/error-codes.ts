@@ -99,7 +99,7 @@ export const errorCodes: ErrorCodeTable = {
   INPUT_MISSING: {
     family: 'request',
     meaning: 'The command needs an input that was given neither as an argument nor on standard input.',
-    action: 'Give it as an argument, or pipe it into standard input.',
+    action: 'Give the input as an argument, or pipe it into standard input.',
   },
   INPUT_TOO_LARGE: {
     family: 'request',

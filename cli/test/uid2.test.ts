@@ -83,7 +83,7 @@ describe('holdfast uid2 map', () => {
 
   it('does not wait for a terminal', async () => {
     expect((await uid2(['map'])).stderr).toMatchInlineSnapshot(`
-      "holdfast: identities are missing. Give it as an argument, or pipe it into standard input. [INPUT_MISSING]
+      "holdfast: identities are missing. Give the input as an argument, or pipe it into standard input. [INPUT_MISSING]
       "
     `);
   });

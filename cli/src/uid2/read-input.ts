@@ -30,6 +30,6 @@ export async function readInputLines(io: CliIo, what: string): Promise<string[]>
 
 function missing(what: string): RequestError {
   return new RequestError('INPUT_MISSING', `${what} missing`, {
-    action: 'Give it as an argument, or pipe it into standard input.',
+    action: 'Give the input as an argument, or pipe it into standard input.',
   });
 }
