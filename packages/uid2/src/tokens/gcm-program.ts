@@ -69,9 +69,11 @@ const VECTORS = RECEIVED - Y + 1;
 
 /**
  * AES-GCM around a key stream that is there already, for one text in memory, of less than 8 KiB. `seal(length)` encrypts it and puts the
- * tag behind it. `open(length)` is for a text with its tag behind it: it decrypts and says in `difference` by which bits the tag is not the right one. GHASH multiplies sixteen
- * bytes at once: a table of products of half bytes is a vector, and picking from a vector is one instruction that takes the same time for
- * all. So neither timing nor memory access depends on keys or data.
+ * tag behind it. `open(length)` is for a text with its tag behind it: it decrypts and says in `difference` by which bits the tag is not
+ * the right one.
+ *
+ * GHASH multiplies sixteen bytes at once: a table of products of half bytes is a vector, and picking from a vector is one instruction that
+ * takes the same time for all. So neither timing nor memory access depends on keys or data.
  * @see NIST SP 800-38D, sections 6.4 and 7
  */
 export function gcmFunctions(layout: GcmLayout): readonly WasmFunction[] {
