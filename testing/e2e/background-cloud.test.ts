@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -72,7 +72,7 @@ describe('a local cloud that apply starts in the background', () => {
     expect(await home.down()).toBeNull();
   });
 
-  it('that was killed is no cloud to stop, and the next apply starts another', async () => {
+  it('that was killed is no cloud to stop, and the next apply starts another, even if its number is another process', async () => {
     await using home = new Home(await freePortBase(CLOUD_PORTS));
     const pid = startedProcess(await home.apply());
     process.kill(pid, 'SIGKILL');
@@ -81,7 +81,10 @@ describe('a local cloud that apply starts in the background', () => {
       90_000,
       () => `process ${pid} or what it started still runs`,
     );
-    expect(existsSync(join(home.folder, 'cloud.json'))).toBe(true);
+    const file = join(home.folder, 'cloud.json');
+    const cloud = JSON.parse(readFileSync(file, 'utf8')) as object;
+    expect(cloud).toMatchObject({ pid });
+    writeFileSync(file, JSON.stringify({ ...cloud, pid: process.pid }));
     expect(await home.down()).toBeNull();
     const next = startedProcess(await home.apply());
     expect(await home.down()).toBe(next);

@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { DependencyError, PlatformError } from '@holdfast/base';
+import { DependencyError } from '@holdfast/base';
 
 import type { CliIo } from '../context.ts';
 import { readLocalCloud } from '../deployment/local-target.ts';
+import { runningCloud } from './running-cloud.ts';
 
 /** Everything that a deployed operator needs; the operator itself is deployed. */
 const PARTS = 'azure,attestation,core,optout';
@@ -20,7 +21,7 @@ const DEADLINE_MS = 300_000;
  * @throws DependencyError LOCAL_CLOUD_NOT_STARTED with the last line of its log
  */
 export async function ensureLocalCloud(io: CliIo, home: string, signal: AbortSignal): Promise<void> {
-  if (await isRunning(home)) return;
+  if ((await runningCloud(home)) !== undefined) return;
   const log = join(home, 'logs', 'cloud.log');
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   io.stderr.write(`No local cloud runs in ${home}: starting one in the background.\n`);
@@ -53,16 +54,6 @@ export async function ensureLocalCloud(io: CliIo, home: string, signal: AbortSig
     await setTimeout(POLL_MS);
   }
   io.stderr.write(`It runs (process ${child.pid ?? 0}, log ${log}). holdfast down stops it.\n`);
-}
-
-async function isRunning(home: string): Promise<boolean> {
-  try {
-    await readLocalCloud(home);
-    return true;
-  } catch (error) {
-    if (error instanceof PlatformError && error.code === 'LOCAL_CLOUD_ABSENT') return false;
-    throw error;
-  }
 }
 
 /** `ready.json` is there from the moment when everything runs until it stops. */
