@@ -1,8 +1,8 @@
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { collectProgramFiles, programEntry } from '../local/src/images/program-files.ts';
+import { bundleProgram } from '../local/src/images/bundle-program.ts';
 
 // Copies what the services of one image need at run time to a folder, in the places that an image has it: for operator and sidecar
 // the same files that `holdfast release build` puts into their layers. Used by the container files beside this one.
@@ -21,15 +21,9 @@ if (workspaces === undefined || target === undefined) {
   process.exit(64);
 }
 
-const repository = fileURLToPath(new URL('..', import.meta.url));
-const { dependencies, program } = collectProgramFiles(repository, {
-  workspaces,
-  commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
-});
-for (const entry of [...dependencies, ...program].map(programEntry)) {
-  const path = join(target, entry.path);
+const { files } = await bundleProgram(fileURLToPath(new URL('..', import.meta.url)), workspaces);
+for (const file of files) {
+  const path = join(target, file.path);
   mkdirSync(dirname(path), { recursive: true });
-  if (entry.kind === 'symlink') symlinkSync(entry.target, path);
-  else if (entry.kind === 'file' && typeof entry.source === 'string') cpSync(entry.source, path);
-  else if (entry.kind === 'file') writeFileSync(path, entry.source);
+  writeFileSync(path, file.source);
 }

@@ -1,6 +1,11 @@
 import type { ErrorCodeTable } from '@holdfast/base';
 
 export const errorCodes: ErrorCodeTable = {
+  SERVICE_NOT_IN_IMAGE: {
+    family: 'request',
+    meaning: 'An image was told to run a service that it does not hold.',
+    action: 'Run the service in its own image; in a clone of the repository, run npm ci first.',
+  },
   DEPLOYMENT_UNCONFIRMED: {
     family: 'request',
     meaning: 'A command that changes something was not confirmed.',

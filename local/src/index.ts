@@ -6,8 +6,8 @@ export type { ClientCredentials, Credentials, HomeLayout } from './home/index.ts
 export { buildLocalImages } from './images/build-local-image.ts';
 export type { LocalImage, LocalImageDefinition } from './images/build-local-image.ts';
 export { imageFolders, REPOSITORY } from './images/image-folders.ts';
-export { collectProgramFiles, programEntry } from './images/program-files.ts';
-export type { ProgramFile, ProgramFiles, ProgramSelection } from './images/program-files.ts';
+export { bundleProgram } from './images/bundle-program.ts';
+export type { ProgramBundle } from './images/bundle-program.ts';
 export { kafkaSampleImages } from './images/service-images.ts';
 export type { RunningPod, RunPodOptions } from './up/run-pod.ts';
 export { generateKataPod, KATA_POLICY_ANNOTATION } from './virtual-node/kata-pod.ts';

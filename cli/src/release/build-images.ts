@@ -1,6 +1,5 @@
 import { toUtf8 } from '@holdfast/base';
-import { collectProgramFiles, programEntry, REPOSITORY } from '@holdfast/local';
-import type { ProgramFiles, ProgramSelection } from '@holdfast/local';
+import { bundleProgram, REPOSITORY } from '@holdfast/local';
 import { writeOciLayout } from '@holdfast/oci';
 import type { LayerEntry, SourceImage } from '@holdfast/oci';
 import type { ImageConfig } from '@holdfast/policy';
@@ -23,11 +22,11 @@ interface ImageBuild {
   /** Everything before the name of an image: `registry.example/uid2`. */
   readonly prefix: string;
   readonly base?: { readonly image: SourceImage; readonly reference: string; readonly node: string };
-  /** Finds the files of a program. */
-  readonly collect?: CollectFiles;
+  /** Makes the files of a program. */
+  readonly makeProgram?: MakeProgram;
 }
 
-export type CollectFiles = (repository: string, selection: ProgramSelection) => ProgramFiles;
+export type MakeProgram = typeof bundleProgram;
 
 const EXECUTABLE = 0o755;
 const CLI = '/app/cli/bin/holdfast.mjs';
@@ -43,12 +42,9 @@ export async function buildReleaseImages(build: ImageBuild): Promise<readonly Re
 }
 
 async function buildImage(name: ReleaseImageName, build: ImageBuild): Promise<ReleaseImage> {
-  const { layout, version, prefix, base, collect = collectProgramFiles } = build;
+  const { layout, version, prefix, base, makeProgram = bundleProgram } = build;
   const service = name === 'skr' ? 'skr' : 'operator';
-  const files = collect(REPOSITORY, {
-    workspaces: [`services/${service}`],
-    commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
-  });
+  const { files } = await makeProgram(REPOSITORY, [`services/${service}`]);
   const node = base?.node ?? 'node';
   const reference = `${prefix}/${name}:${version}`;
   const written = await writeOciLayout({
@@ -58,10 +54,7 @@ async function buildImage(name: ReleaseImageName, build: ImageBuild): Promise<Re
       ...(base === undefined ? {} : { base: base.image }),
       config: imageConfig(name, version, node, base?.image),
       labels: labels(name, version, base),
-      layers: [
-        files.dependencies.map(programEntry),
-        [...files.program.map(programEntry), ...(name === 'skr' ? sidecarProgram(node) : [])],
-      ],
+      layers: [[...files, ...(name === 'skr' ? sidecarProgram(node) : [])]],
     },
   });
   return { name, reference, digest: written.manifestDigest };

@@ -30,7 +30,7 @@ import { writeJson } from '../context.ts';
 import type { CliContext, CliIo } from '../context.ts';
 import { credentialsOf, nodeOf, openBase } from './base-image.ts';
 import { buildReleaseImages } from './build-images.ts';
-import type { CollectFiles, ReleaseImage } from './build-images.ts';
+import type { MakeProgram, ReleaseImage } from './build-images.ts';
 
 const LOCAL_PREFIX = 'holdfast.local';
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -40,7 +40,7 @@ export const EXIT_REFUSED = 1;
 export async function runReleaseBuild(
   context: CliContext,
   flags: ReleaseBuildFlags,
-  collect?: CollectFiles,
+  makeProgram?: MakeProgram,
 ): Promise<void> {
   const { io } = context;
   const version = flags.version ?? packageVersion();
@@ -67,7 +67,7 @@ export async function runReleaseBuild(
       version,
       prefix,
       ...based,
-      ...(collect === undefined ? {} : { collect }),
+      ...(makeProgram === undefined ? {} : { makeProgram }),
     });
     const policy = await policyOf(images, layout, version);
     for (const warning of policy.warnings) io.stderr.write(`${warning}\n`);

@@ -1,3 +1,4 @@
+import { RequestError } from '@holdfast/base';
 import { createLogger, runService } from '@holdfast/process';
 import type { ExitCodes, StartService } from '@holdfast/process';
 
@@ -29,7 +30,7 @@ const SERVICES: Readonly<Record<ServiceName, () => Promise<{ readonly service: S
 
 /** `holdfast serve SERVICE`: runs it until it is told to stop or fails, and exits with the service's code. */
 export async function runServe(context: CliContext, flags: ServeFlags, name: ServiceName): Promise<void> {
-  const { service } = await SERVICES[name]();
+  const { service } = await load(name);
   const stop = new AbortController();
   const release = context.io.onStopRequest(() => stop.abort());
   // A container's arguments are its image's; whoever starts it says this in the environment.
@@ -46,6 +47,15 @@ export async function runServe(context: CliContext, flags: ServeFlags, name: Ser
   });
   release();
   context.setExitCode(exitCode);
+}
+
+async function load(name: ServiceName): Promise<{ readonly service: Service }> {
+  try {
+    return await SERVICES[name]();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new RequestError('SERVICE_NOT_IN_IMAGE', `this program holds no service ${name}`, { cause: error });
+  }
 }
 
 async function stopAtEndOfInput(io: CliIo, stop: AbortController): Promise<void> {

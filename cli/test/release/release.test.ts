@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { droppedFields, readBundle, readConfig, runDoctor } from '@holdfast/deployment';
 import type { ReleaseRecord } from '@holdfast/deployment';
 import { toUtf8 } from '@holdfast/base';
-import { collectProgramFiles } from '@holdfast/local';
+import { bundleProgram } from '@holdfast/local';
 import { LINUX_AMD64, openLayout, writeOciLayout } from '@holdfast/oci';
 import { parseImageReference } from '@holdfast/policy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ReleaseBuildFlags, ReleaseInspectFlags } from '../../src/commands/release.ts';
 import { failureOf } from '../../src/failure.ts';
-import type { CollectFiles } from '../../src/release/build-images.ts';
+import type { MakeProgram } from '../../src/release/build-images.ts';
 import { runReleaseBuild } from '../../src/release/run-build.ts';
 import { runReleaseInspect } from '../../src/release/run-inspect.ts';
 import { fakeContext } from '../deployment/fake-context.ts';
@@ -31,15 +31,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A program of one file: collecting the real one is tested once. */
-const small: CollectFiles = (_repository, { workspaces }) => ({
-  dependencies: [],
-  program: [{ path: `/app/${workspaces[0] ?? ''}/main.mjs`, source: join(folder, 'main.mjs') }],
+/** A program of one file: making the real one is tested once. */
+const small: MakeProgram = async (_repository, [service = '']) => ({
+  files: [{ kind: 'file', path: `/app/${service}/main.mjs`, source: await readFile(join(folder, 'main.mjs')) }],
+  sources: [],
 });
 
-async function build(flags: Partial<ReleaseBuildFlags> = {}, collect: CollectFiles = small): Promise<Captured> {
+async function build(flags: Partial<ReleaseBuildFlags> = {}, makeProgram: MakeProgram = small): Promise<Captured> {
   const captured = fakeContext(folder);
-  await runReleaseBuild(captured.context, { out: 'out', environment: 'integ', json: false, ...flags }, collect);
+  await runReleaseBuild(captured.context, { out: 'out', environment: 'integ', json: false, ...flags }, makeProgram);
   return captured;
 }
 
@@ -85,7 +85,7 @@ async function failing(run: Promise<unknown>): Promise<ReturnType<typeof failure
 
 describe('holdfast release build', () => {
   it('builds a bundle from this repository that passes every check of the doctor', { timeout: 60_000 }, async () => {
-    const run = await build({}, collectProgramFiles);
+    const run = await build({}, bundleProgram);
     expect(run.exitCode()).toBe(0);
     const { bundle, policy, images } = await recordOf();
     const read = readBundle(await readFile(join(folder, 'out', bundle.file)));
@@ -103,7 +103,7 @@ describe('holdfast release build', () => {
       Cmd: ['serve', 'operator'],
       User: '1000',
     });
-    expect(operator.layers).toHaveLength(2);
+    expect(operator.layers).toHaveLength(1);
   });
 
   it('gives the same bytes for the same input', async () => {
@@ -160,7 +160,7 @@ describe('holdfast release build', () => {
     expect(base?.reference).toBe('base');
     const operator = await imageOf(images[0]?.reference ?? '');
     expect(images[0]?.reference).toBe('holdfast.local/uid2-operator:1.2.3');
-    expect(operator.layers).toHaveLength(3);
+    expect(operator.layers).toHaveLength(2);
     expect(operator.config.config).toMatchObject({
       Env: ['PATH=/nodejs/bin:/usr/bin', 'LANG=C.UTF-8', 'IMAGE_VERSION=1.2.3'],
       Entrypoint: ['/nodejs/bin/node', '/app/cli/bin/holdfast.mjs'],
@@ -190,7 +190,7 @@ describe('holdfast release build', () => {
     const manifest = await readFile(join(folder, 'out/operator.yaml'), 'utf8');
     const policy = Buffer.from(/ccepolicy: (\S+)/.exec(manifest)?.[1] ?? '', 'base64').toString('utf8');
     const containers = JSON.parse(/^containers := (.*)$/m.exec(policy)?.[1] ?? '[]') as { layers: string[] }[];
-    expect(containers.map(({ layers }) => layers.length)).toEqual([3, 3, 1]);
+    expect(containers.map(({ layers }) => layers.length)).toEqual([2, 2, 1]);
   });
 
   it('refuses options that make no sense together', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, lstatSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,17 +10,17 @@ import { hashLayerFormats, LAYER_HASHER_VERSION } from '@holdfast/policy/layers'
 import type { LayerFormat } from '@holdfast/policy/layers';
 import { writeFileAtomic } from '@holdfast/process';
 
+import { bundleProgram } from './bundle-program.ts';
+import type { ProgramBundle } from './bundle-program.ts';
 import { REPOSITORY } from './image-folders.ts';
 import type { ImageFolders } from './image-folders.ts';
-import { collectProgramFiles, programEntry } from './program-files.ts';
-import type { ProgramFile, ProgramFiles, ProgramSelection } from './program-files.ts';
 
 /** An image made of this repository's own files. */
 export interface LocalImageDefinition {
   /** `registry/repository:tag`. */
   readonly reference: string;
-  /** None when missing: then the image holds `files` only. */
-  readonly selection?: ProgramSelection;
+  /** Workspaces of the services that the image holds; none when missing: then it holds `files` only. */
+  readonly services?: readonly string[];
   readonly config: ImageConfig;
   /** In which forms guests mount its layers: `ext4` under CCE policies, `tarfs` under Kata policies. */
   readonly formats: readonly LayerFormat[];
@@ -36,14 +36,13 @@ export interface LocalImage {
 }
 
 const READ_BYTES = 1024 * 1024;
-/** Counts the ways in which files of images were made of those of the repository; Node takes the types out of them. */
-const PROGRAM_VERSION = `2 ${process.version}`;
-const NO_FILES: ProgramFiles = { dependencies: [], program: [] };
+/** Counts the ways in which images are made of the files of the repository, and recorded. */
+const IMAGE_VERSION = 3;
+const NO_PROGRAM: ProgramBundle = { files: [], sources: [] };
 
 /**
- * Builds an image as an OCI image layout in `folder`, without a container engine: one layer with third-party packages, one
- * with the program. The same files give the same digests on every machine. When nothing changed since the last time, nothing
- * is built.
+ * Builds an image of one layer as an OCI image layout in `folder`, without a container engine. The same files give the same
+ * digests on every machine. When nothing changed since the last time, nothing is built.
  * @throws RequestError LAYOUT_SOURCE_INVALID when a file cannot be read
  */
 export async function buildLocalImage(
@@ -51,25 +50,22 @@ export async function buildLocalImage(
   repository: string,
   definition: LocalImageDefinition,
 ): Promise<LocalImage> {
-  const { selection } = definition;
-  const files = selection === undefined ? NO_FILES : collectProgramFiles(repository, selection);
-  const fingerprint = fingerprintOf(definition, [...files.dependencies, ...files.program]);
   const recordFile = join(
     folder,
     `${createHash('sha256').update(definition.reference).digest('hex').slice(0, 16)}.json`,
   );
   const known = await readRecord(recordFile);
-  if (known?.fingerprint === fingerprint) {
+  if (known !== undefined && known.fingerprint === fingerprintOf(definition, known.sources)) {
     const layerFiles = known.facts.layers.map(({ digest }) => join(folder, blobPath(digest)));
     if (layerFiles.every((file) => existsSync(file))) return { facts: known.facts, layerFiles };
   }
+  const { services } = definition;
+  const { files, sources } = services === undefined ? NO_PROGRAM : await bundleProgram(repository, services);
+  const fingerprint = fingerprintOf(definition, sources);
   const written = await writeOciLayout({
     folder,
     reference: definition.reference,
-    image: {
-      config: definition.config,
-      layers: [files.dependencies.map(programEntry), [...files.program.map(programEntry), ...definition.files]],
-    },
+    image: { config: definition.config, layers: [[...files, ...definition.files]] },
   });
   const layerFiles = written.layers.map(({ digest }) => join(folder, blobPath(digest)));
   const hashed = await Promise.all(layerFiles.map((file) => rootHashes(file, definition.formats)));
@@ -86,7 +82,7 @@ export async function buildLocalImage(
       ...hashed[index],
     })),
   };
-  await writeFileAtomic(recordFile, `${JSON.stringify({ fingerprint, facts })}\n`);
+  await writeFileAtomic(recordFile, `${JSON.stringify({ version: IMAGE_VERSION, fingerprint, sources, facts })}\n`);
   return { facts, layerFiles };
 }
 
@@ -102,27 +98,29 @@ export async function buildLocalImages(
 }
 
 interface BuildRecord {
+  readonly version: typeof IMAGE_VERSION;
   readonly fingerprint: string;
+  /** Files that the image was made of. */
+  readonly sources: readonly string[];
   readonly facts: ImageFacts;
 }
 
-/** What was built last; undefined when there is nothing, or nothing that can be read: then the image is built anew. */
+/** What was built last; undefined when there is nothing, or nothing that this version reads: then the image is built anew. */
 async function readRecord(file: string): Promise<BuildRecord | undefined> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as BuildRecord;
+    const record = JSON.parse(await readFile(file, 'utf8')) as BuildRecord;
+    return record.version === IMAGE_VERSION ? record : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Changes when a file is added, removed, or may have other content. */
-function fingerprintOf(definition: LocalImageDefinition, files: readonly ProgramFile[]): string {
-  const hash = createHash('sha256').update(JSON.stringify([LAYER_HASHER_VERSION, PROGRAM_VERSION, definition]));
-  for (const file of files) {
-    hash.update(`\n${file.path}`);
-    if ('linkTarget' in file) continue;
-    const { size, mtimeMs, ctimeMs } = lstatSync(file.source);
-    hash.update(` ${file.source} ${size} ${mtimeMs} ${ctimeMs}`);
+/** Changes when a file that the image was made of is gone or may have other content. */
+function fingerprintOf(definition: LocalImageDefinition, sources: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([LAYER_HASHER_VERSION, definition]));
+  for (const source of sources) {
+    const status = statSync(source, { throwIfNoEntry: false });
+    hash.update(`\n${source} ${status?.size} ${status?.mtimeMs} ${status?.ctimeMs}`);
   }
   return hash.digest('hex');
 }

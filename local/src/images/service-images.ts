@@ -80,10 +80,7 @@ export function serviceImage({
   const [program, ...args] = command;
   return {
     reference,
-    selection: {
-      workspaces: [workspace],
-      commandLine: { workspace: 'cli', dependencies: ['@stricli/core', '@holdfast/base', '@holdfast/process'] },
-    },
+    services: [workspace],
     formats,
     config: { Env: [PATH, ...env], Entrypoint: [program], Cmd: args, WorkingDir: '/' },
     files: [{ kind: 'symlink', path: HOLDFAST_PROGRAM, target: 'cli/bin/holdfast.mjs' }, ...files],

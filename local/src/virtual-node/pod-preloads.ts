@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { plainContent, plainName } from '../images/plain-javascript.ts';
+import { plainJavaScript, plainName } from './plain-javascript.ts';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = 'preloads';
@@ -21,7 +21,7 @@ export async function writePodPreloads(podFolder: string): Promise<void> {
   for (const source of [...Object.values(PRELOADS), ...OTHERS]) {
     const file = join(podFolder, FOLDER, plainName(source));
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, plainContent(join(SOURCES, source)));
+    await writeFile(file, plainJavaScript(join(SOURCES, source)));
   }
   await writeFile(join(podFolder, FOLDER, 'package.json'), '{"type":"module"}\n');
 }
