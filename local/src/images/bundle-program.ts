@@ -4,6 +4,8 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { toUtf8 } from '@holdfast/base';
 import type { OutputChunk, Plugin } from 'rolldown';
 
+import { thirdPartyLicenses } from './third-party-licenses.ts';
+
 /** What an image needs to run services of this repository. */
 export interface ProgramBundle {
   /** By path, sorted. */
@@ -23,18 +25,18 @@ export interface ProgramFile {
 /** Where a program stands inside an image. */
 const APP = '/app';
 const COMMAND_LINE = 'cli/bin/holdfast.mjs';
+const LICENSES = 'THIRD-PARTY-LICENSES.txt';
 const ROUTES = 'cli/src/commands/routes.ts';
 /** Stands for the URL of the program's folder until it is known which file the code is in. */
 const FOLDER_URL = '__HOLDFAST_FOLDER_URL__';
 const ROUTES_MODULE = '\0routes';
 /** How a source names another file by its own place. */
 const OWN_URL = /new URL\(\s*'([^']+)',\s*import\.meta\.url\s*\)/g;
-const CODE = /\.(?:ts|mjs)$/;
+const CODE = /\.(?:ts|[cm]?js)$/;
 
 /**
- * The program of an image: the command line with `serve` and the named services as its only commands, and what they load, in a few files of plain
- * JavaScript. Packages of others are in them too. A service starts in two thirds of the time that it takes with a file
- * for each module, and nothing that is never loaded is in the image.
+ * The program of an image: the command line, whose only command is `serve` with the named services, and what they load, in a few
+ * files of plain JavaScript. Code of packages is among it, and their licenses in a file. Why: docs/decisions/bundled-images.md.
  *
  * What starts a thread or is read at run time is found by how sources name it, `new URL('other', import.meta.url)`, and
  * lies where this repository has it. The same sources give the same bytes on every machine.
@@ -72,12 +74,14 @@ export async function bundleProgram(repository: string, services: readonly strin
       chunkFileNames: 'chunks/[name].mjs',
     });
     const chunks = output.filter((file): file is OutputChunk => file.type === 'chunk');
+    const licenses = thirdPartyLicenses(chunks.flatMap(({ moduleIds }) => moduleIds));
     const read = (await bundle.watchFiles).filter((file) => existsSync(file));
-    const sources = new Set([join(root, 'package-lock.json'), ...read, ...assets]);
+    const sources = new Set([join(root, 'package-lock.json'), ...read, ...licenses.sources, ...assets]);
     const files = [
       ...chunks.map(({ fileName, code }) =>
         fileEntry(fileName, toUtf8(code.replaceAll(FOLDER_URL, folderUrl(fileName)))),
       ),
+      fileEntry(LICENSES, toUtf8(licenses.text)),
       ...[...assets].map((file) => fileEntry(inRepository(root, file), readFileSync(file))),
     ];
     return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), sources: [...sources].sort() };
@@ -123,7 +127,7 @@ function ownPlaces(root: string, assets: Set<string>): Plugin {
     transform: {
       filter: { id: CODE, code: 'import.meta.url' },
       handler(code, id) {
-        if (!id.startsWith(root) || isOfAPackage(id)) return null;
+        if (!id.startsWith(root)) return null;
         for (const [, name = ''] of code.matchAll(OWN_URL)) {
           const file = resolve(dirname(id), name);
           if (!CODE.test(name)) for (const asset of assetsAt(root, id, file)) assets.add(asset);
@@ -142,10 +146,11 @@ function ownPlaces(root: string, assets: Set<string>): Plugin {
   };
 }
 
-/** A file that a workspace names by its own place, or all files of such a folder; none above the workspace. */
+/** A file that a source names by its own place, or all files of such a folder below the workspace of the source. */
 function assetsAt(root: string, source: string, path: string): readonly string[] {
-  if (isOfAPackage(path) || !existsSync(path)) return [];
+  if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
+  if (isOfAPackage(path)) return [];
   const workspace = workspaceOf(root, source);
   if (relative(workspace, path).startsWith('..') || path === workspace) return [];
   return readdirSync(path, { recursive: true, withFileTypes: true })

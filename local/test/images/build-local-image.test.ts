@@ -50,7 +50,10 @@ describe('buildLocalImage', () => {
 
   it('builds another image when a source changes', async () => {
     const image = await build();
-    await writeFile(join(folder, 'repository/services/small/answer.ts'), 'export const answer: string = "the second";\n');
+    await writeFile(
+      join(folder, 'repository/services/small/answer.ts'),
+      'export const answer: string = "the second";\n',
+    );
     expect(await layerText(await build())).toContain('the second');
     await writeFile(join(folder, 'repository/services/small/answer.ts'), FILES['services/small/answer.ts']);
     expect(await build()).toEqual(image);

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
@@ -64,6 +65,14 @@ describe('bundleProgram', () => {
     expect(paths).toEqual([...paths].sort());
   });
 
+  it('passes on the licenses of the packages whose code it holds', async () => {
+    const { files } = await operator;
+    const notices = fromUtf8(files.find(({ path }) => path === '/app/THIRD-PARTY-LICENSES.txt')!.source);
+    expect(notices).toMatch(/^undici \d+\.\d+\.\d+ \(MIT\)\n\n(?:MIT License|Copyright)[^]+THE SOFTWARE IS PROVIDED/m);
+    expect(notices).toMatch(/^@azure\/identity \S+ \(MIT\)$/m);
+    expect(notices).not.toContain('@holdfast/');
+  });
+
   it('names what it was made of, and nothing of other services', async () => {
     const { sources } = await operator;
     const expected = [
@@ -116,11 +125,12 @@ describe('bundleProgram', () => {
   it.each([
     ['samples/vote', '/app/samples/vote/web/default.css'],
     ['samples/encrypted-kafka', '/app/samples/encrypted-kafka/web/live.js'],
+    ['samples/encrypted-kafka', '/app/node_modules/@platformatic/wasm-utils/dist/native.wasm'],
     ['services/secrets-store', '/app/services/secrets-store/package.json'],
   ])('takes with %s the files that it reads by its own place', async (service, path) => {
     const { files } = await bundleProgram(REPOSITORY, [service]);
     const held = files.find((file) => file.path === path);
-    expect(held && fromUtf8(held.source)).toBe(await readFile(join(REPOSITORY, path.slice('/app/'.length)), 'utf8'));
+    expect(held && Buffer.from(held.source)).toEqual(await readFile(join(REPOSITORY, path.slice('/app/'.length))));
   });
 
   it.each(['skr', 'webhook', 'pod-identity', 'secrets-store', 'trustee', 'core', 'optout', 'attestation'])(
