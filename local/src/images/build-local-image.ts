@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { blobPath, writeOciLayout } from '@holdfast/oci';
 import type { LayerEntry } from '@holdfast/oci';
@@ -36,8 +37,10 @@ export interface LocalImage {
 }
 
 const READ_BYTES = 1024 * 1024;
-/** Counts the ways in which images are made of the files of the repository, and recorded. */
-const IMAGE_VERSION = 3;
+/** What makes images: with other code the same sources may give another one. */
+const MAKERS = ['build-local-image.ts', 'bundle-program.ts', 'third-party-licenses.ts'].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+);
 const NO_PROGRAM: ProgramBundle = { files: [], sources: [] };
 
 /**
@@ -82,7 +85,7 @@ export async function buildLocalImage(
       ...hashed[index],
     })),
   };
-  await writeFileAtomic(recordFile, `${JSON.stringify({ version: IMAGE_VERSION, fingerprint, sources, facts })}\n`);
+  await writeFileAtomic(recordFile, `${JSON.stringify({ fingerprint, sources, facts })}\n`);
   return { facts, layerFiles };
 }
 
@@ -98,7 +101,6 @@ export async function buildLocalImages(
 }
 
 interface BuildRecord {
-  readonly version: typeof IMAGE_VERSION;
   readonly fingerprint: string;
   /** Files that the image was made of. */
   readonly sources: readonly string[];
@@ -109,16 +111,16 @@ interface BuildRecord {
 async function readRecord(file: string): Promise<BuildRecord | undefined> {
   try {
     const record = JSON.parse(await readFile(file, 'utf8')) as BuildRecord;
-    return record.version === IMAGE_VERSION ? record : undefined;
+    return Array.isArray(record.sources) ? record : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Changes when a file that the image was made of is gone or may have other content. */
+/** Changes when a file that the image was made of, or what makes it, is gone or may have other content. */
 function fingerprintOf(definition: LocalImageDefinition, sources: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([LAYER_HASHER_VERSION, definition]));
-  for (const source of sources) {
+  for (const source of [...MAKERS, ...sources]) {
     const status = statSync(source, { throwIfNoEntry: false });
     hash.update(`\n${source} ${status?.size} ${status?.mtimeMs} ${status?.ctimeMs}`);
   }
