@@ -54,7 +54,10 @@ async function load(name: ServiceName): Promise<{ readonly service: Service }> {
     return await SERVICES[name]();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new RequestError('SERVICE_NOT_IN_IMAGE', `this program holds no service ${name}`, { cause: error });
+    throw new RequestError('SERVICE_NOT_IN_IMAGE', `this program holds no service ${name}`, {
+      cause: error,
+      action: 'Run it in its own image; in a clone of the repository, run npm ci first.',
+    });
   }
 }
 

@@ -117,8 +117,8 @@ describe('bundleProgram', () => {
       said: expect.stringContaining('"code":"CONFIG_INVALID"'),
     });
     expect(await ended(program, 'serve', 'core')).toMatchObject({
-      code: 1,
-      said: expect.stringContaining('this program holds no service core'),
+      code: 64,
+      said: 'holdfast: this program holds no service core. Run it in its own image; in a clone of the repository, run npm ci first. [SERVICE_NOT_IN_IMAGE]\n',
     });
   });
 
