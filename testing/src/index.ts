@@ -10,7 +10,7 @@ export type { FailedUp } from './cloud-state.ts';
 export { InstallationCache, MAVEN, runInstaller, works } from './installations.ts';
 export { isListening } from './ports.ts';
 export { RunningCommand } from './running-command.ts';
-export { isRunning } from './process-state.ts';
+export { isRunning } from '@holdfast/process';
 export { HoldfastProcess, runHoldfast } from './holdfast-process.ts';
 export type { CommandResult, ReadyFile } from './holdfast-process.ts';
 export { ServiceProcess } from './service-process.ts';

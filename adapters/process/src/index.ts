@@ -8,6 +8,7 @@ export type { Logger, LoggerOptions } from './logger.ts';
 export { createPodTerminationMonitor } from './pod-termination.ts';
 export type { PodTerminationOptions } from './pod-termination.ts';
 export { shiftPort } from './port-offset.ts';
+export { isRunning } from './process-state.ts';
 export { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, runService } from './run-service.ts';
 export type { ExitCodes, RunningService, RunServiceOptions, ServiceHost, StartService } from './run-service.ts';
 export { writeFileAtomic } from './write-file-atomic.ts';

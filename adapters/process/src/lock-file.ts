@@ -1,5 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
+import { isRunning, processBirth } from './process-state.ts';
+
 /** What became of an attempt to take a lock file. */
 export type LockAttempt =
   /** It is this process's now; `release` gives it free again. */
@@ -10,16 +12,17 @@ export type LockAttempt =
 const ATTEMPTS = 3;
 
 /**
- * Takes the lock file `file` for this process. It holds the process id; a lock whose process no longer runs is taken over.
+ * Takes the lock file `file` for this process. It holds the process id, and where the system says so, in a second line, what tells the
+ * process from a later one with the same id. A lock whose process no longer runs is taken over.
  * Processes of other machines that share the folder are not seen. Throws what the file system throws.
  */
 export async function takeLockFile(file: string, pid: number = process.pid): Promise<LockAttempt> {
   const own = `${file}.${pid}.tmp`;
   try {
-    await writeFile(own, `${pid}\n`, { mode: 0o600 });
+    await writeFile(own, `${pid}\n${processBirth(pid) ?? ''}\n`, { mode: 0o600 });
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (await tryLink(own, file)) return { taken: true, release: () => release(file, pid) };
-      const holder = liveHolder(await holderOf(file), pid) ?? (await removeStale(file, pid));
+      const holder = liveHolder(await readLock(file), pid) ?? (await removeStale(file, pid));
       if (holder !== undefined) return { taken: false, holder };
     }
   } finally {
@@ -28,8 +31,19 @@ export async function takeLockFile(file: string, pid: number = process.pid): Pro
   return { taken: false, holder: undefined };
 }
 
-function liveHolder(holder: number | undefined, pid: number): number | undefined {
-  return holder !== undefined && holder !== pid && isRunning(holder) ? holder : undefined;
+/** What a lock file says. */
+interface Lock {
+  readonly holder: number;
+  /** Empty when it is not known. */
+  readonly birth: string;
+}
+
+function liveHolder(lock: Lock | undefined, pid: number): number | undefined {
+  if (lock === undefined || lock.holder === pid || !isRunning(lock.holder)) return undefined;
+  const birth = processBirth(lock.holder);
+  // Somebody else has the number now, such as after the machine was started anew.
+  if (lock.birth !== '' && birth !== undefined && birth !== lock.birth) return undefined;
+  return lock.holder;
 }
 
 /** Moves the lock aside before judging it again: another process may have replaced the stale one in the meantime. */
@@ -42,7 +56,7 @@ async function removeStale(file: string, pid: number): Promise<number | undefine
     throw error;
   }
   try {
-    const holder = liveHolder(await holderOf(aside), pid);
+    const holder = liveHolder(await readLock(aside), pid);
     if (holder !== undefined) await tryLink(aside, file);
     return holder;
   } finally {
@@ -61,25 +75,18 @@ async function tryLink(own: string, file: string): Promise<boolean> {
   }
 }
 
-async function holderOf(file: string): Promise<number | undefined> {
+/** Undefined for one that says nothing. */
+async function readLock(file: string): Promise<Lock | undefined> {
   try {
-    const pid = Number((await readFile(file, 'utf8')).trim());
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+    const [pid = '', birth = ''] = (await readFile(file, 'utf8')).split('\n');
+    const holder = Number(pid);
+    return Number.isSafeInteger(holder) && holder > 0 ? { holder, birth } : undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // released in the meantime
     throw error;
   }
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, but belongs to somebody else
-  }
-}
-
 async function release(file: string, pid: number): Promise<void> {
-  if ((await holderOf(file)) === pid) await rm(file, { force: true });
+  if ((await readLock(file))?.holder === pid) await rm(file, { force: true });
 }

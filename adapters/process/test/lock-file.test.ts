@@ -19,10 +19,12 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
+const holder = async (): Promise<number> => Number.parseInt(await readFile(file, 'utf8'), 10);
+
 describe('takeLockFile', () => {
   it('leaves a file with the process id, and removes it when released', async () => {
     const lock = await takeLockFile(file);
-    expect([lock.taken, await readFile(file, 'utf8')]).toEqual([true, `${process.pid}\n`]);
+    expect([lock.taken, await holder()]).toEqual([true, process.pid]);
     if (lock.taken) await lock.release();
     expect(await readdir(folder)).toEqual([]);
   });
@@ -36,8 +38,20 @@ describe('takeLockFile', () => {
   it.each(['', 'not a number\n', '-1\n', `${NOBODY}\n`])('takes over a lock that nobody holds: %j', async (content) => {
     await writeFile(file, content);
     expect((await takeLockFile(file)).taken).toBe(true);
-    expect(await readFile(file, 'utf8')).toBe(`${process.pid}\n`);
+    expect(await holder()).toBe(process.pid);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'takes over a lock whose process is gone, although another one has its number now',
+    async () => {
+      const taken = await takeLockFile(file, process.ppid);
+      expect([taken.taken, await takeLockFile(file)]).toEqual([true, { taken: false, holder: process.ppid }]);
+      const [pid, birth = ''] = (await readFile(file, 'utf8')).split('\n');
+      await writeFile(file, `${pid}\n${birth}0\n`);
+      expect((await takeLockFile(file)).taken).toBe(true);
+      expect(await holder()).toBe(process.pid);
+    },
+  );
 
   it('gives a stale lock to exactly one of two', async () => {
     await writeFile(file, `${NOBODY}\n`);

@@ -6,6 +6,7 @@ import { clientSecretCredential, createArmClient, createVaultClient } from '@hol
 import { DependencyError, errorMessage, MalformedError, Secret } from '@holdfast/base';
 import type { VaultPort } from '@holdfast/deployment';
 import { openKubernetes } from '@holdfast/kubernetes';
+import { isRunning } from '@holdfast/process';
 
 import type { TimedTarget } from './engine-ports.ts';
 import { createHttpProbe } from './http-probe.ts';
@@ -147,15 +148,6 @@ async function readPart(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     throw unreadable(file, errorMessage(cause), cause);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // runs, but belongs to somebody else
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
 import { DependencyError } from '@holdfast/base';
+import { isRunning } from '@holdfast/process';
 
 import type { DownFlags } from '../commands/down.ts';
 import { writeJson } from '../context.ts';
@@ -42,15 +42,5 @@ async function ended(pid: number): Promise<void> {
       );
     }
     await setTimeout(POLL_MS);
-  }
-}
-
-/** A process that has ended stays in the list of its parent until that looks, which some containers' first process never does. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return process.platform !== 'linux' || !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
   }
 }

@@ -14,7 +14,7 @@ describe('lockHome', () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, 'lock');
     const lock = await lockHome(file);
-    expect(await readFile(file, 'utf8')).toBe(`${process.pid}\n`);
+    expect(Number.parseInt(await readFile(file, 'utf8'), 10)).toBe(process.pid);
     await lock.release();
     await expect(readFile(file)).rejects.toThrow('ENOENT');
   });
@@ -35,7 +35,7 @@ describe('lockHome', () => {
     const file = join(folder.path, 'lock');
     await writeFile(file, content);
     await lockHome(file);
-    expect(await readFile(file, 'utf8')).toBe(`${process.pid}\n`);
+    expect(Number.parseInt(await readFile(file, 'utf8'), 10)).toBe(process.pid);
   });
 
   it('lets exactly one of two starters have a folder with a stale lock', async () => {
