@@ -2,6 +2,7 @@
 export { createApp } from './app.ts';
 export type { AppOptions } from './app.ts';
 export { bearerKey } from './bearer-key.ts';
+export { ConnectionBalance } from './fast-path/connection-balance.ts';
 export { FastPath } from './fast-path/fast-path.ts';
 export type { FastPathOptions, PlainHandler } from './fast-path/fast-path.ts';
 export type { PlainReply } from './fast-path/plain-reply.ts';

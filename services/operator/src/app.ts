@@ -1,4 +1,5 @@
 import { createApp, useReferenceFallbacks } from '@holdfast/http/serving';
+import type { ConnectionBalance } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 import { createApi } from './api.ts';
@@ -24,9 +25,10 @@ const BODY_LIMIT_BYTES = 1_048_576;
 
 /**
  * The UID2 operator's API over `context`. Opens nothing: call it with `inject`, or give it to `listen`.
+ * @param connections When it is to be given to a listener that shares its port with those of other threads.
  * @see UID2 documentation, "UID2 Endpoints"
  */
-export function buildApp(context: OperatorContext): FastifyInstance {
+export function buildApp(context: OperatorContext, connections?: ConnectionBalance): FastifyInstance {
   const app = createApp({ bodyLimitBytes: BODY_LIMIT_BYTES });
   const api = createApi(context);
   app.decorateRequest('operatorClient', null);
@@ -45,7 +47,7 @@ export function buildApp(context: OperatorContext): FastifyInstance {
   });
   useOperatorCors(app);
   useReferenceFallbacks(app, onFailure);
-  const fastPath = useFastPath(app, { onResponse, onFailure });
+  const fastPath = useFastPath(app, { onResponse, onFailure, connections });
   const post = (path: string, handler: OperatorHandler): void => {
     app.post(path, handler);
     fastPath.post(path, handler);

@@ -1,5 +1,5 @@
 import { allowOrigin, dropMalformedContentType, FastPath, sendFailure } from '@holdfast/http/serving';
-import type { PlainHandler } from '@holdfast/http/serving';
+import type { ConnectionBalance, PlainHandler } from '@holdfast/http/serving';
 import type { FastifyInstance } from 'fastify';
 
 import { PlainOperatorRequest } from './operator-request.ts';
@@ -17,7 +17,13 @@ export function useFastPath(
   {
     onResponse,
     onFailure,
-  }: { readonly onResponse: ResponseObserver; readonly onFailure: (error: unknown, path: string) => void },
+    connections,
+  }: {
+    readonly onResponse: ResponseObserver;
+    readonly onFailure: (error: unknown, path: string) => void;
+    /** When other threads share the port. */
+    readonly connections: ConnectionBalance | undefined;
+  },
 ): { readonly post: (path: string, handler: OperatorHandler) => void } {
   const fastPath = new FastPath<PlainOperatorRequest>({
     createRequest: (received, socket) => new PlainOperatorRequest(received, socket),
@@ -25,6 +31,7 @@ export function useFastPath(
     onFailure: (error, request, reply) =>
       sendFailure(reply, error, (cause) => onFailure(cause, request.routeOptions.url)),
     keepAliveMs: app.server.keepAliveTimeout,
+    ...(connections === undefined ? {} : { connections }),
   });
   if (HAS_CONNECTIONS) fastPath.attach(app.server);
   app.addHook('preClose', (done) => {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
+import type { ConnectionBalance } from './connection-balance.ts';
 import { PlainConnection } from './plain-connection.ts';
 import type { ConnectionRules } from './plain-connection.ts';
 import type { PlainReply } from './plain-reply.ts';
@@ -16,6 +17,8 @@ export interface FastPathOptions<Request extends PlainRouteRequest> {
   readonly onResponse: (request: Request, reply: PlainReply) => void;
   /** How long a connection may be idle, milliseconds. */
   readonly keepAliveMs: number;
+  /** When other threads share the port. */
+  readonly connections?: ConnectionBalance;
 }
 
 /** Fills the reply to a plain request. */
@@ -43,6 +46,7 @@ export class FastPath<Request extends PlainRouteRequest> {
 
   /** Takes the connections of a server that has not been opened yet; its own listeners get those that are given away. */
   attach(server: Server): void {
+    const { keepAliveMs, connections } = this.#options;
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
     const rules: ConnectionRules = {
@@ -53,9 +57,14 @@ export class FastPath<Request extends PlainRouteRequest> {
       },
       onGone: (connection) => this.#connections.delete(connection),
       date: createDate(),
-      keepAliveMs: this.#options.keepAliveMs,
+      shouldMove: () => connections?.shouldMove() ?? false,
+      keepAliveMs,
     };
     server.on('connection', (socket: Socket) => {
+      if (connections !== undefined) {
+        connections.opened();
+        socket.once('close', () => connections.closed());
+      }
       const connection = new PlainConnection(socket, rules);
       this.#connections.add(connection);
       if (this.#isClosing) connection.close();

@@ -16,6 +16,8 @@ export interface ConnectionRules {
   readonly onGone: (connection: PlainConnection) => void;
   /** The `Date` header's value. */
   readonly date: () => string;
+  /** Whether a connection that stays should be closed all the same, for the client to open another one. */
+  readonly shouldMove: () => boolean;
   /** How long a connection may be idle, milliseconds. */
   readonly keepAliveMs: number;
 }
@@ -95,11 +97,11 @@ export class PlainConnection {
   }
 
   async #answer(request: PlainRequest): Promise<void> {
-    const { answer, date, keepAliveMs } = this.#rules;
+    const { answer, date, keepAliveMs, shouldMove } = this.#rules;
     const reply = new PlainReply();
     this.#isAnswering = true;
     await answer(request, reply, this.#socket);
-    const isLast = this.#isClosing || (this.#hasEnded && this.#received === undefined);
+    const isLast = this.#isClosing || (this.#received === undefined && (this.#hasEnded || shouldMove()));
     const stay = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}`;
     const isTaken = this.#write(reply, `Date: ${date()}\r\nConnection: ${stay}\r\n`);
     if (isLast) this.#socket.destroySoon();

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createApp } from '../../src/app.ts';
+import { ConnectionBalance } from '../../src/fast-path/connection-balance.ts';
 import { FastPath } from '../../src/fast-path/fast-path.ts';
 import { PlainRouteRequest } from '../../src/fast-path/plain-route-request.ts';
 import { sendFailure, useReferenceFallbacks } from '../../src/reference-fallbacks.ts';
@@ -50,6 +51,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 };
 
 let app: FastifyInstance;
+/** Connections of this server and of another thread with the same port, which has more than enough. */
+let connections: Int32Array;
 let port: number;
 /** Requests that node:http saw, and what the fast path answered. */
 let handedOver: number;
@@ -72,6 +75,7 @@ beforeEach(async () => {
     },
   };
   [handedOver, answered, failures] = [0, [], []];
+  connections = Int32Array.of(0, 1000);
   app = createApp({ bodyLimitBytes: 1024 * 1024 });
   useReferenceFallbacks(app, (error) => failures.push(error));
   const fastPath = new FastPath({
@@ -79,6 +83,7 @@ beforeEach(async () => {
     onFailure: (error, _request, reply) => sendFailure(reply, error, (cause) => failures.push(cause)),
     onResponse: ({ url }, { statusCode }) => answered.push(`${statusCode} ${url}`),
     keepAliveMs: app.server.keepAliveTimeout,
+    connections: new ConnectionBalance(connections, 0),
   });
   for (const [path, handler] of Object.entries(HANDLERS)) {
     app.post(path, handler);
@@ -339,5 +344,35 @@ describe('when the application closes', () => {
     expect((await receive(socket))[0]).toMatch(/\r\nConnection: close\r\n/);
     await closing;
     expect(handedOver).toBe(1);
+  });
+});
+
+describe('when other threads share the port', () => {
+  it('connections are counted for as long as they are open, by whom they are answered', async () => {
+    const [plain, other] = [await open(), await open()];
+    other.write(post('/echo', 'x', NOT_PLAIN));
+    await receive(other);
+    expect(connections[0]).toBe(2);
+    for (const socket of [plain, other]) socket.destroy();
+    await expect.poll(() => connections[0]).toBe(0);
+  });
+
+  it('one that another thread should have is told that its reply is the last, and ends with it', async () => {
+    const [one, two] = [await open(), await open()];
+    connections[1] = 0;
+    one.write(post('/echo', 'one'));
+    expect(await receive(one)).toEqual([expect.stringContaining('\r\nConnection: close\r\n')]);
+    await once(one, 'close');
+    await expect.poll(() => connections[0]).toBe(1);
+    two.write(post('/echo', 'two'));
+    expect(await receive(two)).toEqual([expect.stringContaining('\r\nConnection: keep-alive\r\n')]);
+  });
+
+  it('one that asked for more gets its replies first', async () => {
+    const [one] = [await open(), await open()];
+    connections[1] = 0;
+    one.write(post('/echo', 'one') + post('/echo', 'two'));
+    const replies = await receive(one, 2);
+    expect(replies.map((reply) => /Connection: (\S+)/.exec(reply)?.[1])).toEqual(['keep-alive', 'close']);
   });
 });

@@ -1,7 +1,7 @@
 /** The program of a serving thread: the operator's API behind a listener that shares its port with other threads. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { listen } from '@holdfast/http/serving';
+import { ConnectionBalance, listen } from '@holdfast/http/serving';
 
 import { buildApp } from '../app.ts';
 import { pooledRandomBytes } from '../pooled-random.ts';
@@ -10,10 +10,10 @@ import type { MessageFromThread, MessageToThread, ServingThreadData } from './se
 import { ThreadContext } from './thread-context.ts';
 
 const port = parentPort;
-const { name, settings } = workerData as ServingThreadData;
+const { name, settings, connections, index } = workerData as ServingThreadData;
 const thread = new ThreadContext({ name, settings, clock: Date.now, random: pooledRandomBytes(), post });
 // Made before there is a world: what it takes to make it would otherwise delay the opening of the port.
-const app = buildApp(thread.context);
+const app = buildApp(thread.context, new ConnectionBalance(connections, index));
 const ready = Promise.resolve(app.ready());
 ready.catch(() => undefined); // `listen` fails with it
 

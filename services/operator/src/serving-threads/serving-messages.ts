@@ -11,6 +11,9 @@ import type { WorldParts } from './world-parts.ts';
 export interface ServingThreadData {
   readonly name: string;
   readonly settings: OperatorSettings;
+  /** For each serving thread how many connections it has, and which of them this one is. */
+  readonly connections: Int32Array;
+  readonly index: number;
 }
 
 /** To a serving thread. */

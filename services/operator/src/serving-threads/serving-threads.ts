@@ -51,6 +51,8 @@ const METRICS_DEADLINE_MS = 5_000;
  */
 export class ServingThreads {
   readonly #options: ServingThreadsOptions;
+  /** Of each thread, in memory that all share. */
+  readonly #connections: Int32Array;
   readonly #members: readonly Member[];
   readonly #scrapes = new Questions();
   #served: ServedOperator | undefined;
@@ -64,6 +66,7 @@ export class ServingThreads {
    */
   constructor(options: ServingThreadsOptions) {
     this.#options = options;
+    this.#connections = new Int32Array(new SharedArrayBuffer(options.count * Int32Array.BYTES_PER_ELEMENT));
     this.#members = Array.from({ length: options.count }, (_, index) => this.#start(index));
   }
 
@@ -127,7 +130,7 @@ export class ServingThreads {
     const worker = startThread<ServingThreadData, MessageFromThread>({
       program,
       name: `serving-${name}`,
-      data: { name, settings },
+      data: { name, settings, connections: this.#connections, index },
       onMessage: (message) => this.#onMessage(member, message),
       onExit: (cause) => this.#onExit(member, cause),
     });

@@ -1,5 +1,6 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import type { InternalError } from '@holdfast/base';
 import { Registry } from 'prom-client';
@@ -20,6 +21,26 @@ function served(world: World): ServedOperator {
     world: worldSource(world),
     gateState: () => gateState,
   };
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Asks for something on a connection that is to stay; answers whether the reply says that it does not. */
+async function isLast(socket: Socket): Promise<boolean> {
+  socket.write('POST /v2/key/latest HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
+  const [reply] = (await once(socket, 'data')) as [Buffer];
+  return reply.toString('latin1').includes('\r\nConnection: close\r\n');
+}
+
+async function requestsByThread(threads: ServingThreads): Promise<readonly number[]> {
+  const metrics = await threads.metrics();
+  return [...metrics.matchAll(/^uid2_operator_serving_thread_requests_total\{.*\} (\d+)$/gm)].map(([, value]) =>
+    Number(value),
+  );
 }
 
 describe.skipIf(process.platform !== 'linux')('ServingThreads', () => {
@@ -44,6 +65,35 @@ describe.skipIf(process.platform !== 'linux')('ServingThreads', () => {
     await threads.stop();
     expect(lost).toEqual([]);
     await expect(fetch(`${url}/ops/healthcheck`)).rejects.toThrow('fetch failed');
+  });
+
+  it('share the connections of clients that keep them', async () => {
+    const world = new World({ mapWorkers: 0 });
+    const { settings } = world.context;
+    const threads = new ServingThreads({ count: 2, settings, onLost: () => undefined });
+    const { port } = new URL(await threads.open(ADDRESS, served(world)));
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => open(Number(port))));
+    /** Asks once on each connection, and opens those anew that were closed; answers how many were. */
+    const askAll = async (): Promise<number> => {
+      const closed = await Promise.all(sockets.map((socket) => isLast(socket)));
+      for (const [i, isClosed] of closed.entries()) if (isClosed) sockets[i] = await open(Number(port));
+      return closed.filter(Boolean).length;
+    };
+    await expect
+      .poll(
+        async () => {
+          await askAll();
+          const before = await requestsByThread(threads);
+          await askAll();
+          const after = await requestsByThread(threads);
+          return after.map((requests, thread) => requests - (before[thread] ?? 0));
+        },
+        { interval: 60, timeout: 10_000 },
+      )
+      .toEqual([4, 4]);
+    expect(await askAll()).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    await threads.stop();
   });
 
   it('report a thread that ends by itself, and a port that never opened', async () => {
