@@ -2,7 +2,6 @@
 // else fails. Plain JavaScript that only Bun runs.
 import { mock } from 'bun:test';
 import crypto from 'node:crypto';
-import { Agent } from 'undici';
 
 const { constants, privateDecrypt } = crypto;
 
@@ -15,9 +14,6 @@ function privateDecryptWithPkcs1(key, bytes) {
 
 const extended = { ...crypto, privateDecrypt: privateDecryptWithPkcs1 };
 mock.module('node:crypto', () => ({ ...extended, default: extended }));
-
-// Bun answers `import 'undici'` with a module of its own, whose agents have nothing to destroy.
-if (!('destroy' in Agent.prototype)) Object.assign(Agent.prototype, { destroy: async () => {} });
 
 // Bun does not read NODE_OPTIONS, so the preload that gives a pod its own loopback address does not run: the operator is told instead.
 const { address } = JSON.parse(process.env['HOLDFAST_POD_NETWORK'] ?? '{}');
