@@ -133,7 +133,9 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
     expect(shown.key.publicKey.n).toBe(n);
     const publicKey = createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' });
     expect(publicKey.asymmetricKeyDetails?.modulusLength).toBe(3072);
-    expect(vaultLog().at(-1)).toMatchObject({ msg: 'key released', issuer: ready.azure.attestationUrl });
+    await expect
+      .poll(() => vaultLog().at(-1))
+      .toMatchObject({ msg: 'key released', issuer: ready.azure.attestationUrl });
     expect(readFileSync(join(home.folder, 'logs', 'vault.log'), 'utf8')).not.toContain(n);
 
     const { stdout } = await holdfast(
@@ -155,26 +157,30 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
     expect([status, body.error]).toEqual([403, expect.stringMatching(/^VAULT_RELEASE_FAILED: /)]);
     expect(body.error).toContain(REFUSED_BY_POLICY);
     expect(body.error).not.toContain('hostdata');
-    expect(vaultLog().at(-1)).toMatchObject({
-      msg: 'key release refused',
-      code: 'RELEASE_POLICY_UNMET',
-      details: { claims: [`x-ms-sevsnpvm-hostdata: different, expected ${other}`] },
-    });
+    await expect
+      .poll(() => vaultLog().at(-1))
+      .toMatchObject({
+        msg: 'key release refused',
+        code: 'RELEASE_POLICY_UNMET',
+        details: { claims: [`x-ms-sevsnpvm-hostdata: different, expected ${other}`] },
+      });
   });
 
   it('a debug report: refused outside with the same words, with the claims in the log', async () => {
     await using sidecar = await sidecarOf(await ownPlatform(), true);
     const { status, body } = await release(sidecar.url, { access_token: await vaultToken() });
     expect([status, body.error]).toEqual([403, expect.stringContaining(REFUSED_BY_POLICY)]);
-    expect(vaultLog().at(-1)).toMatchObject({
-      code: 'RELEASE_POLICY_UNMET',
-      details: {
-        claims: [
-          'x-ms-compliance-status: missing, expected azure-compliant-uvm',
-          'x-ms-sevsnpvm-is-debuggable: different, expected false',
-        ],
-      },
-    });
+    await expect
+      .poll(() => vaultLog().at(-1))
+      .toMatchObject({
+        code: 'RELEASE_POLICY_UNMET',
+        details: {
+          claims: [
+            'x-ms-compliance-status: missing, expected azure-compliant-uvm',
+            'x-ms-sevsnpvm-is-debuggable: different, expected false',
+          ],
+        },
+      });
   });
 
   it('a platform under another root: the attestation service refuses its evidence, and no vault is asked', async () => {
@@ -254,6 +260,6 @@ describe('a key is released to the pod that its policy names', { timeout: 120_00
     writeFileSync(file, token);
     const result = await holdfast('release', 'e2e', '--token', file, '--json');
     expect([result.code, JSON.parse(result.stdout)]).toMatchObject([1, { error: { code: 'AZURE_FORBIDDEN' } }]);
-    expect(vaultLog().at(-1)).toMatchObject({ code: 'RELEASE_NO_ENCRYPTION_KEY' });
+    await expect.poll(() => vaultLog().at(-1)).toMatchObject({ code: 'RELEASE_NO_ENCRYPTION_KEY' });
   });
 });
