@@ -16,7 +16,7 @@ export interface ConnectionRules {
   readonly onGone: (connection: PlainConnection) => void;
   /** The `Date` header's value. */
   readonly date: () => string;
-  /** Whether a connection that stays should be closed all the same, for the client to open another one. */
+  /** Whether a connection that its client keeps should be closed all the same, for the client to open another one. */
   readonly shouldMove: () => boolean;
   /** How long a connection may be idle, milliseconds. */
   readonly keepAliveMs: number;
@@ -38,6 +38,8 @@ export class PlainConnection {
   #atLeast = 0;
   #pieces = 0;
   #isAnswering = false;
+  /** Whether its client came back after a reply: others may never ask again, and gain nothing from being sent away. */
+  #isKept = false;
   #hasEnded = false;
   #isClosing = false;
 
@@ -101,7 +103,9 @@ export class PlainConnection {
     const reply = new PlainReply();
     this.#isAnswering = true;
     await answer(request, reply, this.#socket);
-    const isLast = this.#isClosing || (this.#received === undefined && (this.#hasEnded || shouldMove()));
+    const isLast =
+      this.#isClosing || (this.#received === undefined && (this.#hasEnded || (this.#isKept && shouldMove())));
+    this.#isKept = true;
     const stay = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}`;
     const isTaken = this.#write(reply, `Date: ${date()}\r\nConnection: ${stay}\r\n`);
     if (isLast) this.#socket.destroySoon();
