@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { bundleProgram } from '../local/src/images/bundle-program.ts';
 
-// Copies what the services of one image need at run time to a folder, in the places that an image has it: for operator and sidecar
-// the same files that `holdfast release build` puts into their layers. Used by the container files beside this one.
+// Writes the program of one image to a folder, in the place that an image has it: for operator and sidecar the same files that
+// `holdfast release build` puts into their layers. Used by the container files beside this one.
 //   node deploy/copy-program.ts operator /image
 
 const IMAGES: Readonly<Record<string, readonly string[]>> = {

@@ -63,8 +63,8 @@ export async function buildLocalImage(
     if (layerFiles.every((file) => existsSync(file))) return { facts: known.facts, layerFiles };
   }
   const { services } = definition;
+  const begunAtMs = Date.now();
   const { files, sources } = services === undefined ? NO_PROGRAM : await bundleProgram(repository, services);
-  const fingerprint = fingerprintOf(definition, sources);
   const written = await writeOciLayout({
     folder,
     reference: definition.reference,
@@ -85,6 +85,10 @@ export async function buildLocalImage(
       ...hashed[index],
     })),
   };
+  // Of a source that has changed in the meantime nobody knows which content is in the image: the next time it is built again.
+  const fingerprint = sources.some((source) => hasChangedSince(source, begunAtMs))
+    ? ''
+    : fingerprintOf(definition, sources);
   await writeFileAtomic(recordFile, `${JSON.stringify({ fingerprint, sources, facts })}\n`);
   return { facts, layerFiles };
 }
@@ -125,6 +129,10 @@ function fingerprintOf(definition: LocalImageDefinition, sources: readonly strin
     hash.update(`\n${source} ${status?.size} ${status?.mtimeMs} ${status?.ctimeMs}`);
   }
   return hash.digest('hex');
+}
+
+function hasChangedSince(file: string, timeMs: number): boolean {
+  return Math.floor(statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? Infinity) > timeMs;
 }
 
 async function rootHashes(

@@ -150,7 +150,6 @@ function ownPlaces(root: string, assets: Set<string>): Plugin {
 function assetsAt(root: string, source: string, path: string): readonly string[] {
   if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
-  if (isOfAPackage(path)) return [];
   const workspace = workspaceOf(root, source);
   if (relative(workspace, path).startsWith('..') || path === workspace) return [];
   return readdirSync(path, { recursive: true, withFileTypes: true })

@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { LayerEntry } from '@holdfast/oci';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { buildLocalImage } from '../../src/images/build-local-image.ts';
@@ -29,13 +31,13 @@ describe('buildLocalImage', () => {
     return async () => made[Symbol.asyncDispose]();
   });
 
-  const build = async (): Promise<LocalImage> =>
+  const build = async (files: readonly LayerEntry[] = []): Promise<LocalImage> =>
     buildLocalImage(join(folder, 'layout'), join(folder, 'repository'), {
       reference: 'small:1',
       services: ['services/small'],
       config: {},
       formats: ['ext4'],
-      files: [],
+      files,
     });
   const layerText = async ({ layerFiles: [layer = ''] }: LocalImage): Promise<string> => readFile(layer, 'utf8');
 
@@ -57,6 +59,24 @@ describe('buildLocalImage', () => {
     expect(await layerText(await build())).toContain('the second');
     await writeFile(join(folder, 'repository/services/small/answer.ts'), FILES['services/small/answer.ts']);
     expect(await build()).toEqual(image);
+  });
+
+  it('builds the image again when a source changed while it was built', async () => {
+    const source = join(folder, 'repository/services/small/answer.ts');
+    // Is read when the program has been made and the layer is written.
+    const meddling = {
+      kind: 'file',
+      path: '/app/other',
+      get source() {
+        writeFileSync(source, FILES['services/small/answer.ts']);
+        return new Uint8Array(1);
+      },
+    } as const;
+    await build([meddling]);
+    const index = join(folder, 'layout/index.json');
+    await utimes(index, LONG_AGO, LONG_AGO);
+    await build([{ kind: 'file', path: '/app/other', source: new Uint8Array(1) }]);
+    expect((await stat(index)).mtime).not.toEqual(LONG_AGO);
   });
 
   it.each(['{"fingerprint":"1","facts":{}}', '{"fing', ''])('builds anew over a record %j', async (record) => {
