@@ -10,8 +10,8 @@ import type { MessageFromThread, MessageToThread, ServingThreadData } from './se
 import { ThreadContext } from './thread-context.ts';
 
 const port = parentPort;
-const { name, settings, connections, index } = workerData as ServingThreadData;
-const thread = new ThreadContext({ name, settings, clock: Date.now, random: pooledRandomBytes(), post });
+const { index, settings, connections } = workerData as ServingThreadData;
+const thread = new ThreadContext({ index, settings, clock: Date.now, random: pooledRandomBytes(), post });
 // Made before there is a world: what it takes to make it would otherwise delay the opening of the port.
 const app = buildApp(thread.context, new ConnectionBalance(connections, index));
 const ready = Promise.resolve(app.ready());

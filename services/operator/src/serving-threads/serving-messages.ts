@@ -9,11 +9,11 @@ import type { WorldParts } from './world-parts.ts';
 
 /** What a serving thread is started with. */
 export interface ServingThreadData {
-  readonly name: string;
-  readonly settings: OperatorSettings;
-  /** For each serving thread how many connections it has, and which of them this one is. */
-  readonly connections: Int32Array;
+  /** Which of the serving threads it is, from 0. */
   readonly index: number;
+  readonly settings: OperatorSettings;
+  /** How many connections each serving thread has. */
+  readonly connections: Int32Array;
 }
 
 /** To a serving thread. */

@@ -126,11 +126,10 @@ export class ServingThreads {
 
   #start(index: number): Member {
     const { settings, program = PROGRAM } = this.#options;
-    const name = String(index + 1);
     const worker = startThread<ServingThreadData, MessageFromThread>({
       program,
-      name: `serving-${name}`,
-      data: { name, settings, connections: this.#connections, index },
+      name: `serving-${index + 1}`,
+      data: { index, settings, connections: this.#connections },
       onMessage: (message) => this.#onMessage(member, message),
       onExit: (cause) => this.#onExit(member, cause),
     });

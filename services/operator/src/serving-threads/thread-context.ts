@@ -18,8 +18,8 @@ import { ThreadStores } from './thread-stores.ts';
 import { UsageBuffer } from './usage-buffer.ts';
 
 export interface ThreadContextOptions {
-  /** Names the thread in its metric. */
-  readonly name: string;
+  /** Which of the serving threads it is, from 0. */
+  readonly index: number;
   readonly settings: OperatorSettings;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -133,7 +133,7 @@ export class ThreadContext {
   /** Shows how evenly the kernel spreads connections. */
   #countRequests(): void {
     const requests = (): number => this.#requests;
-    const { name } = this.#options;
+    const thread = String(this.#options.index + 1);
     const counter = new Counter({
       name: 'uid2_operator_serving_thread_requests_total',
       help: 'Requests answered by each serving thread; absent where the API has one thread.',
@@ -141,7 +141,7 @@ export class ThreadContext {
       registers: [],
       collect() {
         this.reset();
-        this.inc({ thread: name }, requests());
+        this.inc({ thread }, requests());
       },
     });
     this.#registry.registerMetric(counter);

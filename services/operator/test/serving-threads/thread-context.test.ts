@@ -24,7 +24,7 @@ beforeEach(() => {
   nowMs = NOW_MS;
   world = new World();
   thread = new ThreadContext({
-    name: '1',
+    index: 0,
     settings: world.context.settings,
     clock: () => nowMs,
     random: (length) => randomBytes(length),
