@@ -130,7 +130,7 @@ export class ThreadContext {
     this.#options.post({ kind: 'salts', expired });
   }
 
-  /** Shows how evenly the kernel spreads connections. */
+  /** Shows how evenly requests are spread. */
   #countRequests(): void {
     const requests = (): number => this.#requests;
     const thread = String(this.#options.index + 1);
