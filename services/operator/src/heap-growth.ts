@@ -8,3 +8,16 @@ import { setFlagsFromString } from 'node:v8';
 export function growHeapGenerously(): void {
   setFlagsFromString('--heap-growing-percent=300');
 }
+
+const YOUNG_HALF_MIB = 32;
+
+/**
+ * Gives threads that are started from now on a young generation of twice 32 MiB from their first moment, and answers what ends that. A
+ * serving thread turns over some 17 KB a request of which nothing lives on, so the young generation would stay as small as it begins
+ * and be collected a hundred times a second; each time costs the same, however little is alive. Threads that come later keep the
+ * usual size: map workers grow theirs by themselves, and would take memory for nothing.
+ */
+export function startYoungGenerationsLarge(): () => void {
+  setFlagsFromString(`--min-semi-space-size=${YOUNG_HALF_MIB}`);
+  return () => setFlagsFromString('--min-semi-space-size=0'); // V8's word for its own choice
+}

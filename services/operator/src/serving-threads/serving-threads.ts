@@ -4,6 +4,7 @@ import { DependencyError, errorMessage, InternalError } from '@holdfast/base';
 import type { ListenAddress } from '@holdfast/http/serving';
 
 import type { OperatorContext, OperatorSettings } from '../context.ts';
+import { startYoungGenerationsLarge } from '../heap-growth.ts';
 import type { GateState } from '../lifecycle/service-gate.ts';
 import { startThread } from '../threads/start-thread.ts';
 import type { UsageStatistics } from '../usage-statistics.ts';
@@ -36,6 +37,8 @@ export interface ServedOperator {
 
 interface Member {
   readonly worker: Worker;
+  /** Settled when the thread has its heap, or has ended without. */
+  readonly begun: PromiseWithResolvers<void>;
   readonly listening: PromiseWithResolvers<string>;
   readonly ended: PromiseWithResolvers<void>;
   /** Whether it has finished after it was told to stop. */
@@ -67,7 +70,9 @@ export class ServingThreads {
   constructor(options: ServingThreadsOptions) {
     this.#options = options;
     this.#connections = new Int32Array(new SharedArrayBuffer(options.count * Int32Array.BYTES_PER_ELEMENT));
+    const endLargeStarts = startYoungGenerationsLarge();
     this.#members = Array.from({ length: options.count }, (_, index) => this.#start(index));
+    void Promise.all(this.#members.map(({ begun }) => begun.promise)).then(endLargeStarts);
   }
 
   /**
@@ -135,10 +140,12 @@ export class ServingThreads {
     });
     const member: Member = {
       worker,
+      begun: Promise.withResolvers(),
       listening: Promise.withResolvers(),
       ended: Promise.withResolvers(),
       stopped: false,
     };
+    worker.once('online', member.begun.resolve);
     member.listening.promise.catch(() => undefined); // nobody waits for it when the operator stops early
     return member;
   }
@@ -195,6 +202,7 @@ export class ServingThreads {
   }
 
   #onExit(member: Member, cause: unknown): void {
+    member.begun.resolve();
     member.ended.resolve();
     if (this.#stopping) return;
     const error = new InternalError('SERVING_THREAD_LOST', `a serving thread ended: ${errorMessage(cause)}`, {

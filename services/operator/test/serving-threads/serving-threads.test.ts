@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 
 import type { InternalError } from '@holdfast/base';
 import { Registry } from 'prom-client';
@@ -12,6 +13,7 @@ import { World } from '../world.ts';
 import { worldSource } from './world-source.ts';
 
 const DYING = new URL('dying-thread.ts', import.meta.url);
+const HEAP = new URL('heap-thread.ts', import.meta.url);
 const ADDRESS = { host: '127.0.0.1', port: 0 };
 
 function served(world: World): ServedOperator {
@@ -108,6 +110,20 @@ describe.skipIf(process.platform !== 'linux')('ServingThreads', () => {
     await expect(threads.open(ADDRESS, served(world))).rejects.toMatchObject({ code: 'SERVING_THREAD_LOST' });
     expect((await lost.promise).message).toContain('exit code 3');
     await threads.stop();
+  });
+
+  it('begin with a large young generation, which threads that are started later do not', async () => {
+    const world = new World();
+    const { settings } = world.context;
+    const threads = new ServingThreads({ count: 2, settings, onLost: () => undefined, program: HEAP });
+    const { port: mebibytes } = new URL(await threads.open(ADDRESS, served(world)));
+    await threads.stop();
+    const later = new Worker(HEAP);
+    later.postMessage({ kind: 'listen' }, []);
+    const [{ url }] = (await once(later, 'message')) as [{ url: string }];
+    await later.terminate();
+    expect(Number(mebibytes)).toBeGreaterThanOrEqual(32);
+    expect(Number(new URL(url).port)).toBeLessThan(16);
   });
 
   it('refuse a port on which somebody listens already', async () => {
