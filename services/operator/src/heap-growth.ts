@@ -9,10 +9,10 @@ export function growHeapGenerously(): void {
   setFlagsFromString('--heap-growing-percent=300');
 }
 
-const YOUNG_HALF_MIB = 32;
+const YOUNG_HALF_MIB = 16;
 
 /**
- * Gives threads that are started from now on a young generation of twice 32 MiB from their first moment, and answers what ends that. A
+ * Gives threads that are started from now on a young generation of twice 16 MiB from their first moment, and answers what ends that. A
  * serving thread turns over some 17 KB a request of which nothing lives on, so the young generation would stay as small as it begins
  * and be collected a hundred times a second; each time costs the same, however little is alive. Threads that come later keep the
  * usual size: map workers grow theirs by themselves, and would take memory for nothing.

@@ -122,7 +122,7 @@ describe.skipIf(process.platform !== 'linux')('ServingThreads', () => {
     later.postMessage({ kind: 'listen' }, []);
     const [{ url }] = (await once(later, 'message')) as [{ url: string }];
     await later.terminate();
-    expect(Number(mebibytes)).toBeGreaterThanOrEqual(32);
+    expect(Number(mebibytes)).toBeGreaterThanOrEqual(16);
     expect(Number(new URL(url).port)).toBeLessThan(16);
   });
 
