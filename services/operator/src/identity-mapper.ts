@@ -6,12 +6,12 @@ import type {
   IdentityType,
   OptOutIndex,
   SaltSnapshot,
-  SaltTable,
 } from '@holdfast/uid2';
 
 import type { OperatorSettings } from './context.ts';
-import { jsonPiece } from './identity-map/json-bytes.ts';
-import type { JsonBytes } from './identity-map/json-bytes.ts';
+import { bucketIdLiterals } from './bucket-id-literals.ts';
+import { jsonPiece } from './json-bytes.ts';
+import type { JsonBytes } from './json-bytes.ts';
 import { isOptedOut, TestIdentityCache } from './opt-out-decision.ts';
 import type { BatchCounts, RawUidVersion } from './request-metrics.ts';
 
@@ -118,7 +118,7 @@ export class IdentityMapping implements MapCounts {
   ): void {
     const batch = this.#batch;
     const { table } = this.#world.salts;
-    const plainBucketIds = PLAIN_TEXT.test(table.bucketIdPrefix);
+    const writeBucketId = bucketIdLiterals(table);
     const count = this.#map(kind, texts, from);
     for (let i = 0; i < count; i += 1) {
       const outcome = batch.outcomes[i];
@@ -135,9 +135,7 @@ export class IdentityMapping implements MapCounts {
       const rawUid = batch.rawUidTexts[i] ?? 0;
       list.bytes(ADVERTISING_ID).bytes(batch.view, rawUid, TEXT_LENGTH);
       list.bytes(BUCKET_ID);
-      const bucketIndex = batch.bucketIndexes[i] ?? 0;
-      if (plainBucketIds) writeBucketId(list, table, bucketIndex);
-      else list.string(table.bucketId(bucketIndex));
+      writeBucketId(list, batch.bucketIndexes[i] ?? 0);
       list.bytes(END);
     }
   }
@@ -190,19 +188,6 @@ export class IdentityMapping implements MapCounts {
 }
 
 /** Texts that JSON strings hold as they are. */
-const PLAIN_TEXT = /^[\w .-]*$/;
-const QUOTE = 0x22;
-
-/** The literal of a bucket id that needs no escaping. */
-function writeBucketId(out: JsonBytes, table: SaltTable, index: number): void {
-  const start = out.room(table.maxBucketIdLength + 2);
-  const { memory } = out;
-  memory[start] = QUOTE;
-  const length = table.writeBucketId(index, memory, start + 1);
-  memory[start + 1 + length] = QUOTE;
-  out.wrote(length + 2);
-}
-
 /** Most bytes that `writeRawUids` writes. */
 const RAW_UIDS_BYTES = 128;
 

@@ -284,15 +284,15 @@ export function flhOf(kind: DiiKind, text: string): Uint8Array {
 }
 
 export function saltSnapshot(
-  options: Partial<Omit<SaltSnapshot, 'table'>> & { lines?: readonly string[] } = {},
+  options: Partial<Omit<SaltSnapshot, 'table'>> & { lines?: readonly string[]; idPrefix?: string } = {},
 ): SaltSnapshot {
-  const { lines = SALT_LINES, ...rest } = options;
+  const { lines = SALT_LINES, idPrefix = ID_PREFIX, ...rest } = options;
   const bytes = Buffer.from(`${lines.join('\n')}\n`);
   return {
     effective: 0,
     expires: NOW_MS * 2,
     firstLevelSalt: FIRST_LEVEL_SALT,
-    table: parseSaltFile(bytes, { size: SALT_LINES.length, idPrefix: ID_PREFIX, idSecret: ID_SECRET }),
+    table: parseSaltFile(bytes, { size: SALT_LINES.length, idPrefix, idSecret: ID_SECRET }),
     ...rest,
   };
 }

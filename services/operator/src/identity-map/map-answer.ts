@@ -1,6 +1,6 @@
 import type { MapCounts } from '../identity-mapper.ts';
 import type { Refusal } from '../responses.ts';
-import { JsonBytes, jsonPiece } from './json-bytes.ts';
+import { JsonBytes, jsonPiece } from '../json-bytes.ts';
 
 /** A request that was mapped: the whole JSON document as UTF-8 bytes, and what it came to. */
 export interface MapSuccess {

@@ -6,7 +6,7 @@ import { SLICE } from '../identity-mapper.ts';
 import type { IdentityMapper, MapWorld } from '../identity-mapper.ts';
 import { clientError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
-import { JsonBytes, jsonPiece } from './json-bytes.ts';
+import { JsonBytes, jsonPiece } from '../json-bytes.ts';
 import { beginAnswer } from './map-answer.ts';
 import type { Check, MapAnswer, Slices } from './map-answer.ts';
 

@@ -1,11 +1,15 @@
 import { InternalError, RequestError } from '@holdfast/base';
 import { textMember } from '@holdfast/uid2';
+import type { SaltTable } from '@holdfast/uid2';
 
 import { selectSalts } from '../api.ts';
 import type { OperatorApi } from '../api.ts';
+import { bucketIdLiterals } from '../bucket-id-literals.ts';
 import type { Endpoint } from '../enveloped-route.ts';
-import { jsonText } from '../json-text.ts';
-import { clientError, success } from '../responses.ts';
+import { beginAnswer } from '../identity-map/map-answer.ts';
+import { jsonPiece } from '../json-bytes.ts';
+import type { JsonBytes } from '../json-bytes.ts';
+import { clientError } from '../responses.ts';
 
 /** `2021-03-08T00:00`, seconds and up to nine fraction digits optional; no zone, no blanks, no 24:00. */
 const LOCAL_DATE_TIME = /^(\d{4}-\d\d-\d\d)[Tt]((?:[01]\d|2[0-3]):[0-5]\d)(?::([0-5]\d)(?:\.(\d{0,9}))?)?$/;
@@ -23,15 +27,53 @@ export function identityBuckets(api: OperatorApi): Endpoint {
     if (sinceMs === undefined) return clientError('invalid date, must conform to ISO 8601');
     api.context.logger.info({ siteId: client.siteId, since: text }, 'salt buckets requested');
     const { table } = selectSalts(api.context, nowMs);
-    let body = '';
+    const writeBucketId = bucketIdLiterals(table);
+    const writeDate = dateLiterals();
+    const entryBytes = BUCKET_ID.byteLength + table.maxBucketIdLength + LAST_UPDATED.byteLength + 32;
+    const body = beginAnswer(entryBytes * countSince(table, sinceMs) + 64).bytes(OPEN);
+    const empty = body.length;
     await api.batches.run(table.size, (index) => {
       if (!table.isLoaded(index)) throw new InternalError('SALT_ENTRY_MISSING', `salt entry ${index} is a hole`);
       const lastUpdated = table.lastUpdated(index);
       if (lastUpdated < sinceMs) return;
-      const date = new Date(lastUpdated).toISOString().slice(0, -1);
-      body += `${body === '' ? '' : ','}{"bucket_id":${jsonText(table.bucketId(index))},"last_updated":"${date}"}`;
+      if (body.length > empty) body.bytes(COMMA);
+      body.bytes(BUCKET_ID);
+      writeBucketId(body, index);
+      body.bytes(LAST_UPDATED);
+      writeDate(body, lastUpdated);
+      body.bytes(END);
     });
-    return success(`[${body}]`);
+    return { ok: true, bytes: body.bytes(CLOSE).written };
+  };
+}
+
+const OPEN = jsonPiece('[');
+const CLOSE = jsonPiece(']}');
+const COMMA = jsonPiece(',');
+const BUCKET_ID = jsonPiece('{"bucket_id":');
+const LAST_UPDATED = jsonPiece(',"last_updated":');
+const END = jsonPiece('}');
+
+function countSince(table: SaltTable, sinceMs: number): number {
+  let count = 0;
+  for (let index = 0; index < table.size; index += 1) if (table.lastUpdated(index) >= sinceMs) count += 1;
+  return count;
+}
+
+/** More dates than a world has, and few enough to keep. */
+const KEPT_DATES = 4_096;
+
+/** Writes dates as JSON string literals, without a zone. They repeat: salts rotate once a day, a share of all at a time. */
+function dateLiterals(): (out: JsonBytes, ms: number) => void {
+  const literals = new Map<number, DataView>();
+  return (out, ms) => {
+    let literal = literals.get(ms);
+    if (literal === undefined) {
+      literal = jsonPiece(`"${new Date(ms).toISOString().slice(0, -1)}"`);
+      if (literals.size >= KEPT_DATES) literals.clear();
+      literals.set(ms, literal);
+    }
+    out.bytes(literal);
   };
 }
 

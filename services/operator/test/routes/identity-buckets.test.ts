@@ -29,6 +29,14 @@ describe('identity buckets', () => {
     expect(await bucketIds(world, '2027-05-29t00:00:00')).toEqual(['be58Mjz13q']);
   });
 
+  it('writes prefixes that JSON has to escape', async () => {
+    const world = new World();
+    world.salts = [saltSnapshot({ idPrefix: 'a"é\\' })];
+    expect((await bucketIds(world, '2027-05-29T00:00:00.001'))[0]).toMatch(/^a"é\\\w+$/);
+    const map = await world.call('/v2/identity/map', { email: ['user@example.com'] });
+    expect(map.json).toMatchObject({ body: { mapped: [{ bucket_id: expect.stringMatching(/^a"é\\\w+$/) }] } });
+  });
+
   it.each([
     '2021-03-08',
     '2021-03-08T00:00Z',

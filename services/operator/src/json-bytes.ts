@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-import { jsonText } from '../json-text.ts';
+import { jsonText } from './json-text.ts';
 
 const QUOTE = 0x22;
 /** 1 for the characters that JSON writes as themselves in one byte. */

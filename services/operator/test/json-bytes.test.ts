@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { JsonBytes, jsonPiece } from '../../src/identity-map/json-bytes.ts';
-import { jsonText } from '../../src/json-text.ts';
+import { JsonBytes, jsonPiece } from '../src/json-bytes.ts';
+import { jsonText } from '../src/json-text.ts';
 
 function textOf(bytes: JsonBytes): string {
   return Buffer.from(bytes.written).toString('utf8');
