@@ -187,7 +187,6 @@ export class IdentityMapping implements MapCounts {
   }
 }
 
-/** Texts that JSON strings hold as they are. */
 /** Most bytes that `writeRawUids` writes. */
 const RAW_UIDS_BYTES = 128;
 
