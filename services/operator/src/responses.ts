@@ -4,6 +4,7 @@ import { errorMessage, PlatformError } from '@holdfast/base';
 import type { RouteReply } from '@holdfast/http/serving';
 
 import type { OperatorContext } from './context.ts';
+import { JsonBytes, jsonPiece } from './json-bytes.ts';
 import type { OperatorRequest } from './operator-request.ts';
 
 /** The status words of the UID2 operator API. */
@@ -47,6 +48,13 @@ export const INSUFFICIENT_CONSENT: Success = { ok: true, json: '{"status":"insuf
 /** `{"status":"success","body":…}` around a body that is JSON text already. */
 export function success(bodyJson: string): Success {
   return { ok: true, json: `{"status":"success","body":${bodyJson}}` };
+}
+
+const BEGIN_SUCCESS = jsonPiece('{"status":"success","body":');
+
+/** The same for large bodies: the beginning of the document as UTF-8 bytes; the body and a closing brace are still to be written. */
+export function beginSuccess(sizeHint: number): JsonBytes {
+  return new JsonBytes(sizeHint).bytes(BEGIN_SUCCESS);
 }
 
 export function clientError(message: string, options: { readonly level?: 'error' } = {}): Refusal {

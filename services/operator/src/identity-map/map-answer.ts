@@ -1,6 +1,5 @@
 import type { MapCounts } from '../identity-mapper.ts';
 import type { Refusal } from '../responses.ts';
-import { JsonBytes, jsonPiece } from '../json-bytes.ts';
 
 /** A request that was mapped: the whole JSON document as UTF-8 bytes, and what it came to. */
 export interface MapSuccess {
@@ -23,10 +22,3 @@ export function runAtOnce<T>(slices: Slices<T>): T {
 
 /** Looks at a request once it is known to be well formed; a refusal ends it. */
 export type Check = () => Refusal | undefined;
-
-const BEGIN = jsonPiece('{"status":"success","body":');
-
-/** The beginning of a successful answer; the body and a closing brace are still to be written. */
-export function beginAnswer(sizeHint: number): JsonBytes {
-  return new JsonBytes(sizeHint).bytes(BEGIN);
-}

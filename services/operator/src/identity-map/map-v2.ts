@@ -4,10 +4,9 @@ import type { DiiKind, JsonObject, JsonValue } from '@holdfast/uid2';
 import { acceptedKinds, exactlyOneRequired } from '../identity-input.ts';
 import { SLICE } from '../identity-mapper.ts';
 import type { IdentityMapper, MapWorld } from '../identity-mapper.ts';
-import { clientError } from '../responses.ts';
+import { beginSuccess, clientError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
 import { JsonBytes, jsonPiece } from '../json-bytes.ts';
-import { beginAnswer } from './map-answer.ts';
 import type { Check, MapAnswer, Slices } from './map-answer.ts';
 
 /** The one array of a payload. */
@@ -50,7 +49,7 @@ export function* mapV2(
     if (from > 0) yield;
     mapping.mapV2(kind, texts, items, from, out);
   }
-  const answer = beginAnswer(out.mapped.length + out.unmapped.length + RESULT_BYTES)
+  const answer = beginSuccess(out.mapped.length + out.unmapped.length + RESULT_BYTES)
     .bytes(MAPPED)
     .append(out.mapped);
   if (out.unmapped.length > 0) answer.bytes(UNMAPPED).append(out.unmapped);

@@ -3,10 +3,9 @@ import type { DiiKind, JsonObject, JsonValue } from '@holdfast/uid2';
 import { DII_KINDS } from '../identity-input.ts';
 import { SLICE } from '../identity-mapper.ts';
 import type { IdentityMapper, MapWorld } from '../identity-mapper.ts';
-import { clientError } from '../responses.ts';
+import { beginSuccess, clientError } from '../responses.ts';
 import type { Refusal } from '../responses.ts';
 import { jsonPiece } from '../json-bytes.ts';
-import { beginAnswer } from './map-answer.ts';
 import type { Check, MapAnswer, Slices } from './map-answer.ts';
 
 type Inputs = ReadonlyMap<DiiKind, readonly string[]>;
@@ -37,7 +36,7 @@ export function* mapV3(
   const mapping = mapper.begin(world(), nowMs, true);
   let count = 0;
   for (const texts of (inputs as Inputs).values()) count += texts.length;
-  const out = beginAnswer(count * RESULT_BYTES + FRAME_BYTES);
+  const out = beginSuccess(count * RESULT_BYTES + FRAME_BYTES);
   let started = false;
   for (const kind of DII_KINDS) {
     const texts = (inputs as Inputs).get(kind) ?? [];

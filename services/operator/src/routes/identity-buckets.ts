@@ -6,10 +6,9 @@ import { selectSalts } from '../api.ts';
 import type { OperatorApi } from '../api.ts';
 import { bucketIdLiterals } from '../bucket-id-literals.ts';
 import type { Endpoint } from '../enveloped-route.ts';
-import { beginAnswer } from '../identity-map/map-answer.ts';
 import { jsonPiece } from '../json-bytes.ts';
 import type { JsonBytes } from '../json-bytes.ts';
-import { clientError } from '../responses.ts';
+import { beginSuccess, clientError } from '../responses.ts';
 
 /** `2021-03-08T00:00`, seconds and up to nine fraction digits optional; no zone, no blanks, no 24:00. */
 const LOCAL_DATE_TIME = /^(\d{4}-\d\d-\d\d)[Tt]((?:[01]\d|2[0-3]):[0-5]\d)(?::([0-5]\d)(?:\.(\d{0,9}))?)?$/;
@@ -30,7 +29,7 @@ export function identityBuckets(api: OperatorApi): Endpoint {
     const writeBucketId = bucketIdLiterals(table);
     const writeDate = dateLiterals();
     const entryBytes = BUCKET_ID.byteLength + table.maxBucketIdLength + LAST_UPDATED.byteLength + 32;
-    const body = beginAnswer(entryBytes * countSince(table, sinceMs) + 64).bytes(OPEN);
+    const body = beginSuccess(entryBytes * countSince(table, sinceMs) + 64).bytes(OPEN);
     const empty = body.length;
     await api.batches.run(table.size, (index) => {
       if (!table.isLoaded(index)) throw new InternalError('SALT_ENTRY_MISSING', `salt entry ${index} is a hole`);
