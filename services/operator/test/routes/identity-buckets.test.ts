@@ -29,6 +29,17 @@ describe('identity buckets', () => {
     expect(await bucketIds(world, '2027-05-29t00:00:00')).toEqual(['be58Mjz13q']);
   });
 
+  it('gives each entry its own date, also where many share one', async () => {
+    const world = new World();
+    const dates = ['2026-08-17', '2026-12-30', '2026-08-17', '2026-08-17', '2026-12-30'].map(
+      (day) => `${day}T00:00:00.001`,
+    );
+    const lines = dates.map((date, id) => `${1_000_000 + id},${Date.parse(`${date}Z`)},salt,1803772800000,,,,,,,`);
+    world.salts = [saltSnapshot({ lines })];
+    const body = (await world.call(PATH, { since_timestamp: '2021-03-08T00:00' })).json?.['body'];
+    expect((body as { last_updated: unknown }[]).map((bucket) => bucket.last_updated)).toEqual(dates);
+  });
+
   it('writes prefixes that JSON has to escape', async () => {
     const world = new World();
     world.salts = [saltSnapshot({ idPrefix: 'a"é\\' })];
